@@ -1,0 +1,32 @@
+"""One module for each dataset: `python -m beam_pipelines` lists them.
+
+Two things happen before anything of Beam is imported: its start-up noise is silenced, and the general names
+`transforms` and `options` are checked to be this project's and not some other package's.
+"""
+
+import importlib.util
+import logging
+import sys
+from pathlib import Path
+
+_HOME = Path(__file__).resolve().parent.parent
+_NOISE = ('apitools not found', 'bigquery client libraries', 'Discarding unparseable args')
+
+
+def _is_signal(record: logging.LogRecord) -> bool:
+    return not any(noise in str(record.msg) for noise in _NOISE)
+
+
+def _check_names() -> None:
+    for name in ('transforms', 'options'):
+        spec = importlib.util.find_spec(name)
+        places = [Path(p).resolve() for p in (spec.submodule_search_locations or ())] if spec else []
+        if _HOME / name not in places:
+            found = str(places[0]) if places else 'nothing'
+            sys.stderr.write(f'error: the package {name!r} is {found}, not {_HOME / name}. Another package of that '
+                             'name comes first on the import path: start from another folder or remove it.\n')
+            raise SystemExit(2)
+
+
+logging.getLogger().addFilter(_is_signal)
+_check_names()

@@ -1,0 +1,161 @@
+"""Strict parsing: our own flags, Beam's, and nothing else. Beam alone would drop unknown flags in silence."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from beam_pipelines.launcher.spec import PipelineSpec, UsageError
+from options.run_options import positive
+
+ALIASES = {'input_dir': 'input', 'output_dir': 'output', 'workers': 'num_workers'}
+SHORT_ALIASES = {'-i': '--input', '-o': '--output', '-v': '--verbose'}
+# Flags that only the Java side of Flink knows; the Python parser has never heard of them.
+FLINK_FLAGS = frozenset({
+    'parallelism', 'max_parallelism', 'object_reuse', 'max_bundle_size', 'max_bundle_time_mills',
+    'execution_mode_for_batch', 'checkpointing_interval', 'number_of_execution_retries', 'execution_retry_delay',
+    'state_backend', 'state_backend_storage_path', 'retain_externalized_checkpoints_on_cancellation',
+    'environment_cache_millis', 'sdk_worker_parallelism', 'use_data_stream_for_batch', 'savepoint_path',
+})
+_HELP_WIDTH = 110
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """A parsed command line: the pipeline's own flags, and what is left for Beam."""
+
+    flags: argparse.Namespace
+    beam: list[str]
+    runner: str
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message)
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    return argparse.RawDescriptionHelpFormatter(prog, max_help_position=34, width=_HELP_WIDTH)
+
+
+def own_parser(spec: PipelineSpec) -> argparse.ArgumentParser:
+    """The parser of the pipeline's own flags, a group for each options class."""
+    parser = _Parser(prog=f'python -m beam_pipelines.{spec.name}', description=spec.about, allow_abbrev=False,
+                     usage='%(prog)s [--runner=DirectRunner] [flags]', formatter_class=_formatter,
+                     epilog="Dashes and underscores are the same in a flag. Beam's own flags are accepted too, such as "
+                            '--runner.')
+    for options in spec.options:
+        group = parser.add_argument_group(options.TITLE)
+        options._add_argparse_args(group)
+        if options is spec.options[0]:
+            # Beam owns this name, and its parser refuses a second declaration: ours is known here alone.
+            group.add_argument('--num_workers', type=positive, default=None, metavar='N',
+                               help='local parallelism, in processes (default: all cores)')
+    parser.set_defaults(**spec.defaults)
+    return parser
+
+
+def beam_flags() -> dict[str, argparse.Action]:
+    """Beam's flags by name, without those of our own options classes."""
+    parser = argparse.ArgumentParser(allow_abbrev=False, conflict_handler='resolve')
+    for options in PipelineOptions.__subclasses__():
+        if options.__module__.startswith('apache_beam.'):
+            options._add_argparse_args(parser)
+    return {name[2:]: action for action in parser._actions for name in action.option_strings if name[:2] == '--'}
+
+
+def _normalized(argv: Sequence[str]) -> list[str]:
+    """Flags with underscores, aliases resolved; values stay as they are."""
+    out = []
+    for token in argv:
+        if token in SHORT_ALIASES:
+            token = SHORT_ALIASES[token]
+        if token.startswith('--') and len(token) > 2:
+            name, equals, value = token[2:].partition('=')
+            name = name.replace('-', '_')
+            token = f'--{ALIASES.get(name, name)}{equals}{value}'
+        out.append(token)
+    return out
+
+
+def runner_of(tokens: Sequence[str]) -> str:
+    """The runner that the command line names."""
+    for i, token in enumerate(tokens):
+        if token == '--runner' and i + 1 < len(tokens):
+            return tokens[i + 1]
+        if token.startswith('--runner='):
+            return token.partition('=')[2]
+    return 'DirectRunner'
+
+
+def parse(spec: PipelineSpec, argv: Sequence[str]) -> Arguments:
+    """Parses a command line.
+
+    Raises:
+        UsageError: an unknown or abbreviated flag (with a suggestion), a value that does not fit, a stray word.
+        SystemExit: after --help.
+    """
+    tokens = _normalized(argv)
+    runner = runner_of(tokens)
+    if runner != 'DataflowRunner':
+        tokens = ['--plan' if token == '--dry_run' else token for token in tokens]
+    parser = own_parser(spec)
+    flags, rest = parser.parse_known_args(tokens)
+    own = {name[2:] for action in parser._actions for name in action.option_strings if name[:2] == '--'}
+    left = _check_for_beam(rest, own, runner)
+    if flags.num_workers and runner == 'DataflowRunner':
+        left.append(f'--num_workers={flags.num_workers}')
+    if flags.num_workers and runner == 'FlinkRunner' and not any(t.startswith('--parallelism') for t in left):
+        left.append(f'--parallelism={flags.num_workers}')
+    return Arguments(flags, left, runner)
+
+
+def _check_for_beam(rest: Sequence[str], own: set[str], runner: str) -> list[str]:
+    known = beam_flags()
+    allowed = set(known) | (FLINK_FLAGS if runner in ('FlinkRunner', 'PortableRunner') else set())
+    expects_value, out = False, []
+    for token in rest:
+        if token.startswith('--'):
+            name, equals, _ = token[2:].partition('=')
+            if name not in allowed:
+                raise UsageError(_unknown(name, own | allowed, runner))
+            action = known.get(name)
+            expects_value = not equals and (action is None or action.nargs != 0)
+        elif expects_value:
+            expects_value = False
+        else:
+            raise UsageError(f'unexpected argument {token!r}: every value belongs to a flag, as in --input={token}')
+        out.append(token)
+    return out
+
+
+def _unknown(name: str, names: set[str], runner: str) -> str:
+    if name in FLINK_FLAGS:
+        return f'--{name} is for --runner=FlinkRunner, this is {runner}'
+    starts = sorted(n for n in names if n.startswith(name))
+    close = starts[:1] or difflib.get_close_matches(name, sorted(names), 1, 0.6)
+    hint = f'; did you mean --{close[0]}?' if close else '; --help lists the flags'
+    return f'unknown flag --{name}{hint}'
+
+
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+
+
+def deciding_options(spec: PipelineSpec, flags: argparse.Namespace) -> dict[str, object]:
+    """The flags that decide output bytes, as JSON values, by name."""
+    aside = frozenset().union(*(options.NOT_BYTES for options in spec.options))
+    return {name: _as_json(value) for name, value in sorted(vars(flags).items()) if name not in aside}
+
+
+def _as_json(value: object) -> object:
+    if isinstance(value, (list, tuple)):
+        return [_as_json(v) for v in value]
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)

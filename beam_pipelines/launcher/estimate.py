@@ -1,0 +1,26 @@
+"""What drawing will cost, roughly, from figures that were measured (docs/performance.md)."""
+
+from __future__ import annotations
+
+# Mean PNG bytes and CPU seconds of a page at 2048 pixels; both grow with about this power of the longest side.
+_BYTES_AT_2048, _SECONDS_AT_2048, _POWER = 940_000, 0.05, 1.6
+_FORMAT_SHARE = {'png': 1.0, 'jpg': 0.6, 'webp': 0.35}
+
+
+def page_bytes(max_size: int, dpi: float, image_format: str) -> float:
+    """Expected bytes of one page image."""
+    side = dpi * 11 if dpi else max_size
+    return _BYTES_AT_2048 * (side / 2048) ** _POWER * _FORMAT_SHARE[image_format]
+
+
+def drawing_seconds(pages: int, max_size: int, dpi: float, processes: int) -> float:
+    """Expected seconds for `pages` pages in `processes` processes."""
+    side = dpi * 11 if dpi else max_size
+    return pages * _SECONDS_AT_2048 * (side / 2048) ** _POWER / processes
+
+
+def human_time(seconds: float) -> str:
+    """A duration for people."""
+    if seconds < 90:
+        return f'{max(1, seconds):.0f} s'
+    return f'{seconds / 60:.0f} min' if seconds < 5400 else f'{seconds / 3600:.1f} h'

@@ -1,0 +1,185 @@
+"""The output folder before a run: whose it is, what is in it already, and the lock that keeps others out."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from typing import IO
+
+import orjson
+
+from beam_pipelines.launcher.spec import UsageError
+from transforms.files import storage
+
+WORK = '.work'
+
+
+@dataclass(frozen=True)
+class Found:
+    """What an output folder holds: 'new', 'unfinished' (resume) or 'done', and the run.json if there is one."""
+
+    state: str
+    run: dict
+
+
+def inspect(output: str, pipeline: str, identity: dict) -> Found:
+    """Compares what is in the folder with what is asked for.
+
+    Args:
+        output: output folder.
+        pipeline: name of the pipeline.
+        identity: all that decides the output's bytes: `options`, `inputs`, `versions`.
+
+    Raises:
+        UsageError: the folder is somebody else's, or holds a run with other options or another input.
+    """
+    run = _read_json(storage.join(output, 'run.json'))
+    state = _read_json(storage.join(output, WORK, 'state.json'))
+    if not run and not state:
+        if _is_empty(output):
+            return Found('new', {})
+        raise UsageError(f'--output {output} is not empty and not the output of a pipeline of ours: '
+                         'choose another folder')
+    before = state or run
+    if before.get('pipeline') != pipeline:
+        raise UsageError(f"--output {output} holds a run of {before.get('pipeline')}: choose another folder")
+    done = not state and run.get('state') == 'done' and storage.exists(storage.join(output, '_SUCCESS'))
+    differing = differences(before, identity, with_versions=not done)
+    if differing:
+        kind = 'a finished run' if done else 'an unfinished run'
+        raise UsageError(f'--output {output} holds {kind} with other options ({"; ".join(differing)}). '
+                         'Choose another folder, or --overwrite to delete it and start again')
+    return Found('done' if done else 'unfinished', run)
+
+
+def differences(before: dict, now: dict, with_versions: bool) -> list[str]:
+    """What differs between two runs' identities, a short text for each difference."""
+    found = []
+    for name in sorted({*before.get('options', {}), *now['options']}):
+        old, new = before.get('options', {}).get(name), now['options'].get(name)
+        if old != new:
+            found.append(f'--{name} was {old!r}, now {new!r}')
+    old_files = {f[0]: tuple(f[1:]) for f in before.get('inputs', ())}
+    new_files = {f[0]: tuple(f[1:]) for f in now['inputs']}
+    changed = sorted(path for path in {*old_files, *new_files} if old_files.get(path) != new_files.get(path))
+    if changed:
+        found.append(f'input changed: {changed[0]}' + (f' and {len(changed) - 1} more' if changed[1:] else ''))
+    if with_versions:
+        for name in sorted(now['versions']):
+            if before.get('versions', {}).get(name) != now['versions'][name]:
+                found.append(f"{name} was {before.get('versions', {}).get(name)}, now {now['versions'][name]}")
+    return found
+
+
+def _read_json(path: str) -> dict:
+    try:
+        content = orjson.loads(storage.read_bytes(path)) if storage.exists(path) else {}
+    except (ValueError, OSError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _is_empty(output: str) -> bool:
+    if storage.is_local(output):
+        if not os.path.exists(output):
+            return True
+        if not os.path.isdir(output):
+            raise UsageError(f'--output {output} is a file, it must be a folder')
+        return not [n for n in os.listdir(output) if n not in (WORK, '.DS_Store')]
+    return not storage.list_files(output)
+
+
+def clear(output: str) -> None:
+    """Deletes everything in the folder, but the lock that we hold."""
+    if not storage.is_local(output):
+        storage.delete_tree(output)
+        return
+    for name in os.listdir(output) if os.path.isdir(output) else ():
+        path = os.path.join(output, name)
+        if name == WORK:
+            _clear_work(path)
+        elif os.path.isdir(path) and not os.path.islink(path):
+            shutil.rmtree(path)
+        else:
+            os.unlink(path)
+
+
+def _clear_work(work: str) -> None:
+    for name in os.listdir(work):
+        path = os.path.join(work, name)
+        if os.path.isdir(path):
+            shutil.rmtree(path)
+        elif name != 'lock':
+            os.unlink(path)
+
+
+class Lock:
+    """Keeps a second run out of a local output folder. The kernel frees it when the process dies."""
+
+    def __init__(self, output: str) -> None:
+        self._file: IO | None = None
+        if not storage.is_local(output):
+            return
+        import fcntl
+
+        work = os.path.join(output, WORK)
+        try:
+            os.makedirs(work, exist_ok=True)
+            self._file = open(os.path.join(work, 'lock'), 'a+')
+        except OSError as error:
+            raise UsageError(f'--output {output} cannot be written ({error.strerror}): choose another folder') from None
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._file.seek(0)
+            holder = self._file.read().strip() or 'unknown'
+            self._file.close()
+            raise UsageError(f'--output {output} is in use by another run (process {holder}): '
+                             'wait for it, or choose another folder') from None
+        self._file.truncate(0)
+        self._file.write(str(os.getpid()))
+        self._file.flush()
+
+    def release(self, output: str) -> None:
+        """Frees the lock and removes the work folder when nothing else is in it."""
+        if self._file:
+            work = os.path.join(output, WORK)
+            if os.path.isdir(work) and set(os.listdir(work)) <= {'lock'}:
+                shutil.rmtree(work, ignore_errors=True)
+            self._file.close()
+            self._file = None
+            if os.path.isdir(output) and not os.listdir(output):
+                os.rmdir(output)
+
+
+def save_state(output: str, pipeline: str, identity: dict) -> None:
+    """Remembers what the unfinished output belongs to."""
+    storage.write_bytes(storage.join(output, WORK, 'state.json'), orjson.dumps({'pipeline': pipeline, **identity}))
+
+
+def check_space(output: str, needed: int, force: bool) -> None:
+    """Refuses to start when the plan needs more than the disk has.
+
+    Raises:
+        UsageError: too little free space and not `force`.
+    """
+    if force or not storage.is_local(output):
+        return
+    place = os.path.abspath(output)
+    while not os.path.exists(place):
+        place = os.path.dirname(place)
+    there = sum(info.size for info in storage.list_files(output)) if os.path.isdir(output) else 0
+    free = shutil.disk_usage(place).free
+    if needed - there > free:
+        raise UsageError(f'the plan needs about {human_bytes(needed - there)} on the disk of --output {output}, '
+                         f'which has {human_bytes(free)} free. Free some, choose another disk, or start with --force')
+
+
+def human_bytes(count: float) -> str:
+    """A size for people."""
+    for unit in ('bytes', 'KB', 'MB', 'GB'):
+        if abs(count) < 1000:
+            return f'{count:.0f} {unit}' if unit == 'bytes' else f'{count:.3g} {unit}'
+        count /= 1000
+    return f'{count:.3g} TB'

@@ -1,0 +1,50 @@
+"""Ctrl-C: one line that says how to go on, no orphans, exit code 130."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from beam_pipelines.launcher.progress import ProgressBar
+
+
+def end_children() -> None:
+    """Ends every process that this one started, and theirs."""
+    import psutil
+
+    children = psutil.Process().children(recursive=True)
+    for child in children:
+        try:
+            child.kill()
+        except psutil.Error:
+            continue
+
+
+@contextmanager
+def interruptible(own_process: bool, bar: ProgressBar, output: str) -> Iterator[None]:
+    """Within the block SIGINT and SIGTERM end the process (when it is ours) with one line.
+
+    The runner turns an interrupt inside a step into an error of its own and waits for its threads, so the handler
+    leaves at once: everything under its final name is complete, and the journal is on disk.
+    """
+    if not own_process or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(number: int, frame: object) -> None:
+        end_children()
+        line = (f'\ninterrupted: {bar.done():,} outcomes are kept in {output}; '
+                'the same command goes on from there\n')
+        os.write(sys.stderr.fileno(), line.encode())
+        os._exit(130 if number == signal.SIGINT else 143)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,222 @@
+"""launch(): from a command line to a finished output folder and an exit code."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import os
+import re
+import sys
+import traceback
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import orjson
+
+from beam_pipelines.launcher import folder
+from beam_pipelines.launcher.arguments import Arguments, deciding_options, parse, usable_cores
+from beam_pipelines.launcher.interrupt import interruptible
+from beam_pipelines.launcher.progress import ProgressBar
+from beam_pipelines.launcher.runners import make_pipeline, worker_count
+from beam_pipelines.launcher.spec import Context, PipelineSpec, Plan, RunResult, UsageError
+from beam_pipelines.launcher.summary import summary_table
+from beam_pipelines.launcher.versions import byte_versions, versions
+from transforms.accounts.journal import Journal
+from transforms.accounts.run_info import RunInfo
+from transforms.accounts.write_records import read_records
+from transforms.files import storage
+
+_ABORTED = re.compile(r'RunAborted: (.*?)(?: \[while running|\\n|\n|$)')
+_LOG = logging.getLogger(__name__)
+
+
+def say(text: str) -> None:
+    """A line on stdout."""
+    sys.stdout.write(text + '\n')
+    sys.stdout.flush()
+
+
+def complain(text: str) -> None:
+    """A line on stderr."""
+    sys.stderr.write(text + '\n')
+    sys.stderr.flush()
+
+
+def launch(spec: PipelineSpec, argv: Sequence[str] | None = None) -> RunResult:
+    """Runs a pipeline as its command line asks.
+
+    Args:
+        spec: the pipeline.
+        argv: the command line without the program's name; None takes the process's own, and then Ctrl-C ends the
+            process with code 130.
+
+    Returns:
+        How it ended; nothing but a bug or KeyboardInterrupt is raised.
+    """
+    try:
+        arguments = parse(spec, sys.argv[1:] if argv is None else argv)
+        _set_log_level(arguments.flags.verbose)
+        return _Launch.prepare(spec, arguments, own_process=argv is None).run()
+    except UsageError as error:
+        complain(f'error: {error}')
+        return RunResult('usage', 2, message=str(error))
+    except SystemExit as stop:  # argparse after --help
+        return RunResult('usage', stop.code or 0)
+
+
+def _set_log_level(verbose: bool) -> None:
+    logging.getLogger().setLevel(logging.INFO if verbose else logging.ERROR)
+
+
+@dataclass
+class _Launch:
+    """One launch, step by step."""
+
+    spec: PipelineSpec
+    arguments: Arguments
+    settings: object
+    plan: Plan
+    context: Context
+    own_process: bool
+
+    @classmethod
+    def prepare(cls, spec: PipelineSpec, arguments: Arguments, own_process: bool) -> _Launch:
+        flags = arguments.flags
+        output = (flags.output or f'output/{spec.name}').rstrip('/') or '/'
+        work = storage.join(output, folder.WORK)
+        context = Context(flags, output, work, worker_count(arguments), usable_cores())
+        try:
+            settings, plan = spec.prepare(context)
+        except (ValueError, OSError) as error:
+            raise error if isinstance(error, UsageError) else UsageError(str(error)) from None
+        return cls(spec, arguments, settings, plan, context, own_process)
+
+    @property
+    def identity(self) -> dict:
+        """All that decides the output's bytes."""
+        return {'options': deciding_options(self.spec, self.arguments.flags),
+                'inputs': [list(item) for item in self.plan.inputs], 'versions': byte_versions()}
+
+    def run(self) -> RunResult:
+        flags, output = self.arguments.flags, self.context.output
+        if flags.plan:
+            self._say_plan()
+            return RunResult('planned', 0)
+        lock = folder.Lock(output)
+        try:
+            if flags.overwrite:
+                self._overwrite()
+            found = folder.inspect(output, self.spec.name, self.identity)
+            if found.state == 'done' and not flags.retry_failed:
+                say(summary_table(found.run))
+                say(f'{output} is complete already, nothing to do. --overwrite starts again.')
+                return RunResult('done', 0, found.run)
+            folder.check_space(output, self.plan.output_bytes, flags.force)
+            self._start(found)
+            return self._execute()
+        except storage.RunAborted as error:
+            return self._failed(str(error))
+        finally:
+            lock.release(output)
+
+    def _overwrite(self) -> None:
+        try:
+            folder.inspect(self.context.output, self.spec.name, self.identity)
+        except UsageError as error:
+            if 'other options' not in str(error):
+                raise
+        folder.clear(self.context.output)
+
+    def _say_plan(self) -> None:
+        width = max(len(name) for name, _ in self.plan.rows)
+        for name, value in self.plan.rows:
+            say(f'{name.ljust(width)}  {value}')
+        if self.plan.note:
+            say(self.plan.note)
+
+    def _start(self, found: folder.Found) -> None:
+        output = self.context.output
+        self._say_plan()
+        if found.state == 'unfinished':
+            say('resuming: finished pages are kept')
+        folder.save_state(output, self.spec.name, self.identity)
+        if self.arguments.flags.retry_failed:
+            self._keep_all_but_failed(found)
+        for name in ('_SUCCESS', 'manifest.json'):
+            if storage.is_local(output) and storage.exists(path := storage.join(output, name)):
+                os.unlink(path)
+
+    def _keep_all_but_failed(self, found: folder.Found) -> None:
+        """Turns a finished run into one that was stopped before its failures."""
+        if found.state == 'new':
+            raise UsageError(f'--retry_failed: {self.context.output} holds no run; start without it')
+        journal_folder = storage.join(self.context.work, 'journal')
+        if found.state == 'unfinished':
+            raise UsageError('--retry_failed is for a finished run; the one in '
+                             f'{self.context.output} was stopped: start without it first')
+        journal = Journal(journal_folder)
+        for row in read_records(self.context.output):
+            entry = self.spec.known(self.settings, row)
+            if entry:
+                journal.add(entry[0], row['file'], row['row'], entry[1])
+        journal.close()
+
+    def _info(self) -> RunInfo:
+        flags = self.arguments.flags
+        identity = self.identity
+        now = datetime.datetime.now(datetime.timezone.utc)
+        return RunInfo(
+            pipeline=self.spec.name, run_id=uuid.uuid4().hex, output=self.context.output, work=self.context.work,
+            source=self.plan.source, revision=self.plan.revision, options=identity['options'],
+            inputs=self.plan.inputs, versions=versions(), seed=flags.seed, started=now.isoformat(),
+            max_failures=flags.max_failures, max_failure_rate=flags.max_failure_rate)
+
+    def _execute(self) -> RunResult:
+        info = self._info()
+        pipeline = make_pipeline(self.arguments)
+        self.spec.build(pipeline, replace(self.settings, run=info))
+        bar = ProgressBar(storage.join(self.context.work, 'journal'), self.plan.records, self.plan.unit,
+                          self.arguments.flags.progress)
+        try:
+            with interruptible(self.own_process, bar, self.context.output):
+                pipeline.run().wait_until_finish()
+        except Exception as error:  # whatever a runner makes of a failed step; the line says what failed
+            _LOG.debug('the pipeline failed', exc_info=True)
+            if self.arguments.flags.verbose:
+                complain(traceback.format_exc())
+            return self._failed(_one_line(error))
+        finally:
+            bar.close()
+        return self._verdict(info)
+
+    def _verdict(self, info: RunInfo) -> RunResult:
+        path = storage.join(self.context.output, 'run.json')
+        run = orjson.loads(storage.read_bytes(path)) if storage.exists(path) else {}
+        if run.get('run_id') != info.run_id:
+            return self._failed(f'the run ended without a verdict in {path}: is the disk full?')
+        say('')
+        say(summary_table(run))
+        if run['exit_code']:
+            for problem in run['problems']:
+                complain(f'error: {problem}')
+            complain(f'what was made stays in {self.context.output}; see report.html and errors.jsonl there. '
+                     'The same command resumes.')
+        else:
+            say(f"done in {run['seconds']:.1f} s. Look at {storage.join(self.context.output, 'report.html')}")
+        return RunResult(run['state'], run['exit_code'], run, '; '.join(run['problems']))
+
+    def _failed(self, message: str) -> RunResult:
+        complain(f'error: {message}')
+        return RunResult('failed', 1, message=message)
+
+
+def _one_line(error: Exception) -> str:
+    text = str(error)
+    if isinstance(error, storage.RunAborted):
+        return text
+    if found := _ABORTED.search(text):
+        return found[1]
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or [type(error).__name__]
+    last = next((line for line in reversed(lines) if re.match(r'[\w.]*(Error|Exception)\b', line)), lines[-1])
+    return f'the pipeline failed: {last[:300]}. --verbose shows more'

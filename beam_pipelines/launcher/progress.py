@@ -1,0 +1,78 @@
+"""The progress bar: counts the lines that workers append to the journals, wherever those workers are."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+
+from transforms.files import storage
+
+
+class JournalCounter:
+    """Counts journal lines of a local work folder, reading only what is new."""
+
+    def __init__(self, journal: str) -> None:
+        self._journal = journal
+        self._offsets: dict[str, int] = {}
+        self._lines = 0
+
+    def count(self) -> int:
+        """Outcomes journaled so far."""
+        if not storage.is_local(self._journal) or not os.path.isdir(self._journal):
+            return self._lines
+        for unit in os.scandir(self._journal):
+            for entry in os.scandir(unit.path) if unit.is_dir() else ():
+                self._lines += self._new_lines(entry)
+        return self._lines
+
+    def _new_lines(self, entry: os.DirEntry) -> int:
+        start, size = self._offsets.get(entry.path, 0), entry.stat().st_size
+        if size <= start:
+            return 0
+        with open(entry.path, 'rb') as file:
+            file.seek(start)
+            data = file.read(size - start)
+        self._offsets[entry.path] = start + len(data)
+        return data.count(b'\n')
+
+
+class ProgressBar:
+    """A tqdm bar that a thread moves twice a second while the runner blocks."""
+
+    def __init__(self, journal: str, total: int, unit: str, mode: str) -> None:
+        self._counter = JournalCounter(journal)
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        if mode == 'off' or (mode == 'auto' and not sys.stderr.isatty()):
+            return
+        from tqdm import tqdm
+
+        already = self._counter.count()
+        self._bar = tqdm(total=total or None, initial=already, unit=f' {unit}s', desc='drawing', smoothing=0.05,
+                         dynamic_ncols=True, mininterval=0.4)
+        self._thread = threading.Thread(target=self._follow, daemon=True)
+        self._thread.start()
+
+    def done(self) -> int:
+        """Outcomes so far."""
+        return self._counter.count()
+
+    def _follow(self) -> None:
+        while not self._stop.wait(0.5):
+            self._move()
+
+    def _move(self) -> None:
+        try:
+            self._bar.n = max(self._bar.n, self._counter.count())
+        except OSError:  # finishing removes the journals while they are counted
+            return
+        self._bar.refresh()
+
+    def close(self) -> None:
+        """Stops moving and leaves the bar as it is."""
+        if self._thread:
+            self._stop.set()
+            self._thread.join()
+            self._bar.close()
+            self._thread = None

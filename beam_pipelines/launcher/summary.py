@@ -1,0 +1,32 @@
+"""What a run tells people at its end: a table of what happened."""
+
+from __future__ import annotations
+
+from transforms.accounts.ledger import balance
+
+
+def _counts(names: dict[str, int]) -> str:
+    return ', '.join(f'{name} {count:,}' for name, count in sorted(names.items(), key=lambda i: (-i[1], i[0])))
+
+
+def summary_table(run: dict) -> str:
+    """The accounts of a run as text: a line for each source, then reasons, faults and oddities."""
+    rows = [('source', 'read', 'written', 'dropped', 'failed')]
+    total = run['totals']
+    for account in [*run['sources'], {'file': 'all', **total}] if len(run['sources']) > 1 else run['sources']:
+        rows.append((account.get('file') or account['source'], f"{account['read']:,}", f"{account['written']:,}",
+                     f"{sum(account['dropped'].values()):,}", f"{sum(account['failed'].values()):,}"))
+    widths = [max(len(row[i]) for row in rows) for i in range(5)]
+    lines = ['  '.join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
+             for row in rows]
+    lines.insert(1, '-' * len(lines[0]))
+    for name in ('dropped', 'failed'):
+        if total[name]:
+            lines.append(f'{name}: {_counts(total[name])}')
+    if run['failed_units']:
+        lines.append(f"faulty files: {_counts(run['failed_units'])}")
+    if run['warnings']:
+        lines.append(f"oddities: {_counts(run['warnings'])}")
+    if balance(total):
+        lines.append(f'the accounts do not balance: {balance(total):+d}')
+    return '\n'.join(lines)

@@ -1,0 +1,28 @@
+"""Flags of conversations: prompts, and what happens to awkward answers."""
+
+from __future__ import annotations
+
+import argparse
+
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from transforms.llava.conversation import DEFAULT_PROMPTS
+from transforms.olmocr.filters import SPECIAL_TOKENS
+
+
+class LlavaOptions(PipelineOptions):
+    """Conversations."""
+
+    TITLE = 'conversations'
+    NOT_BYTES = frozenset()
+
+    @classmethod
+    def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument('--prompt', action='append', default=None, metavar='TEXT',
+                            help=f'text after <image> (default {DEFAULT_PROMPTS[0]!r}); give it several times '
+                                 'and a seeded hash of the id chooses')
+        parser.add_argument('--special_tokens', choices=SPECIAL_TOKENS, default='drop',
+                            help='an answer with <image>, </s>, <|...|> and the like (default drop)')
+        parser.add_argument('--blank_pages', choices=('drop', 'keep'), default='drop',
+                            help='pages without text; keep needs --blank_answer')
+        parser.add_argument('--blank_answer', default='', metavar='TEXT', help='the answer for a kept blank page')

@@ -1,0 +1,62 @@
+"""Flags that every pipeline has: where from, where to, how much, and what counts as failed."""
+
+from __future__ import annotations
+
+import argparse
+
+from apache_beam.options.pipeline_options import PipelineOptions
+
+
+def positive(text: str) -> int:
+    """An integer of at least 1."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f'{text} must be at least 1')
+    return value
+
+
+def not_negative(text: str) -> int:
+    """An integer of at least 0."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f'{text} must be at least 0')
+    return value
+
+
+def share(text: str) -> float:
+    """A number from 0 to 1."""
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f'{text} must be from 0 to 1')
+    return value
+
+
+class RunOptions(PipelineOptions):
+    """Input, output and the rules of the run."""
+
+    TITLE = 'input, output and run'
+    NOT_BYTES = frozenset({'output', 'plan', 'overwrite', 'force', 'retry_failed', 'max_failures',
+                           'max_failure_rate', 'verbose', 'progress', 'num_workers'})
+
+    @classmethod
+    def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument('--input', default='', metavar='PATH', help='what to read; see above')
+        parser.add_argument('--output', default='', metavar='FOLDER',
+                            help='where everything goes (default output/<pipeline>)')
+        parser.add_argument('--limit', type=not_negative, default=0, metavar='N',
+                            help='read only the first N records of each source; 0 for all')
+        parser.add_argument('--seed', type=int, default=0, help='of every random choice (default 0)')
+        parser.add_argument('--plan', action='store_true',
+                            help='say what would be read, written and how long it takes, then stop')
+        parser.add_argument('--overwrite', action='store_true',
+                            help='delete what an earlier run left in --output and start again')
+        parser.add_argument('--force', action='store_true', help='start although the disk looks too small')
+        parser.add_argument('--retry_failed', action='store_true',
+                            help='draw the failed records of a finished --output again')
+        parser.add_argument('--max_failures', type=int, default=-1, metavar='N',
+                            help='fail the run when more records than N fail (default: no limit)')
+        parser.add_argument('--max_failure_rate', type=share, default=0.5, metavar='SHARE',
+                            help='fail the run when a larger share of the records fails (default 0.5)')
+        parser.add_argument('--progress', choices=('auto', 'on', 'off'), default='auto',
+                            help='progress bar; auto shows it on a terminal')
+        parser.add_argument('--verbose', action='store_true', help='show log messages and tracebacks')

@@ -1,0 +1,54 @@
+"""Packaging: what is installed, and what each extra adds."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+TEST = [
+    'hypothesis>=6.100,<7',
+    'pytest>=8,<10',
+    'pytest-timeout>=2.3,<3',
+    'pytest-xdist>=3.5,<4',
+]
+
+setup(
+    name='beam-training-data',
+    version='0.1.0',
+    description='Public datasets to data that a trainer loads, as Apache Beam batch pipelines.',
+    long_description=(Path(__file__).parent / 'README.md').read_text(encoding='utf-8'),
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    python_requires='>=3.10,<3.14',
+    packages=find_packages(include=['beam_pipelines*', 'transforms*', 'options*']),
+    package_data={'beam_pipelines': ['samples/**/*']},
+    install_requires=[
+        'apache-beam>=2.77,<2.78',
+        'fastavro>=1.9,<2',
+        'huggingface-hub>=1.0,<3',
+        'ijson>=3.2,<4',
+        'isal>=1.6,<2',
+        'numpy>=1.26,<3',
+        'orjson>=3.9,<4',
+        'pillow>=10.3,<13',
+        'psutil>=5.9,<8',
+        'pyarrow>=15,<27',
+        'pymupdf>=1.24,<2',
+        'pypdfium2>=5,<6',
+        'tqdm>=4.66,<5',
+    ],
+    extras_require={
+        'clip': ['torch>=2.2,<3', 'open-clip-torch>=2.24,<4'],
+        'gcp': ['apache-beam[gcp]>=2.77,<2.78'],
+        'test': TEST,
+        'dev': [*TEST, 'ruff>=0.6,<1'],
+    },
+    classifiers=[
+        'License :: OSI Approved :: Apache Software License',
+        'Operating System :: MacOS',
+        'Operating System :: POSIX :: Linux',
+        'Programming Language :: Python :: 3.10',
+        'Programming Language :: Python :: 3.11',
+        'Programming Language :: Python :: 3.12',
+        'Programming Language :: Python :: 3.13',
+    ],
+)

@@ -1,0 +1,33 @@
+"""The reusable PTransforms, in rooms by domain.
+
+Names are resolved on first use: the render child processes import this package too, and must not pay
+for Apache Beam (0.7 s and 100 MB each) to draw a page.
+"""
+
+from importlib import import_module
+
+_HOME = {
+    'BuildLedger': 'transforms.accounts.ledger',
+    'CountOutcomes': 'transforms.accounts.ledger',
+    'FinishRun': 'transforms.accounts.finish',
+    'PdfPage': 'transforms.pdf.pages',
+    'PageImage': 'transforms.pdf.pages',
+    'ListPdfPages': 'transforms.pdf.list_pages',
+    'ReadArchivePages': 'transforms.olmocr.read_pages',
+    'ReadOlmocrRows': 'transforms.olmocr.read_rows',
+    'RenderPDF': 'transforms.pdf.render_pdf',
+    'RenderSettings': 'transforms.pdf.settings',
+    'ToLlavaConversation': 'transforms.llava.conversation',
+    'ValidateLlava': 'transforms.llava.validate',
+    'WriteFragments': 'transforms.accounts.fragments',
+    'WriteImages': 'transforms.pdf.write_images',
+    'WriteLlava': 'transforms.llava.write_llava',
+    'WriteRecords': 'transforms.accounts.write_records',
+}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    return getattr(import_module(_HOME[name]), name)

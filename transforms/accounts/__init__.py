@@ -1,0 +1,1 @@
+"""What happened to every record: records, tallies, journal, ledger, report and finishing."""

@@ -1,0 +1,150 @@
+"""FinishRun: the last step of every pipeline. Checks the accounts, and only then calls the output done.
+
+It never raises: on a cluster that would burn restarts and end without a word. State and exit code go into
+run.json, and the launcher exits with them.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import apache_beam as beam
+import orjson
+
+from transforms.accounts.fragments import merge_fragments
+from transforms.accounts.guard import describe
+from transforms.accounts.ledger import Ledger, OutputFile, accounts_by_file, add_accounts, balance
+from transforms.accounts.records import WRITTEN, Record
+from transforms.accounts.report import render_report
+from transforms.accounts.run_info import RunInfo
+from transforms.files import storage
+
+_INDENTED = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+
+
+def judge(info: RunInfo, accounts: dict[str, dict]) -> list[str]:
+    """Why these accounts fail the run; empty when they do not.
+
+    The rules: every source balances; no more failures than `max_failures` and `max_failure_rate` allow; and not
+    all of what should have been written failed.
+    """
+    problems = [f'{file or info.source}: read is {balance(account):+d} off from written + dropped + failed'
+                for file, account in accounts.items() if balance(account)]
+    total = add_accounts(accounts.values())
+    failed = sum(total['failed'].values())
+    if 0 <= info.max_failures < failed:
+        problems.append(f'{failed} records failed, --max_failures allows {info.max_failures}')
+    if total['read'] and failed / total['read'] > info.max_failure_rate:
+        problems.append(f'{failed} of {total["read"]} records failed, '
+                        f'--max_failure_rate allows a share of {info.max_failure_rate:g}')
+    elif failed and not total['written']:
+        problems.append(f'nothing was written: {failed} of {total["read"]} records failed')
+    return problems
+
+
+def summarize(info: RunInfo, ledger: Ledger, files: tuple[str, ...], by_file: bool) -> dict:
+    """The content of run.json."""
+    accounts = accounts_by_file(ledger.tallies)
+    for file in files:
+        accounts.setdefault(file, add_accounts([]))
+    problems = [*ledger.problems, *judge(info, accounts)]
+    units: dict[str, int] = {}
+    for error in ledger.unit_errors:
+        units[error.error] = units.get(error.error, 0) + 1
+    total = add_accounts(accounts.values())
+    warnings = total.pop('warnings')
+    sources = []
+    for file, account in sorted(accounts.items()):
+        account.pop('warnings')
+        sources.append({'source': info.source, 'revision': info.revision or None,
+                        **({'file': file} if by_file else {}), **account})
+    now = datetime.datetime.now(datetime.timezone.utc)
+    seconds = (now - datetime.datetime.fromisoformat(info.started)).total_seconds() if info.started else 0.0
+    return {'pipeline': info.pipeline, 'run_id': info.run_id, 'options': info.options, 'seed': info.seed,
+            'versions': info.versions, 'inputs': info.inputs, 'sources': sources, 'totals': total,
+            'failed_units': dict(sorted(units.items())), 'warnings': warnings, 'problems': problems,
+            'state': 'failed' if problems else 'done', 'exit_code': 1 if problems else 0,
+            'started': info.started, 'seconds': round(seconds, 3)}
+
+
+def manifest_lines(ledger: Ledger, outputs: list[OutputFile]) -> Iterator[bytes]:
+    """manifest.json piece by piece: what finishing wrote, then every record's file in identity order."""
+    seen: set[bytes] = set()
+    start = b'[\n'
+    for output in sorted(outputs, key=lambda o: o.path):
+        yield start + orjson.dumps({'path': output.path, 'bytes': output.bytes, 'sha256': output.sha256})
+        start = b',\n'
+    for item in merge_fragments(ledger.of_kind('record')):
+        record = Record.from_json(item.payload)
+        if record.outcome != WRITTEN:
+            continue
+        # Two records of the original layout may share an image; 8 bytes tell of 270,000 without a doubt.
+        mark = hashlib.sha256(record.output.encode()).digest()[:8]
+        if mark not in seen:
+            seen.add(mark)
+            yield start + orjson.dumps({'path': record.output, 'bytes': record.bytes, 'sha256': record.sha256})
+            start = b',\n'
+    yield b'\n]\n' if start != b'[\n' else b'[]\n'
+
+
+@dataclass(eq=False)
+class FinishRun(beam.PTransform):
+    """PCollection[Ledger] to PCollection[dict]: the run.json of the run, after saving it and all that goes with it.
+
+    When the accounts hold: report.html, manifest.json, run.json, then the empty `_SUCCESS`, then the work folder
+    is removed. When they do not: report.html and run.json with state 'failed' and the reasons; the outputs made
+    so far and the work folder stay, so that the run can be resumed.
+
+    Args:
+        info: what run this is.
+        files: files that must appear among the sources even when no record of theirs was read.
+        by_file: one source for each file; else one for the whole input.
+    """
+
+    info: RunInfo
+    files: tuple[str, ...] = ()
+    by_file: bool = True
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, ledgers: beam.PCollection[Ledger]) -> beam.PCollection[dict]:
+        return ledgers | 'SaveAndJudge' >> beam.Map(self.finish)
+
+    def finish(self, ledger: Ledger) -> dict:
+        """Judges the run, saves the verdict, and returns it."""
+        run = summarize(self.info, ledger, self.files, self.by_file)
+        try:
+            if run['state'] == 'done':
+                self._save_manifest(ledger)
+            self._save(run, ledger)
+        except Exception as error:  # see the module's docstring
+            run.update(state='failed', exit_code=1, problems=[*run['problems'], describe(error)])
+            self._save_verdict_alone(run)
+        return run
+
+    def _path(self, name: str) -> str:
+        return storage.join(self.info.output, name)
+
+    def _save_manifest(self, ledger: Ledger) -> None:
+        with storage.atomic_writer(self._path('manifest.json')) as manifest:
+            for line in manifest_lines(ledger, list(ledger.outputs)):
+                manifest.write(line)
+
+    def _save(self, run: dict, ledger: Ledger) -> None:
+        storage.write_bytes(self._path('report.html'), render_report(self.info.output, run, ledger).encode())
+        storage.write_bytes(self._path('run.json'), orjson.dumps(run, option=_INDENTED))
+        if run['state'] == 'done':
+            storage.write_bytes(self._path('_SUCCESS'), b'')
+            storage.delete_tree(self.info.work)
+
+    def _save_verdict_alone(self, run: dict) -> None:
+        try:
+            storage.write_bytes(self._path('run.json'), orjson.dumps(run, option=_INDENTED))
+        except Exception:  # not even this fits on the disk: the launcher says so when it finds no verdict
+            run['problems'].append('run.json could not be written')
+
+

@@ -1,0 +1,40 @@
+"""What finishing must know of a run: a small value that travels with the pipeline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """One run of one pipeline.
+
+    Attributes:
+        pipeline: name of the pipeline, such as 'olmocr'.
+        run_id: unique name of this run; it is in run.json and nowhere else.
+        output: output folder.
+        work: folder for state and intermediate files, removed by finishing.
+        source: the input as given on the command line.
+        revision: the Hub commit of the input, '' for files.
+        options: every option that decides bytes, by name; no secrets.
+        inputs: the input files as `[path, bytes, modification time]`, for telling a changed input.
+        versions: of Python, the packages and the native libraries.
+        seed: of every random choice.
+        started: start of the run, ISO 8601, UTC.
+        max_failures: more failed records than this fail the run; -1 for no limit.
+        max_failure_rate: a larger share of failed records than this fails the run.
+    """
+
+    pipeline: str
+    run_id: str
+    output: str
+    work: str
+    source: str
+    revision: str = ''
+    options: dict[str, object] = field(default_factory=dict)
+    inputs: tuple[tuple[str, int, float], ...] = ()
+    versions: dict[str, str] = field(default_factory=dict)
+    seed: int = 0
+    started: str = ''
+    max_failures: int = -1
+    max_failure_rate: float = 0.5

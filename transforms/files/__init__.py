@@ -1,0 +1,1 @@
+"""Files anywhere: local disks and every Beam file system, atomic by construction."""

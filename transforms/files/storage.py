@@ -1,0 +1,217 @@
+"""Reading and atomic writing by path, local or on any Beam file system.
+
+A path without a scheme is local and is handled with the operating system's own calls, which can rename
+atomically. Any other path goes through `apache_beam.io.filesystems.FileSystems`, where one PUT under the
+final name is what is atomic.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO
+
+_SCHEME = re.compile(r'^[a-zA-Z][-a-zA-Z0-9+.]*://')
+
+
+class RunAborted(RuntimeError):
+    """The surroundings failed (disk full, no permission), not a record: the run stops and can be resumed."""
+
+
+@dataclass(frozen=True)
+class FileInfo:
+    """One file that a pattern matched: its path, size in bytes, and modification time (0 if unknown)."""
+
+    path: str
+    size: int
+    modified: float
+
+
+def is_local(path: str) -> bool:
+    """True when `path` has no scheme such as gs:// or hf://."""
+    return not _SCHEME.match(path)
+
+
+def _remote():
+    from apache_beam.io.filesystems import FileSystems
+
+    return FileSystems
+
+
+def join(base: str, *parts: str) -> str:
+    """Joins with '/', whatever the file system."""
+    return '/'.join([base.rstrip('/'), *(part.strip('/') for part in parts)])
+
+
+def exists(path: str) -> bool:
+    """True when a file or folder is at `path`."""
+    return os.path.exists(path) if is_local(path) else _remote().exists(path)
+
+
+def size_of(path: str) -> int:
+    """Size in bytes of a local file, -1 when there is none."""
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return -1
+
+
+def is_still_there(output: str, outcome: dict) -> bool:
+    """Whether what a journal says was written (`output`, `bytes`) is there; a failure needs no file.
+
+    On other than local disks the journal is written after the file and is believed.
+    """
+    if outcome.get('error') or not is_local(output):
+        return True
+    return size_of(join(output, outcome['output'])) == outcome['bytes']
+
+
+def is_file_within(path: str, root: str) -> bool:
+    """True when a file is at `path`, and no symbolic link on the way leads out of `root`."""
+    if not is_local(path):
+        return exists(path)
+    real, base = os.path.realpath(path), os.path.realpath(root)
+    return os.path.isfile(real) and real.startswith(base.rstrip('/') + '/')
+
+
+def open_read(path: str) -> BinaryIO:
+    """Opens a file for reading bytes, as it is (no decompression by file name)."""
+    if is_local(path):
+        return open(path, 'rb')
+    from apache_beam.io.filesystem import CompressionTypes
+
+    return _remote().open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+
+
+def read_bytes(path: str) -> bytes:
+    """The whole file; for small ones only."""
+    with open_read(path) as source:
+        return source.read()
+
+
+def list_files(folder: str, pattern: str = '**') -> list[FileInfo]:
+    """Files under `folder` that match the glob `pattern`, sorted by path; `**` also matches no folder."""
+    if is_local(folder):
+        return _list_local(folder, pattern)
+    matcher = glob_to_regex(pattern)
+    found = _remote().match([join(folder, '**')])[0].metadata_list
+    prefix = folder.rstrip('/') + '/'
+    infos = (FileInfo(m.path, m.size_in_bytes, m.last_updated_in_seconds or 0.0) for m in found)
+    return sorted((i for i in infos if matcher.match(i.path[len(prefix):])), key=lambda i: i.path)
+
+
+def _list_local(folder: str, pattern: str) -> list[FileInfo]:
+    matcher, found = glob_to_regex(pattern), []
+    for base, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name != '.work']
+        for name in names:
+            path = os.path.join(base, name)
+            if matcher.match(os.path.relpath(path, folder)) and os.path.isfile(path):
+                stat = os.stat(path)
+                found.append(FileInfo(path, stat.st_size, stat.st_mtime))
+    return sorted(found, key=lambda info: info.path)
+
+
+def glob_to_regex(pattern: str) -> re.Pattern[str]:
+    """A glob over relative paths: `*` and `?` stay within a name, `**/` is any folders or none."""
+    out, i = [], 0
+    while i < len(pattern):
+        if pattern.startswith('**/', i):
+            out.append('(?:.*/)?')
+            i += 3
+        elif pattern.startswith('**', i):
+            out.append('.*')
+            i += 2
+        elif pattern[i] == '*':
+            out.append('[^/]*')
+            i += 1
+        elif pattern[i] == '?':
+            out.append('[^/]')
+            i += 1
+        elif pattern[i] == '[' and ']' in pattern[i + 2:]:
+            end = pattern.index(']', i + 2)
+            body = pattern[i + 1:end].replace('\\', '\\\\')
+            out.append('[' + ('^' + body[1:] if body[0] == '!' else body) + ']')
+            i = end + 1
+        else:
+            out.append(re.escape(pattern[i]))
+            i += 1
+    return re.compile(''.join(out) + r'\Z', re.DOTALL)
+
+
+class _HashingFile:
+    """A writable file that knows the size and sha256 of what passed through it."""
+
+    def __init__(self, target: BinaryIO) -> None:
+        self._target = target
+        self._digest = hashlib.sha256()
+        self.size = 0
+
+    def write(self, data: bytes) -> int:
+        self._target.write(data)
+        self._digest.update(data)
+        self.size += len(data)
+        return len(data)
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+
+@contextmanager
+def surroundings(path: str) -> Iterator[None]:
+    """Turns a full disk, missing permission or lost folder into RunAborted with a line that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            message = f'no space left on the disk of {path}: free some, then run the same command again to resume'
+        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            message = f'no permission to write {path}: fix it, then run the same command again to resume'
+        else:
+            message = f'cannot write {path}: {error.strerror or error}'
+        raise RunAborted(message) from error
+
+
+@contextmanager
+def atomic_writer(path: str) -> Iterator[_HashingFile]:
+    """Yields a file that appears under `path` complete when the block ends, or not at all.
+
+    Raises:
+        RunAborted: the disk is full, or the place cannot be written.
+    """
+    if not is_local(path):
+        with _remote().create(path, compression_type='uncompressed') as target:
+            yield _HashingFile(target)
+        return
+    with surroundings(path):
+        os.makedirs(os.path.dirname(path) or '.', exist_ok=True)
+        temp = os.path.join(os.path.dirname(path), f'.{uuid.uuid4().hex}.tmp')
+        try:
+            with open(temp, 'wb') as target:
+                yield _HashingFile(target)
+            os.replace(temp, path)
+        finally:
+            if os.path.exists(temp):
+                os.unlink(temp)
+
+
+def write_bytes(path: str, data: bytes) -> None:
+    """Writes one small file atomically."""
+    with atomic_writer(path) as target:
+        target.write(data)
+
+
+def delete_tree(path: str) -> None:
+    """Removes a folder and all in it; nothing happens where there is none."""
+    if is_local(path):
+        shutil.rmtree(path, ignore_errors=True)
+    elif found := [info.path for info in list_files(path)]:
+        _remote().delete(found)

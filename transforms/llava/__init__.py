@@ -1,0 +1,1 @@
+"""The LLaVA conversation format: building, writing and checking it."""

@@ -1,0 +1,125 @@
+"""ValidateLlava: reads the finished chat files as LLaVA's and VILA's loaders would, and says what they would not bear.
+
+The rules come from LLaVA's LazySupervisedDataset (c121f04, llava/train/train.py) and VILA's LLaVADataset
+(b760c34, llava/data): a JSON list; relative image paths inside the folder; human first, then gpt, as text;
+exactly one `<image>`, in the human turn; an answer that is not empty and holds no special token.
+"""
+
+from __future__ import annotations
+
+import array
+import hashlib
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import apache_beam as beam
+import numpy as np
+
+from transforms.accounts.guard import guarded
+from transforms.accounts.ledger import Ledger
+from transforms.files import storage
+from transforms.llava.special_tokens import find_special_token
+from transforms.llava.write_llava import CHAT_FILES
+
+_FIELDS = {'id', 'image', 'conversations'}
+_SHOWN = 5
+
+
+def check_sample(sample: object, allow_special: bool = False) -> str:
+    """What is wrong with one sample of a chat file; '' when a loader can read it."""
+    if not isinstance(sample, dict) or set(sample) != _FIELDS:
+        return f'must have exactly the fields {", ".join(sorted(_FIELDS))}'
+    if not isinstance(sample['id'], str) or not sample['id']:
+        return 'id must be a text that is not empty'
+    return check_image_path(sample['image']) or check_turns(sample['conversations'], allow_special)
+
+
+def check_image_path(image: object) -> str:
+    """What is wrong with an image path; '' when it stays inside the dataset's folder."""
+    if not isinstance(image, str) or not image:
+        return 'image must be a text that is not empty'
+    if image.startswith('/') or '\\' in image or '..' in image.split('/') or posixpath.normpath(image) != image:
+        return f'image {image!r} must be a plain relative path'
+    return ''
+
+
+def check_turns(turns: object, allow_special: bool = False) -> str:
+    """What is wrong with the conversation; '' when it is human, then gpt, as both loaders want it."""
+    if not isinstance(turns, list) or len(turns) != 2 or not all(
+            isinstance(t, dict) and set(t) == {'from', 'value'} and isinstance(t['value'], str) for t in turns):
+        return 'conversations must be two turns of from and value, as text'
+    human, answer = turns
+    if (human['from'], answer['from']) != ('human', 'gpt'):
+        return f"turns must be human, gpt; they are {human['from']!r}, {answer['from']!r}"
+    if not human['value'].startswith('<image>\n') or human['value'].count('<image>') != 1:
+        return 'the human turn must begin with <image> and a new line, and hold it once'
+    if not answer['value'].strip():
+        return 'the answer is empty: its sample would be masked or trained on the end token only'
+    if not allow_special and (token := find_special_token(answer['value'])):
+        return f'the answer holds the special token {token}'
+    return ''
+
+
+def check_image_file(path: str) -> str:
+    """What is wrong with an image file by its header; '' when Pillow opens it as gray or RGB."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with storage.open_read(path) as file, Image.open(file, formats=('PNG', 'JPEG', 'WEBP')) as image:
+            return '' if image.mode in ('L', 'RGB') else f'{path}: mode {image.mode}, must be L or RGB'
+    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
+        return f'{path}: {error}'
+
+
+def read_samples(path: str) -> Iterator[object]:
+    """The samples of a chat file, whatever its layout, without holding the list."""
+    import ijson
+
+    with storage.open_read(path) as file:
+        yield from ijson.items(file, 'item', use_float=True)
+
+
+def validate_chat(folder: str, name: str, allow_special: bool = False) -> tuple[int, list[str]]:
+    """Checks one chat file and its images; returns the number of samples and the first few problems."""
+    problems, hashes, count = [], array.array('Q'), 0
+    for count, sample in enumerate(read_samples(storage.join(folder, name)), 1):
+        problem = check_sample(sample, allow_special) or check_image_file(storage.join(folder, sample['image']))
+        if problem:
+            problems.append(f'{name}: sample {count - 1}: {problem}')
+            if len(problems) >= _SHOWN:
+                break
+        else:
+            hashes.append(int.from_bytes(hashlib.sha256(sample['id'].encode()).digest()[:8], 'big'))
+    if not problems and len(np.unique(np.frombuffer(hashes, np.uint64))) != len(hashes):
+        problems.append(f'{name}: ids are not unique')
+    return count, problems
+
+
+@dataclass(eq=False)
+class ValidateLlava(beam.PTransform):
+    """PCollection[Ledger] to the same with a problem for every rule that the chat files break.
+
+    Args:
+        output: folder of the chat files and images.
+        splits: the splits that were written.
+        allow_special: special tokens in answers were asked for.
+    """
+
+    output: str
+    splits: tuple[str, ...] = ('train', 'eval')
+    allow_special: bool = False
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, ledgers: beam.PCollection[Ledger]) -> beam.PCollection[Ledger]:
+        return ledgers | 'ReadAsALoader' >> beam.Map(guarded, self.check)
+
+    def check(self, ledger: Ledger) -> Ledger:
+        """Adds the problems of the chat files, and what was checked for the report."""
+        checked, problems = {}, list(ledger.problems)
+        for split in self.splits:
+            checked[CHAT_FILES[split]], found = validate_chat(self.output, CHAT_FILES[split], self.allow_special)
+            problems += found
+        return replace(ledger, problems=tuple(problems), views={**ledger.views, 'validated': checked})

@@ -1,0 +1,102 @@
+"""WriteLlava: conversations to chat.json and chat_eval.json, streamed in input order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import apache_beam as beam
+import orjson
+
+from transforms.accounts.fragments import Keyed, WriteFragments, merge_fragments
+from transforms.accounts.guard import guarded
+from transforms.accounts.ledger import Ledger, OutputFile
+from transforms.files import storage
+from transforms.llava.conversation import Conversation
+
+CHAT_FILES = {'train': 'chat.json', 'eval': 'chat_eval.json'}
+_SHOWN_CHARS = 600
+
+
+def _is_of(conversation: Conversation, split: str) -> bool:
+    return conversation.split == split
+
+
+def _keyed(conversation: Conversation) -> Keyed:
+    return Keyed(conversation.file, conversation.row, conversation.to_json())
+
+
+@dataclass(eq=False)
+class SpillConversations(beam.PTransform):
+    """PCollection[Conversation] to a tuple of PCollection[FragmentRef], one for each split, for BuildLedger.
+
+    Args:
+        folder: work folder of the fragments.
+        splits: the splits that are wanted.
+    """
+
+    folder: str
+    splits: tuple[str, ...] = ('train', 'eval')
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, conversations: beam.PCollection[Conversation]):  # noqa: ANN201 - Beam reads tuples wrongly
+        return tuple(
+            conversations | f'Only{split.title()}' >> beam.Filter(_is_of, split)
+            | f'{split.title()}ToJson' >> beam.Map(_keyed)
+            | f'Spill{split.title()}' >> WriteFragments(self.folder, split)
+            for split in self.splits)
+
+
+@dataclass(eq=False)
+class WriteLlava(beam.PTransform):
+    """PCollection[Ledger] to the same after writing one JSON list for each split, a record a line.
+
+    Args:
+        output: output folder.
+        splits: 'train' goes to chat.json, 'eval' to chat_eval.json; each is written even when it is empty.
+
+    Raises:
+        RunAborted: the disk is full or the folder cannot be written.
+    """
+
+    output: str
+    splits: tuple[str, ...] = ('train', 'eval')
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, ledgers: beam.PCollection[Ledger]) -> beam.PCollection[Ledger]:
+        return ledgers | 'MergeConversations' >> beam.Map(guarded, self.write)
+
+    def write(self, ledger: Ledger) -> Ledger:
+        """Merges the conversation fragments of `ledger` into the chat files."""
+        views = ledger.views.get('records')
+        wanted = {(r.file, r.row) for r in views.sheet} if views else set()
+        texts: dict[tuple[str, int], str] = {}
+        outputs = []
+        for split in self.splits:
+            name = CHAT_FILES[split]
+            with storage.atomic_writer(storage.join(self.output, name)) as chat:
+                items = merge_fragments(ledger.of_kind(split))
+                write_json_list(chat, (_noting(item, wanted, texts).payload for item in items))
+            outputs.append(OutputFile(name, chat.size, chat.sha256))
+        return replace(ledger, outputs=(*ledger.outputs, *outputs), views={**ledger.views, 'texts': texts})
+
+
+def _noting(item: Keyed, wanted: set, texts: dict) -> Keyed:
+    if (item.file, item.row) in wanted:
+        turns = orjson.loads(item.payload)['conversations']
+        texts[(item.file, item.row)] = turns[-1]['value'][:_SHOWN_CHARS]
+    return item
+
+
+def write_json_list(target: object, payloads: object) -> int:
+    """Writes JSON values as one list, a value a line; returns how many."""
+    count = 0
+    for payload in payloads:
+        target.write(b'[\n' if count == 0 else b',\n')
+        target.write(payload)
+        count += 1
+    target.write(b'\n]\n' if count else b'[]\n')
+    return count

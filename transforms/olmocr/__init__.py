@@ -1,0 +1,1 @@
+"""Reading olmOCR-mix: rows, labels, tarballs and extracted folders."""

@@ -1,0 +1,161 @@
+"""What an input folder holds: Parquet files by configuration and split, tarballs, or an annotations.json."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+
+from transforms.files import storage
+from transforms.olmocr.rows import COLUMNS_0225, COLUMNS_1025
+
+_NEW_NAME = re.compile(r'^(?P<config>.+)_(?P<split>train|eval)\.parquet$')
+_OLD_NAME = re.compile(r'^(?P<split>(?:train|eval)-(?P<kind>.+))\.parquet$')
+_OLD_CONFIGS = {'s2pdf': '00_documents', 'iabooks': '01_books'}
+ANNOTATIONS = 'annotations.json'
+
+
+class InputError(ValueError):
+    """The input cannot be used; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class RowFile:
+    """One file of rows.
+
+    Attributes:
+        path: full path.
+        name: path relative to the input.
+        config: such as '00_documents'.
+        split_name: as the dataset names it, 'train' or, in mix-0225, 'train_s2pdf'.
+        split: 'train' or 'eval'.
+        rows: number of rows by the footer.
+        bytes: size of the file.
+        modified: modification time.
+        kind: '1025', '0225' or 'annotations'.
+    """
+
+    path: str
+    name: str
+    config: str
+    split_name: str
+    split: str
+    rows: int
+    bytes: int
+    modified: float
+    kind: str
+
+
+@dataclass(frozen=True)
+class OlmocrInput:
+    """A whole input: files of rows in order, and tarballs by their path relative to the input."""
+
+    root: str
+    files: tuple[RowFile, ...]
+    archives: dict[str, storage.FileInfo]
+
+    @property
+    def needs_index(self) -> bool:
+        """True when rows do not name their tarball (mix-0225)."""
+        return any(file.kind == '0225' for file in self.files)
+
+
+def classify(name: str) -> tuple[str, str, str] | None:
+    """(config, split name, split) of a Parquet file's name; None when it is not one of the dataset's."""
+    if found := _OLD_NAME.match(name):
+        kind = found['kind']
+        return _OLD_CONFIGS.get(kind, kind), found['split'].replace('-', '_'), found['split'].partition('-')[0]
+    if found := _NEW_NAME.match(name):
+        return found['config'], found['split'], found['split']
+    return None
+
+
+def discover(root: str, subsets: tuple[str, ...], split: str) -> OlmocrInput:
+    """Finds and checks the rows and tarballs of a downloaded dataset.
+
+    Args:
+        root: input folder.
+        subsets: names such as '00_documents' or 'documents'; empty for all.
+        split: 'train', 'eval' or 'all'.
+
+    Raises:
+        InputError: no such folder, no fitting file, a Parquet that cannot be read or lacks columns.
+    """
+    if not storage.exists(root):
+        raise InputError(f'--input {root} does not exist. Download the dataset first, or leave --input out '
+                         'to run on the embedded sample')
+    candidates = [(info, named) for info in storage.list_files(root, '*.parquet')
+                  if (named := classify(info.path.rpartition('/')[2]))]
+    if not candidates:
+        raise InputError(f'--input {root} holds no file named like 00_documents_train.parquet. '
+                         'It must be the folder that the dataset was downloaded to')
+    chosen = [(info, named) for info, named in candidates
+              if _is_subset(named[0], subsets) and split in ('all', named[2])]
+    _check_subsets(subsets, sorted({named[0] for _, named in candidates}))
+    if not chosen:
+        raise InputError(f'--input {root} has no {split} rows of {", ".join(subsets) or "any subset"}. '
+                         f'It has {", ".join(sorted(i.path.rpartition("/")[2] for i, _ in candidates))}')
+    files = tuple(_row_file(info, named) for info, named in chosen)
+    prefix = len(root.rstrip('/')) + 1
+    archives = {info.path[prefix:]: info for info in storage.list_files(root, 'pdf_tarballs/**.tar.gz')}
+    return OlmocrInput(root, files, archives)
+
+
+def _is_subset(config: str, subsets: tuple[str, ...]) -> bool:
+    return not subsets or any(wanted in (config, config.partition('_')[2]) for wanted in subsets)
+
+
+def _check_subsets(subsets: tuple[str, ...], present: list[str]) -> None:
+    for wanted in subsets:
+        if not any(_is_subset(config, (wanted,)) for config in present):
+            close = difflib.get_close_matches(wanted, present, 1, 0.4)
+            hint = f'did you mean {close[0]}?' if close else f'there are {", ".join(present)}'
+            raise InputError(f'--subset {wanted} is not in the input; {hint}')
+
+
+def _row_file(info: storage.FileInfo, named: tuple[str, str, str]) -> RowFile:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    name = info.path.rpartition('/')[2]
+    try:
+        with storage.open_read(info.path) as source:
+            parquet = pq.ParquetFile(source)
+            columns, rows = set(parquet.schema_arrow.names), parquet.metadata.num_rows
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise InputError(f'{info.path} cannot be read as Parquet ({str(error).splitlines()[0][:120]}). '
+                         'Download it again') from None
+    kind = '0225' if 'response' in columns else '1025'
+    missing = [c for c in (COLUMNS_0225 if kind == '0225' else COLUMNS_1025[:2] + ('natural_text',))
+               if c not in columns]
+    if missing:
+        raise InputError(f'{info.path} lacks the columns {", ".join(missing)}; it has {", ".join(sorted(columns))}')
+    return RowFile(info.path, name, *named, rows, info.size, info.modified, kind)
+
+
+def discover_annotations(root: str) -> OlmocrInput:
+    """Finds the annotations.json that `--stage=extract` made.
+
+    Raises:
+        InputError: it is not there, or is no JSON list.
+    """
+    path = storage.join(root, ANNOTATIONS)
+    if not storage.exists(path):
+        raise InputError(f'--input {root} has no {ANNOTATIONS}. --stage=convert needs the output of --stage=extract')
+    info = next(i for i in storage.list_files(root, ANNOTATIONS))
+    try:
+        rows = sum(1 for _ in read_annotations(path))
+    except ValueError as error:
+        raise InputError(f'{path} is no JSON list ({error})') from None
+    return OlmocrInput(root, (RowFile(path, ANNOTATIONS, '', '', '', rows, info.size, info.modified, 'annotations'),), {})
+
+
+def read_annotations(path: str) -> object:
+    """The records of an annotations.json, one at a time."""
+    import ijson
+
+    with storage.open_read(path) as file:
+        try:
+            yield from ijson.items(file, 'item', use_float=True)
+        except ijson.JSONError as error:
+            raise ValueError(str(error).splitlines()[0][:120]) from None

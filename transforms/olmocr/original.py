@@ -1,0 +1,142 @@
+"""The published converter's files, quirks included, for `--preset=original`.
+
+Its first script concatenates the train Parquets with pandas and dumps the rows; the second renders page 1 of each
+document at 144 dpi with MuPDF. Observed by running both: the Parquet index is lost; a nullable integer becomes a
+float, a missing one NaN; ids are `pdf_tarballs/` plus the member; images have no `images/` prefix; `<image>` comes
+last; a text of blanks is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from transforms.accounts.fragments import Keyed, merge_fragments
+from transforms.accounts.guard import guarded
+from transforms.accounts.ledger import Ledger, OutputFile
+from transforms.files import storage
+from transforms.olmocr.discover import RowFile
+from transforms.olmocr.rows import OlmocrRow, label_of, split_relpath, to_text
+from transforms.pdf.pages import PageImage
+
+COMBINED = 'combined_train_data.json'
+TRANSFORMED = {'pdf': 'transformed_data_pdf.json', 'png': 'transformed_data_png.json'}
+_PROMPT = 'Free OCR.\n<image>'
+_BATCH_ROWS = 512
+
+
+def parse_original(raw: dict, file: str, row: int) -> OlmocrRow:
+    """A row as the published converter sees it: ids and paths from `pdf_relpath` alone, split at the first ':'."""
+    relpath = to_text(raw.get('pdf_relpath')) or ''
+    _, colon, rest = relpath.partition(':')
+    image, record_id = (rest, f'pdf_tarballs/{rest}') if colon else (relpath, relpath)
+    archive, member = split_relpath(relpath)
+    return OlmocrRow(file=file, row=row, id=record_id, archive=archive, member=member,
+                     output='png_tarballs/' + image.replace('.pdf', '.png'),
+                     text=to_text(label_of(raw).get('natural_text')), split='train')
+
+
+def to_original(image: PageImage) -> Iterator[Keyed]:
+    """One record as a pair of JSON texts: for the file of PDFs and for the file of PNGs."""
+    if image.error:
+        return
+    row: OlmocrRow = image.context
+    path = row.id.removeprefix('pdf_tarballs/') if row.id.startswith('pdf_tarballs/') else row.id
+    pair = [_sample(row, path), _sample(row, path.replace('.pdf', '.png'))]
+    yield Keyed(row.file, row.row, json.dumps(pair, ensure_ascii=False).encode())
+
+
+def _sample(row: OlmocrRow, image: str) -> dict:
+    return {'id': row.id, 'image': image, 'conversations': [{'from': 'human', 'value': _PROMPT},
+                                                            {'from': 'gpt', 'value': row.text}]}
+
+
+def indented(item: object) -> bytes:
+    """An item of a list as `json.dump(..., indent=2, ensure_ascii=False)` writes it."""
+    return json.dumps(item, indent=2, ensure_ascii=False).replace('\n', '\n  ').encode()
+
+
+def write_list(path: str, items: Iterator[object]) -> OutputFile:
+    """Writes a list exactly as json.dump with indent 2 would, an item at a time."""
+    with storage.atomic_writer(path) as target:
+        start = b'[\n  '
+        for item in items:
+            target.write(start + indented(item))
+            start = b',\n  '
+        target.write(b'[]' if start == b'[\n  ' else b'\n]')
+    return OutputFile(path.rpartition('/')[2], target.size, target.sha256)
+
+
+def combined_rows(files: tuple[RowFile, ...]) -> Iterator[dict]:
+    """The rows of all files as pandas would dump them after concatenating."""
+    columns = _combined_columns(files)
+    for file in files:
+        with storage.open_read(file.path) as source:
+            for batch in pq.ParquetFile(source).iter_batches(_BATCH_ROWS):
+                for row in batch.to_pylist():
+                    yield {name: _as_pandas(row.get(name, math.nan), numeric) for name, numeric in columns.items()}
+
+
+def _combined_columns(files: tuple[RowFile, ...]) -> dict[str, bool]:
+    """Column names in order of appearance without the index; True where nulls make numbers floats."""
+    columns: dict[str, bool] = {}
+    for file in files:
+        with storage.open_read(file.path) as source:
+            parquet = pq.ParquetFile(source)
+            schema = parquet.schema_arrow
+            index = (schema.pandas_metadata or {}).get('index_columns', [])
+            for i, field in enumerate(schema):
+                if field.name not in index:
+                    number = pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
+                    holes = number and _has_nulls(parquet, i, field.name)
+                    columns[field.name] = columns.get(field.name, False) or holes
+    return columns
+
+
+def _has_nulls(parquet: pq.ParquetFile, index: int, name: str) -> bool:
+    for group in range(parquet.metadata.num_row_groups):
+        statistics = parquet.metadata.row_group(group).column(index).statistics
+        if statistics is None or statistics.null_count is None:
+            return any(batch.column(0).null_count for batch in parquet.iter_batches(_BATCH_ROWS, columns=[name]))
+        if statistics.null_count:
+            return True
+    return False
+
+
+def _as_pandas(value: object, float_column: bool) -> object:
+    if float_column:
+        return math.nan if value is None else float(value)
+    return value
+
+
+@dataclass(eq=False)
+class WriteOriginal(beam.PTransform):
+    """PCollection[Ledger] to the same after writing the published converter's three JSON files.
+
+    Args:
+        output: output folder.
+        files: the train files, in the order of their names.
+    """
+
+    output: str
+    files: tuple[RowFile, ...]
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, ledgers: beam.PCollection[Ledger]) -> beam.PCollection[Ledger]:
+        return ledgers | 'WriteJson' >> beam.Map(guarded, self.write)
+
+    def write(self, ledger: Ledger) -> Ledger:
+        """Writes the three files."""
+        outputs = [write_list(storage.join(self.output, COMBINED), combined_rows(self.files))]
+        for place, name in enumerate(TRANSFORMED.values()):
+            samples = (json.loads(item.payload)[place] for item in merge_fragments(ledger.of_kind('original')))
+            outputs.append(write_list(storage.join(self.output, name), samples))
+        return replace(ledger, outputs=(*ledger.outputs, *outputs))

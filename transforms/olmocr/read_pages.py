@@ -1,0 +1,197 @@
+"""ReadArchivePages: units of rows to pages with their documents' bytes, each tarball streamed once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import apache_beam as beam
+from apache_beam.pvalue import TaggedOutput
+
+from transforms.accounts.journal import Journal, read_journal
+from transforms.accounts.records import DROPPED, Record, Tally, UnitError
+from transforms.files import storage
+from transforms.files.tar_stream import ArchiveDamaged, Member, Oversized, stream_members
+from transforms.olmocr.read_rows import PageUnit
+from transforms.olmocr.row_store import RowStore
+from transforms.olmocr.rows import OlmocrRow, is_unsafe
+from transforms.pdf.pages import PageImage, PdfPage
+
+_FOLDERS = ('pdf_tarballs/extracted', 'pdf_tarballs', '')
+_ODD_WARNINGS = {'link': 'odd_member', 'special': 'odd_member'}
+
+
+class ArchivePages(NamedTuple):
+    """The outputs of ReadArchivePages."""
+
+    pages: beam.PCollection
+    dropped: beam.PCollection
+    tallies: beam.PCollection
+    errors: beam.PCollection
+
+
+def page_of(row: OlmocrRow, unit: PageUnit, turn: bool, data: bytes = b'', path: str = '') -> PdfPage:
+    """The page to draw for a row: page 1 of its document, whatever page number the label knows."""
+    return PdfPage(file=row.file, row=row.row, name=row.member, data=data, path=path, page=0,
+                   rotation=row.rotation if turn else 0, expect_ink=bool(row.text and row.text.strip()),
+                   output=row.output, unit=unit.name, context=row)
+
+
+class _UnitReader:
+    """Reads one unit: what the journal knows first, then the tarball or the folder for the rest."""
+
+    def __init__(self, unit: PageUnit, root: str, journal: str, output: str, turn: bool, stop_early: bool,
+                 max_bytes: int) -> None:
+        self._unit, self._root, self._turn = unit, root, turn
+        self._journal, self._stop_early, self._max_bytes = journal, stop_early, max_bytes
+        self._store = RowStore(unit.segments)
+        self._known = {key: outcome for key, outcome in read_journal(journal, unit.name).items()
+                       if key[0] == '' or storage.is_still_there(output, outcome)}
+        self._left = set(self._store.members())
+        self._warnings: Counter = Counter()
+
+    def read(self) -> Iterator[object]:
+        notes = self._known.get(('', 0))
+        if notes is not None and all((self._unit.file, row) in self._known
+                                     for member in self._left for row in self._store.row_numbers(member)):
+            for member in sorted(self._left, key=self._store.row_numbers):
+                yield from self._outcomes(member, b'')
+            self._warnings.update(notes)
+        elif self._unit.archive and storage.exists(storage.join(self._root, self._unit.archive)):
+            yield from self._read_archive()
+        else:
+            yield from self._read_folder()
+        for name, count in sorted(self._warnings.items()):
+            yield TaggedOutput('tallies', Tally(self._unit.file, 'warning', name, count))
+        self._store.close()
+
+    def _outcomes(self, member: str, data: bytes, path: str = '') -> Iterator[PdfPage | PageImage]:
+        for row in self._store.rows(member):
+            page = page_of(row, self._unit, self._turn, data, path)
+            known = self._known.get((row.file, row.row))
+            yield page.outcome(known) if known else page
+
+    def _read_archive(self) -> Iterator[object]:
+        damage = ''
+        try:
+            with storage.open_read(storage.join(self._root, self._unit.archive)) as source:
+                for member in stream_members(source, self._is_needed, self._max_bytes):
+                    yield from self._take(member)
+                    if self._stop_early and not self._left:
+                        break
+        except (ArchiveDamaged, Oversized) as error:
+            damage = f'{type(error).__name__}: {error}'
+        if damage:
+            lost = sum(len(self._store.row_numbers(member)) for member in self._left)
+            yield TaggedOutput('errors', UnitError(self._unit.file, self._unit.archive, 'read', 'DamagedArchive',
+                                                   damage, lost))
+        yield from self._missing(damage)
+        if not damage:
+            self._note()
+
+    def _is_needed(self, name: str) -> bool:
+        return name in self._left and any(
+            (self._unit.file, row) not in self._known for row in self._store.row_numbers(name))
+
+    def _take(self, member: Member) -> Iterator[PdfPage | PageImage]:
+        if member.odd == 'folder':
+            return
+        if member.name not in self._left:
+            kind = 'duplicate_member' if member.name in self._store else 'orphan_member'
+            self._warnings[_ODD_WARNINGS.get(member.odd, kind)] += 1
+        elif member.odd in _ODD_WARNINGS:
+            self._warnings['odd_member'] += 1
+        elif member.odd == 'too_big':
+            self._left.discard(member.name)
+            message = f'{member.name} has {member.size} bytes, over the limit of {self._max_bytes}'
+            for row in self._store.rows(member.name):
+                yield page_of(row, self._unit, False).failed('PageTooBig', message)
+        else:
+            self._left.discard(member.name)
+            yield from self._outcomes(member.name, member.data)
+
+    def _missing(self, damage: str) -> Iterator[PageImage]:
+        reason = f'the archive could not be read to its end ({damage})' if damage else \
+            f'no such member in {self._unit.archive}'
+        for member in sorted(self._left, key=self._store.row_numbers):
+            for row in self._store.rows(member):
+                yield page_of(row, self._unit, False).failed('PdfMissing', reason, listed=not damage)
+
+    def _note(self) -> None:
+        journal = Journal(self._journal)
+        journal.add(self._unit.name, '', 0, dict(self._warnings))
+        journal.close()
+
+    def _read_folder(self) -> Iterator[object]:
+        places = {member: self._find(member) for member in self._left}
+        if self._unit.archive and not any(places.values()):
+            yield from self._archive_missing()
+            return
+        for member in sorted(self._left, key=self._store.row_numbers):
+            if path := places[member]:
+                data = b'' if storage.is_local(path) else storage.read_bytes(path)
+                yield from self._outcomes(member, data, '' if data else path)
+                continue
+            reason = 'its path leaves the folder' if is_unsafe(member) else f'{member} is not in the input'
+            for row in self._store.rows(member):
+                yield page_of(row, self._unit, False).failed('PdfMissing', reason)
+
+    def _find(self, member: str) -> str:
+        if is_unsafe(member):
+            return ''
+        paths = (storage.join(self._root, folder, member) if folder else storage.join(self._root, member)
+                 for folder in _FOLDERS)
+        return next((path for path in paths if storage.is_file_within(path, self._root)), '')
+
+    def _archive_missing(self) -> Iterator[object]:
+        unit, message = self._unit, 'neither the tarball nor its extracted files are in the input'
+        for member in sorted(self._left, key=self._store.row_numbers):
+            for row in self._store.rows(member):
+                yield TaggedOutput('dropped', Record(row.file, row.row, row.id, DROPPED, 'tarball_missing', message,
+                                                     details=row.details()))
+        yield TaggedOutput('errors', UnitError(unit.file, unit.archive, 'read', 'TarballMissing', message, unit.rows))
+
+
+class _ReadPagesFn(beam.DoFn):
+    def __init__(self, settings: dict) -> None:
+        self._settings = settings
+
+    def process(self, unit: PageUnit) -> Iterator[object]:
+        yield from _UnitReader(unit, **self._settings).read()
+
+
+@dataclass(eq=False)
+class ReadArchivePages(beam.PTransform):
+    """PCollection[PageUnit] to ArchivePages: a PdfPage with bytes (or a path) for each row, or its known outcome.
+
+    Tarballs are streamed once from start to end, documents in a folder are handed on as paths. A row whose outcome
+    the journal knows leaves as that outcome, and a unit that is known whole is not opened. Memory: one document and
+    the names of the unit's members. The elements carry payloads: RenderPDF must follow without a shuffle.
+
+    Args:
+        root: input folder.
+        journal: folder of the journals.
+        output: output folder, to see whether a journaled image is still there.
+        turn: turn pages upright by their label.
+        stop_early: leave a tarball when all its rows were found (with --limit).
+        max_bytes: size of one document.
+    """
+
+    root: str
+    journal: str
+    output: str
+    turn: bool = True
+    stop_early: bool = False
+    max_bytes: int = 512 << 20
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, units: beam.PCollection[PageUnit]):  # noqa: ANN201 - Beam reads tuples wrongly
+        settings = {'root': self.root, 'journal': self.journal, 'output': self.output, 'turn': self.turn,
+                    'stop_early': self.stop_early, 'max_bytes': self.max_bytes}
+        read = units | 'StreamUnits' >> beam.ParDo(_ReadPagesFn(settings)).with_outputs(
+            'dropped', 'tallies', 'errors', main='pages')
+        return ArchivePages(read.pages, read.dropped, read.tallies, read.errors)

@@ -1,0 +1,233 @@
+"""ReadOlmocrRows: Parquet files (or annotations.json) to one small set of row files for each tarball.
+
+The documents Parquet of the published dataset is 338 MB, perhaps in one row group, and its pages lie in about
+50 tarballs that can only be read from their start. So every file of rows is read once, its rows are filtered and
+put into small files by tarball, and what goes on is a reference for each tarball.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.parquet as pq
+from apache_beam.pvalue import TaggedOutput
+
+from transforms.accounts.records import DROPPED, FAILED, Record, Tally, UnitError
+from transforms.files import storage
+from transforms.olmocr.discover import RowFile, read_annotations
+from transforms.olmocr.filters import RowRules, apply_text_rules, filter_reason
+from transforms.olmocr.index_archives import ArchiveIndex
+from transforms.olmocr.row_store import write_rows
+from transforms.olmocr.rows import COLUMNS_1025, BadRow, OlmocrRow, parse_annotation, parse_row
+
+_BATCH_ROWS = 512
+_HELD_BYTES = 32 << 20
+_FOLDER_UNIT_ROWS = 1000
+
+
+@dataclass(frozen=True)
+class PageUnit:
+    """The rows of one file whose documents lie together.
+
+    Attributes:
+        file: file of the rows.
+        archive: tarball relative to the input; '' for documents in a folder.
+        part: number of the part, where a folder's rows are cut into several units.
+        segments: row files (see `row_store`).
+        rows: number of rows in them.
+    """
+
+    file: str
+    archive: str
+    part: int
+    segments: tuple[str, ...]
+    rows: int
+
+    @property
+    def name(self) -> str:
+        """The unit's name in journals."""
+        return f'{self.file}|{self.archive}|{self.part}'
+
+
+def unit_part(archive: str, row: int) -> int:
+    """The part that a row belongs to: rows of a folder are cut by their numbers, those of a tarball are not."""
+    return 0 if archive else row // _FOLDER_UNIT_ROWS
+
+
+def unit_name(file: str, archive: str, row: int) -> str:
+    """The name of the unit that holds a row."""
+    return PageUnit(file, archive, unit_part(archive, row), (), 0).name
+
+
+class OlmocrRows(NamedTuple):
+    """The outputs of ReadOlmocrRows."""
+
+    units: beam.PCollection
+    dropped: beam.PCollection
+    tallies: beam.PCollection
+    errors: beam.PCollection
+
+
+def read_raw_rows(file: RowFile) -> Iterator[tuple[int, dict] | UnitError]:
+    """(row number, raw row) in order; a row group that cannot be read is one UnitError, the rest is still read."""
+    if file.kind == 'annotations':
+        yield from enumerate(read_annotations(file.path))
+        return
+    with storage.open_read(file.path) as source:
+        # A buffered, page by page read: one row group may hold the whole file.
+        parquet = pq.ParquetFile(source, pre_buffer=False, buffer_size=1 << 20)
+        names = [n for n in (*COLUMNS_1025, 'response') if n in parquet.schema_arrow.names]
+        start = 0
+        for group in range(parquet.metadata.num_row_groups):
+            try:
+                yield from _read_group(parquet, group, names, start)
+            except (pa.ArrowException, OSError) as error:
+                yield UnitError(file.name, f'row group {group}', 'read', 'DamagedRowGroup',
+                                str(error).splitlines()[0][:200])
+            start += parquet.metadata.row_group(group).num_rows
+
+
+def _read_group(parquet: pq.ParquetFile, group: int, names: list[str], start: int) -> Iterator[tuple[int, dict]]:
+    for batch in parquet.iter_batches(_BATCH_ROWS, row_groups=[group], columns=names):
+        # As bytes: one text that is no UTF-8 must cost one row, not a batch.
+        columns = [_as_bytes(column).to_pylist() for column in batch.columns]
+        for i, values in enumerate(zip(*columns, strict=True)):
+            yield start + i, dict(zip(batch.schema.names, values, strict=True))
+        start += batch.num_rows
+
+
+def _as_bytes(column: pa.Array) -> pa.Array:
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        return column.cast(pa.large_binary() if pa.types.is_large_string(column.type) else pa.binary())
+    return column
+
+
+class _Cutter:
+    """Buffers rows by unit, spills the largest buffer when they hold too much, and ends with unit references."""
+
+    def __init__(self, file: RowFile, folder: str) -> None:
+        self._file, self._folder = file, folder
+        self._buffers: dict[tuple[str, int], list[OlmocrRow]] = {}
+        self._sizes: Counter = Counter()
+        self._segments: dict[tuple[str, int], list[str]] = {}
+        self._rows: Counter = Counter()
+
+    def add(self, row: OlmocrRow) -> None:
+        unit = (row.archive, unit_part(row.archive, row.row))
+        self._buffers.setdefault(unit, []).append(row)
+        self._sizes[unit] += 4 * len(row.text or '') + 600
+        self._rows[unit] += 1
+        if sum(self._sizes.values()) > _HELD_BYTES:
+            self._spill(max(self._sizes, key=self._sizes.__getitem__))
+
+    def _spill(self, unit: tuple[str, int]) -> None:
+        self._segments.setdefault(unit, []).append(write_rows(self._folder, self._buffers.pop(unit)))
+        del self._sizes[unit]
+
+    def finish(self) -> Iterator[PageUnit]:
+        for unit in list(self._buffers):
+            self._spill(unit)
+        for unit, segments in sorted(self._segments.items()):
+            yield PageUnit(self._file.name, *unit, tuple(segments), self._rows[unit])
+
+
+class _ReadRowsFn(beam.DoFn):
+    def __init__(self, rules: RowRules, folder: str, extension: str, limit: int, index: str) -> None:
+        self._rules, self._folder, self._extension = rules, folder, extension
+        self._limit, self._index_folder = limit, index
+
+    def process(self, file: RowFile) -> Iterator[object]:
+        cutter, counts, seen = _Cutter(file, self._folder), Counter(), set()
+        index = ArchiveIndex(self._index_folder) if file.kind == '0225' else None
+        for item in read_raw_rows(file):
+            if isinstance(item, UnitError):
+                yield TaggedOutput('errors', item)
+                continue
+            if self._limit and counts['read', ''] >= self._limit:
+                break
+            counts['read', ''] += 1
+            row, record = self._judge(file, *item, seen, index)
+            if record:
+                yield TaggedOutput('dropped', record)
+            else:
+                if not row.rotation_valid and not row.rotation:
+                    counts['warning', 'rotation_invalid_without_correction'] += 1
+                cutter.add(row)
+        yield from cutter.finish()
+        for (kind, name), count in sorted(counts.items()):
+            yield TaggedOutput('tallies', Tally(file.name, kind, name, count))
+
+    def _judge(self, file: RowFile, number: int, raw: dict, seen: set,
+               index: ArchiveIndex | None) -> tuple[OlmocrRow | None, Record | None]:
+        """The row to draw, or the record that says why not."""
+        try:
+            row = self._parse(file, number, raw)
+        except BadRow as error:
+            return None, Record(file.name, number, str(raw.get('id') or ''), FAILED, 'BadRow', str(error),
+                                details={'stage': 'read'})
+        if index and not row.archive:
+            row = index.locate(row)
+        reason = '' if self._rules.verbatim else filter_reason(row, self._rules) or _duplicate(row, seen)
+        if not reason:
+            row, reason = apply_text_rules(row, self._rules)
+        return row, Record(row.file, row.row, row.id, DROPPED, reason, details=row.details()) if reason else None
+
+    def _parse(self, file: RowFile, number: int, raw: dict) -> OlmocrRow:
+        if file.kind == 'annotations':
+            if not isinstance(raw, dict):
+                raise BadRow('no JSON object')
+            return parse_annotation(raw, file.name, number, self._extension)
+        if self._rules.verbatim:
+            from transforms.olmocr.original import parse_original
+
+            return parse_original(raw, file.name, number)
+        return parse_row(raw, file.name, number, file.config, file.split_name, self._extension, file.split)
+
+
+def _duplicate(row: OlmocrRow, seen: set) -> str:
+    # Two ids may also map to one image name, in an annotations.json of somebody else's.
+    marks = {hashlib.sha256(text.encode()).digest()[:8] for text in (row.id, row.output)}
+    if marks & seen:
+        return 'duplicate_id'
+    seen |= marks
+    return ''
+
+
+@dataclass(eq=False)
+class ReadOlmocrRows(beam.PTransform):
+    """PCollection[RowFile] to OlmocrRows: units to read pages for, records that end here, counts, errors.
+
+    A file is read by one worker, in 512-row batches; memory is 32 MiB of rows, and about 150 bytes for each id.
+    Rows leave in units of one tarball, or of 1,000 rows where documents lie in a folder.
+
+    Args:
+        rules: which rows are kept.
+        folder: work folder of the row files.
+        extension: of the images to come; '' keeps the documents' own (extracting).
+        limit: rows read of each file; 0 for all.
+        index: folder of the archive index (mix-0225 only).
+
+    Raises:
+        RunAborted: the work folder cannot be written.
+    """
+
+    rules: RowRules
+    folder: str
+    extension: str
+    limit: int = 0
+    index: str = ''
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, files: beam.PCollection[RowFile]):  # noqa: ANN201 - Beam reads tuples wrongly
+        cut = files | 'CutByTarball' >> beam.ParDo(
+            _ReadRowsFn(self.rules, self.folder, self.extension, self.limit, self.index)
+        ).with_outputs('dropped', 'tallies', 'errors', main='units')
+        return OlmocrRows(cut.units, cut.dropped, cut.tallies, cut.errors)

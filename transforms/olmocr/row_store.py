@@ -1,0 +1,76 @@
+"""RowStore: the rows of one tarball in small Arrow files, found by the name of their document.
+
+A tarball's members come in an order of their own, so rows are looked up by member. Only the names stay in memory
+(about 0.15 KB a row); texts are read in batches, of which a few are kept.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import asdict, fields
+from functools import lru_cache
+
+import pyarrow as pa
+
+from transforms.accounts.fragments import WritableAdapter
+from transforms.files import storage
+from transforms.olmocr.rows import OlmocrRow
+
+_BATCH_ROWS = 128
+_TYPES = {'str': pa.string(), 'int': pa.int64(), 'bool': pa.bool_(), 'str | None': pa.string()}
+_SCHEMA = pa.schema([(f.name, _TYPES[f.type]) for f in fields(OlmocrRow)])
+
+
+def write_rows(folder: str, rows: list[OlmocrRow]) -> str:
+    """Writes one segment; returns its path."""
+    path = storage.join(folder, f'rows-{uuid.uuid4().hex}.arrow')
+    with storage.atomic_writer(path) as target, pa.ipc.new_file(
+            pa.PythonFile(WritableAdapter(target), 'w'), _SCHEMA,
+            options=pa.ipc.IpcWriteOptions(compression='zstd')) as writer:
+        for start in range(0, len(rows), _BATCH_ROWS):
+            writer.write_batch(pa.RecordBatch.from_pylist([asdict(r) for r in rows[start:start + _BATCH_ROWS]], _SCHEMA))
+    return path
+
+
+class RowStore:
+    """The rows in `segments`, in order and by member."""
+
+    def __init__(self, segments: tuple[str, ...]) -> None:
+        self._sources = [storage.open_read(path) for path in segments]
+        self._readers = [pa.ipc.open_file(source) for source in self._sources]
+        self._batch = lru_cache(maxsize=8)(self._read_batch)
+        self._places: dict[str, list[tuple[int, int, int, int]]] = {}
+        for segment, reader in enumerate(self._readers):
+            for batch in range(reader.num_record_batches):
+                table = reader.get_batch(batch)
+                for i, (member, row) in enumerate(zip(table['member'].to_pylist(), table['row'].to_pylist(),
+                                                      strict=True)):
+                    self._places.setdefault(member, []).append((row, segment, batch, i))
+
+    def __len__(self) -> int:
+        return sum(map(len, self._places.values()))
+
+    def __contains__(self, member: str) -> bool:
+        return member in self._places
+
+    def members(self) -> Iterator[str]:
+        """Every member that a row names."""
+        return iter(self._places)
+
+    def row_numbers(self, member: str) -> list[int]:
+        """The rows that name `member`."""
+        return [place[0] for place in self._places.get(member, ())]
+
+    def rows(self, member: str) -> Iterator[OlmocrRow]:
+        """The rows of `member`, by row number."""
+        for _, segment, batch, i in sorted(self._places.get(member, ())):
+            yield OlmocrRow(**self._batch(segment, batch)[i])
+
+    def _read_batch(self, segment: int, batch: int) -> list[dict]:
+        return self._readers[segment].get_batch(batch).to_pylist()
+
+    def close(self) -> None:
+        """Closes the files."""
+        for source in self._sources:
+            source.close()

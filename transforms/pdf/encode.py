@@ -1,0 +1,104 @@
+"""Pixels to image files: ink share, gray test, and a PNG writer that is 10 to 20 times as fast as Pillow's.
+
+The writer uses filter "none" or "up" for the whole image and one IDAT chunk. Adaptive filtering costs about
+20 ms a page and makes born-digital pages bigger (measured on 50 pages; docs/performance.md).
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import numpy as np
+
+from transforms.pdf.settings import RenderSettings
+
+_SIGNATURE = b'\x89PNG\r\n\x1a\n'
+_INK_LUMINANCE = 250
+_TRIAL_BANDS, _TRIAL_ROWS = 8, 6
+
+
+def is_gray(pixels: np.ndarray) -> bool:
+    """True when the three channels of an (H, W, 3) uint8 array are equal everywhere."""
+    # A sparse look first: colour pages mostly show their colour there.
+    for view in (pixels[::37], pixels):
+        if not np.array_equal(view[..., 0], view[..., 1]) or not np.array_equal(view[..., 1], view[..., 2]):
+            return False
+    return True
+
+
+def to_mode(pixels: np.ndarray, color: str) -> np.ndarray:
+    """(H, W, 3) or (H, W) uint8 to what `color` asks for: (H, W) for gray, (H, W, 3) for RGB."""
+    if pixels.ndim == 2:
+        return np.repeat(pixels[:, :, None], 3, axis=2) if color == 'rgb' else pixels
+    if color == 'gray' or (color == 'auto' and is_gray(pixels)):
+        return np.ascontiguousarray(pixels[..., 0]) if is_gray(pixels) else luminance(pixels)
+    return pixels
+
+
+def luminance(pixels: np.ndarray) -> np.ndarray:
+    """ITU-R 601 luminance of an (H, W, 3) uint8 array, as Pillow's convert('L') gives it."""
+    from PIL import Image
+
+    return np.asarray(Image.fromarray(pixels).convert('L'))
+
+
+def ink_share(pixels: np.ndarray) -> float:
+    """The share of pixels with luminance below 250 of 255, rounded to 6 digits."""
+    gray = luminance(pixels) if pixels.ndim == 3 else pixels
+    return round(int(np.count_nonzero(gray < _INK_LUMINANCE)) / gray.size, 6)
+
+
+def encode(pixels: np.ndarray, settings: RenderSettings) -> bytes:
+    """Encodes (H, W) gray or (H, W, 3) RGB uint8 pixels in the format that `settings` names."""
+    if settings.image_format == 'png':
+        return encode_png(pixels, settings.png_codec)
+    from PIL import Image
+
+    out = io.BytesIO()
+    name, extra = ('JPEG', {}) if settings.image_format == 'jpg' else ('WEBP', {'method': 4})
+    Image.fromarray(pixels).save(out, name, quality=settings.quality, **extra)
+    return out.getvalue()
+
+
+def encode_png(pixels: np.ndarray, codec: str = 'isal') -> bytes:
+    """A PNG of 8-bit gray or RGB pixels; `codec` is 'isal' or 'zlib' (level 1 of each)."""
+    deflate = _deflate(codec)
+    height, width = pixels.shape[:2]
+    rows = np.ascontiguousarray(pixels).reshape(height, -1)
+    filtered = np.empty((height, rows.shape[1] + 1), np.uint8)
+    if _up_is_smaller(rows, deflate):
+        filtered[:, 0] = 2
+        filtered[0, 1:] = rows[0]
+        np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
+    else:
+        filtered[:, 0] = 0
+        filtered[:, 1:] = rows
+    header = struct.pack('>IIBBBBB', width, height, 8, 0 if pixels.ndim == 2 else 2, 0, 0, 0)
+    body = deflate(memoryview(filtered).cast('B'))
+    return b''.join([_SIGNATURE, *_chunk(b'IHDR', header), *_chunk(b'IDAT', body), *_chunk(b'IEND', b'')])
+
+
+def _up_is_smaller(rows: np.ndarray, deflate: object) -> bool:
+    """Compresses a few bands of rows both ways; scans shrink with filter "up", drawn text does not."""
+    height = rows.shape[0]
+    if height < 2 * _TRIAL_BANDS * _TRIAL_ROWS:
+        return len(deflate(np.diff(rows, axis=0).tobytes())) < len(deflate(rows[1:].tobytes()))
+    starts = np.linspace(1, height - _TRIAL_ROWS, _TRIAL_BANDS).astype(int)
+    take = (starts[:, None] + np.arange(_TRIAL_ROWS)).ravel()
+    plain = rows[take]
+    return len(deflate((plain - rows[take - 1]).tobytes())) < len(deflate(plain.tobytes()))
+
+
+def _deflate(codec: str) -> object:
+    if codec == 'isal':
+        from isal import isal_zlib
+
+        return lambda data: isal_zlib.compress(data, 1)
+    return lambda data: zlib.compress(data, 1)
+
+
+def _chunk(name: bytes, body: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+    crc = zlib.crc32(body, zlib.crc32(name))
+    return struct.pack('>I', len(body)), name, body, struct.pack('>I', crc)

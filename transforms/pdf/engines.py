@@ -1,0 +1,246 @@
+"""The two PDF engines and the image decoder, behind one shape: open, count pages, draw one page to pixels.
+
+Runs inside a child process only: neither library is thread-safe, and hostile files abort the process.
+Every engine draws the longest side exactly `max_size` pixels; the label's rotation is part of the drawing.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+import numpy as np
+
+from transforms.pdf.errors import PageError
+from transforms.pdf.settings import RenderSettings
+
+
+class Document(Protocol):
+    """An open PDF: page count, whether it had to be repaired, and drawing."""
+
+    def page_count(self) -> int:
+        """The number of pages."""
+
+    def draw(self, page: int, rotation: int, settings: RenderSettings) -> np.ndarray:
+        """Page `page` (0-based) turned clockwise by `rotation` degrees, as (H, W) or (H, W, 3) uint8."""
+
+    def close(self) -> None:
+        """Frees what the engine holds."""
+
+
+def output_size(width: float, height: float, settings: RenderSettings) -> tuple[int, int]:
+    """Pixels (width, height) for a page of `width` x `height` points.
+
+    Raises:
+        PageError: PageTooBig when the image would pass `max_pixels`.
+    """
+    longest = max(width, height)
+    if not (math.isfinite(longest) and longest > 0):
+        raise PageError('DamagedPdf', f'the page has no usable size ({width} x {height} points)')
+    if settings.dpi:
+        w, h = (max(1, round(side * settings.dpi / 72)) for side in (width, height))
+    else:
+        w, h = (settings.max_size if side == longest else max(1, round(side * settings.max_size / longest))
+                for side in (width, height))
+    if w * h > settings.max_pixels:
+        raise PageError('PageTooBig', f'{w} x {h} pixels are over the limit of {settings.max_pixels}')
+    return w, h
+
+
+def _ordered(left: float, bottom: float, right: float, top: float) -> tuple[float, float, float, float]:
+    return min(left, right), min(bottom, top), max(left, right), max(bottom, top)
+
+
+class PdfiumDocument:
+    """A PDF opened by pdfium, forms included (without init_forms() filled-in fields are not drawn)."""
+
+    name = 'pdfium'
+
+    def __init__(self, source: bytes | str) -> None:
+        import pypdfium2 as pdfium
+
+        self._error = pdfium.PdfiumError
+        try:
+            self._doc = pdfium.PdfDocument(source)
+        except pdfium.PdfiumError as error:
+            code = getattr(error, 'err_code', None)
+            kind = 'EncryptedPdf' if code in (pdfium.raw.FPDF_ERR_PASSWORD, pdfium.raw.FPDF_ERR_SECURITY) \
+                else 'DamagedPdf'
+            raise PageError(kind, f'pdfium: {error}') from None
+        # pdfium refuses forms of some kinds; the page itself can be drawn all the same.
+        self._doc.init_forms()
+
+    def page_count(self) -> int:
+        return len(self._doc)
+
+    def draw(self, page: int, rotation: int, settings: RenderSettings) -> np.ndarray:
+        import pypdfium2 as pdfium
+
+        try:
+            handle = self._load(page, settings.page_box)
+        except pdfium.PdfiumError as error:
+            raise PageError('DamagedPdf', f'pdfium: {error}') from None
+        try:
+            return self._paint(pdfium, handle, rotation, settings)
+        finally:
+            handle.close()
+
+    def _load(self, page: int, box: str) -> object:
+        handle = self._doc[page]
+        if box == 'crop':
+            return handle
+        media, shown = handle.get_mediabox(fallback_ok=False), handle.get_bbox()
+        if media is not None and _ordered(*media) == _ordered(*shown):
+            return handle
+        if media is None and handle.get_cropbox(fallback_ok=False) is None and self._inherits_no_crop(handle):
+            return handle
+        # pdfium shows CropBox within MediaBox and reads boxes when it loads a page, so the media box is
+        # shown by a crop box that is larger than any, and loading the page again.
+        handle.set_cropbox(-1e6, -1e6, 1e6, 1e6)
+        handle.close()
+        return self._doc[page]
+
+    @staticmethod
+    def _inherits_no_crop(handle: object) -> bool:
+        # A letter page without any box of its own is pdfium's default for a page tree without one.
+        return _ordered(*handle.get_bbox()) == (0.0, 0.0, 612.0, 792.0)
+
+    def _paint(self, pdfium: object, handle: object, rotation: int, settings: RenderSettings) -> np.ndarray:
+        raw = pdfium.raw
+        width, height = handle.get_size()
+        if rotation in (90, 270):
+            width, height = height, width
+        w, h = output_size(width, height, settings)
+        bitmap = pdfium.PdfBitmap.new_native(w, h, raw.FPDFBitmap_BGR, rev_byteorder=True)
+        try:
+            bitmap.fill_rect((255, 255, 255, 255), 0, 0, w, h)
+            flags = raw.FPDF_ANNOT | raw.FPDF_REVERSE_BYTE_ORDER
+            place = (bitmap, handle, 0, 0, w, h, rotation // 90, flags)
+            raw.FPDF_RenderPageBitmap(*place)
+            if self._doc.formenv:
+                raw.FPDF_FFLDraw(self._doc.formenv, *place)
+            return np.array(bitmap.to_numpy()[:, :, :3], order='C')
+        finally:
+            bitmap.close()
+
+    def close(self) -> None:
+        self._doc.close()
+
+
+class MupdfDocument:
+    """A PDF opened by MuPDF, as a PDF and nothing else."""
+
+    name = 'mupdf'
+
+    def __init__(self, source: bytes | str, accept_repaired: bool) -> None:
+        import pymupdf
+
+        pymupdf.TOOLS.mupdf_display_errors(False)
+        pymupdf.TOOLS.mupdf_display_warnings(False)
+        self._mupdf, self._accept_repaired = pymupdf, accept_repaired
+        try:
+            self._doc = pymupdf.open(source, filetype='pdf') if isinstance(source, str) \
+                else pymupdf.open(stream=source, filetype='pdf')
+        except (RuntimeError, ValueError) as error:
+            raise _mupdf_error(error) from None
+        if not self._doc.is_pdf:
+            raise PageError('NotAPdf', 'MuPDF opened it as something else than a PDF')
+        if self._doc.needs_pass:
+            raise PageError('EncryptedPdf', 'mupdf: a password is needed')
+        self._check_repair()
+
+    def _check_repair(self) -> None:
+        if self._doc.is_repaired and not self._accept_repaired:
+            raise PageError('RepairedPdf', 'mupdf had to repair the file; --accept_repaired keeps such pages')
+
+    def page_count(self) -> int:
+        try:
+            return self._doc.page_count
+        except (RuntimeError, ValueError) as error:
+            raise _mupdf_error(error) from None
+
+    def draw(self, page: int, rotation: int, settings: RenderSettings) -> np.ndarray:
+        try:
+            pixels = self._paint(page, rotation, settings)
+        except (RuntimeError, ValueError, IndexError) as error:
+            self._check_repair()
+            raise _mupdf_error(error) from None
+        finally:
+            self._mupdf.TOOLS.store_shrink(100)
+        self._check_repair()
+        return pixels
+
+    def _paint(self, page: int, rotation: int, settings: RenderSettings) -> np.ndarray:
+        handle = self._doc[page]
+        if settings.page_box == 'media' and handle.cropbox != handle.mediabox:
+            handle.set_cropbox(handle.mediabox)
+        turn = self._mupdf.Matrix(1, 1).prerotate(rotation)
+        turned = handle.rect * turn
+        w, h = output_size(turned.width, turned.height, settings)
+        if settings.dpi:
+            scale = self._mupdf.Matrix(settings.dpi / 72, settings.dpi / 72)
+        else:
+            scale = self._mupdf.Matrix(w / turned.width, h / turned.height)
+        pixmap = handle.get_pixmap(matrix=turn * scale, colorspace=self._mupdf.csRGB, alpha=False)
+        pixels = np.frombuffer(pixmap.samples, np.uint8).reshape(pixmap.height, pixmap.stride)
+        pixels = pixels[:, :pixmap.width * 3].reshape(pixmap.height, pixmap.width, 3)
+        return pixels if settings.dpi else _exactly(pixels, w, h)
+
+    def close(self) -> None:
+        self._doc.close()
+        self._mupdf.TOOLS.store_shrink(100)
+
+
+def _exactly(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Cuts or pads (white) the pixel that MuPDF's rounding may add or take."""
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    out = np.full((height, width, 3), 255, np.uint8)
+    part = pixels[:height, :width]
+    out[:part.shape[0], :part.shape[1]] = part
+    return out
+
+
+def _mupdf_error(error: Exception) -> PageError:
+    text = ' '.join(str(error).split())[:200]
+    if 'malloc' in text or 'out of memory' in text.lower():
+        return PageError('PageOutOfMemory', f'mupdf: {text}')
+    return PageError('DamagedPdf', f'mupdf: {text}')
+
+
+def draw_image(data: bytes | str, rotation: int, settings: RenderSettings) -> np.ndarray:
+    """A PNG or JPEG, turned by its EXIF tag and the label, shrunk to `max_size` and never enlarged."""
+    import io
+
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    Image.MAX_IMAGE_PIXELS = settings.max_pixels * 4
+    try:
+        with Image.open(data if isinstance(data, str) else io.BytesIO(data), formats=('PNG', 'JPEG')) as image:
+            if image.width * image.height > settings.max_pixels * 4:
+                raise PageError('PageTooBig', f'{image.width} x {image.height} pixels of input')
+            image.draft('RGB', (settings.max_size, settings.max_size)) if image.format == 'JPEG' else None
+            upright = ImageOps.exif_transpose(image)
+            flat = _on_white(upright)
+    except Image.DecompressionBombError as error:
+        raise PageError('PageTooBig', str(error)) from None
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError) as error:
+        raise PageError('DamagedPdf', f'image: {" ".join(str(error).split())[:200]}') from None
+    if rotation:
+        flat = flat.rotate(-rotation, expand=True)
+    flat.thumbnail((settings.max_size, settings.max_size), Image.Resampling.LANCZOS)
+    return np.asarray(flat)
+
+
+def _on_white(image: object) -> object:
+    from PIL import Image
+
+    if image.mode in ('L', 'RGB'):
+        return image.copy()
+    if image.mode in ('1', 'I;16', 'I', 'F'):
+        return image.convert('L')
+    if 'A' in image.getbands() or 'transparency' in image.info:
+        rgba = image.convert('RGBA')
+        white = Image.new('RGBA', rgba.size, (255, 255, 255, 255))
+        return Image.alpha_composite(white, rgba).convert('RGB')
+    return image.convert('RGB')

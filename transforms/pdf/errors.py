@@ -1,0 +1,39 @@
+"""Why a page could not be drawn: the closed list of error classes, in the order that decides between two.
+
+The order and the meaning follow the project's decisions for olmOCR-mix; the first class that applies names
+the outcome of a record.
+"""
+
+from __future__ import annotations
+
+ERROR_ORDER = (
+    'PdfMissing',        # the archive or folder is there, the file is not
+    'NotAPdf',           # the first bytes are no PDF (or, for an image, no PNG or JPEG)
+    'EncryptedPdf',      # a password is needed, or the encryption is not supported
+    'DamagedPdf',        # no engine asked for can read it
+    'RepairedPdf',       # only MuPDF's repair can read it; the page may be nearly empty
+    'EmptyPdf',          # no page
+    'PageTimeout',       # CPU limit
+    'PageTooBig',        # pixel limit or file size limit
+    'PageOutOfMemory',   # memory limit
+    'RenderCrash',       # the engine killed its process
+    'BlankRender',       # hardly any ink although the label has text
+)
+FINAL_ERRORS = frozenset({'NotAPdf', 'PageTimeout', 'PageTooBig', 'PageOutOfMemory', 'RenderCrash'})
+
+
+class PageError(Exception):
+    """A page that could not be drawn: `name` is one of ERROR_ORDER, the text says what happened."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
+def worse(first: PageError, second: PageError) -> PageError:
+    """Of the verdicts of two engines on one page, the one that names the outcome."""
+    if second.name in FINAL_ERRORS:
+        return second
+    if first.name == 'DamagedPdf' and second.name != 'DamagedPdf':
+        return second
+    return min(first, second, key=lambda error: ERROR_ORDER.index(error.name))

@@ -1,0 +1,192 @@
+"""ListPdfPages: files to their pages, counted in the sandbox; a file that cannot be opened is one failure."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import queue
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import apache_beam as beam
+from apache_beam.pvalue import TaggedOutput
+
+from transforms.accounts.journal import read_journal
+from transforms.accounts.records import DROPPED, Record, Tally
+from transforms.files import storage
+from transforms.pdf.pages import PageImage, PdfPage
+from transforms.pdf.pool import acquire_pool, release_pool
+from transforms.pdf.settings import RenderSettings
+
+
+@dataclass(frozen=True)
+class PageSelection:
+    """Which pages of a file are read: 1-based inclusive ranges; none given means all."""
+
+    ranges: tuple[tuple[int, int], ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> PageSelection:
+        """From '1-3,7'; an open end as in '5-' is allowed."""
+        ranges = []
+        for part in text.split(','):
+            found = re.fullmatch(r'\s*(\d+)\s*(?:(-)\s*(\d*)\s*)?', part)
+            first = int(found[1]) if found else 0
+            last = int(found[3]) if found and found[3] else (1 << 40 if found and found[2] else first)
+            if not 1 <= first <= last:
+                raise argparse.ArgumentTypeError(f'{text!r} must be pages such as 1-3,7')
+            ranges.append((first, last))
+        return cls(tuple(ranges))
+
+    def pick(self, count: int) -> Iterator[int]:
+        """0-based pages of a file with `count` pages, ascending, each once."""
+        last = 0
+        for first, end in sorted(self.ranges or ((1, count),)):
+            for page in range(max(first, last + 1), min(end, count) + 1):
+                yield page - 1
+                last = page
+            last = max(last, min(end, count))
+
+    def __str__(self) -> str:
+        return ','.join(str(a) if a == b else f'{a}-{b if b < 1 << 40 else ""}' for a, b in self.ranges)
+
+
+@dataclass(frozen=True)
+class FileGroup:
+    """Some files of the input, by path relative to its root; `name` is the group's in journals."""
+
+    name: str
+    files: tuple[str, ...]
+
+
+class ListedPages(NamedTuple):
+    """The outputs of ListPdfPages."""
+
+    pages: beam.PCollection
+    dropped: beam.PCollection
+    tallies: beam.PCollection
+
+
+def display_name(file: str) -> str:
+    """A file's name as text: bytes that are no UTF-8 are written as \\xNN."""
+    return file.encode('utf-8', 'surrogateescape').decode('utf-8', 'backslashreplace')
+
+
+def page_image_path(file: str, page: int, extension: str) -> str:
+    """`images/{hh}/{slug}-{hash}-p{page:05d}.{extension}` for a 0-based page of a file."""
+    digest = hashlib.sha256(file.encode('utf-8', 'surrogateescape')).hexdigest()[:12]
+    slug = re.sub(r'[^a-z0-9._-]', '-', file.lower())[:80]
+    return f'images/{digest[:2]}/{slug}-{digest}-p{page + 1:05d}.{extension}'
+
+
+def page_id(file: str, page: int) -> str:
+    """The record id of a 0-based page."""
+    return f'{file}#{page + 1}'
+
+
+class _ListFn(beam.DoFn):
+    def __init__(self, root: str, settings: RenderSettings, processes: int, selection: PageSelection, max_pages: int,
+                 limit: int, journal: str, output: str) -> None:
+        self._root, self._settings, self._processes = root, settings, processes
+        self._selection, self._max_pages, self._limit = selection, max_pages, limit
+        self._journal, self._output = journal, output
+
+    def setup(self) -> None:
+        self._pool = acquire_pool(self._settings, self._processes)
+
+    def teardown(self) -> None:
+        release_pool(self._pool)
+
+    def process(self, group: FileGroup) -> Iterator[object]:
+        known = read_journal(self._journal, group.name)
+        read = 0
+        for file, answer in self._counted(group.files):
+            if self._limit and read >= self._limit:
+                break
+            if answer.get('error'):
+                read += 1
+                yield self._page(group, file, 0).failed(answer['error'], answer['message'])
+                continue
+            for order, page in enumerate(self._selection.pick(answer['pages'])):
+                if self._limit and read >= self._limit:
+                    break
+                read += 1
+                if order < self._max_pages:
+                    yield self._page_or_outcome(group, file, page, known)
+                else:
+                    name = display_name(file)
+                    yield TaggedOutput('dropped', Record(name, page, page_id(name, page), DROPPED, 'over_page_limit'))
+        yield TaggedOutput('tallies', Tally('', 'read', '', read))
+
+    def _counted(self, files: Iterable[str]) -> Iterator[tuple[str, dict]]:
+        """Each file with its page count or error, in order, a few of them under way at a time."""
+        waiting: queue.SimpleQueue = queue.SimpleQueue()
+        for i, file in enumerate(files):
+            waiting.put((file, self._count(file)))
+            if i >= 2 * self._processes:
+                yield self._counted_next(waiting)
+        while not waiting.empty():
+            yield self._counted_next(waiting)
+
+    @staticmethod
+    def _counted_next(waiting: queue.SimpleQueue) -> tuple[str, dict]:
+        file, future = waiting.get()
+        return file, future.result().header
+
+    def _count(self, file: str) -> object:
+        path = storage.join(self._root, file)
+        task = {'op': 'count', 'name': file, 'path': path if storage.is_local(path) else ''}
+        return self._pool.submit(task, b'' if storage.is_local(path) else storage.read_bytes(path))
+
+    def _page(self, group: FileGroup, file: str, page: int) -> PdfPage:
+        path = storage.join(self._root, file)
+        local = storage.is_local(path)
+        return PdfPage(file=display_name(file), row=page, name=file, path=path if local else '',
+                       data=b'' if local else storage.read_bytes(path), page=page,
+                       output=page_image_path(file, page, self._settings.extension), unit=group.name)
+
+    def _page_or_outcome(self, group: FileGroup, file: str, page: int, known: dict) -> PdfPage | PageImage:
+        drawn = self._page(group, file, page)
+        outcome = known.get((drawn.file, page))
+        if outcome is None or not storage.is_still_there(self._output, outcome):
+            return drawn
+        return drawn.outcome(outcome)
+
+
+@dataclass(eq=False)
+class ListPdfPages(beam.PTransform):
+    """PCollection[FileGroup] to ListedPages: a PdfPage for each page, or its outcome where a journal knows it.
+
+    Pages are counted by the engines in the sandbox. A file that no engine opens, or that has no page, is one
+    failed page 1. Files on other than local disks are read once for each page.
+
+    Args:
+        root: folder that the files' paths are relative to.
+        settings: of drawing; the engine and the limits count here too.
+        processes: child processes of each Beam worker process.
+        selection: pages to read of each file.
+        max_pages: pages of one file; further ones are dropped as `over_page_limit`.
+        limit: pages read of each group, 0 for all.
+        journal: folder of the journals.
+        output: output folder, to see whether a journaled image is still there.
+    """
+
+    root: str
+    settings: RenderSettings
+    processes: int = 1
+    selection: PageSelection = PageSelection()
+    max_pages: int = 2000
+    limit: int = 0
+    journal: str = ''
+    output: str = ''
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, groups: beam.PCollection[FileGroup]):  # noqa: ANN201 - Beam reads tuples wrongly
+        listed = groups | 'CountPages' >> beam.ParDo(
+            _ListFn(self.root, self.settings, self.processes, self.selection, self.max_pages, self.limit,
+                    self.journal, self.output)).with_outputs('dropped', 'tallies', main='pages')
+        return ListedPages(listed.pages, listed.dropped, listed.tallies)

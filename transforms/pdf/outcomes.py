@@ -1,0 +1,42 @@
+"""Page outcomes as records of the accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from transforms.accounts.records import FAILED, WRITTEN, Record, Tally
+from transforms.pdf.list_pages import page_id
+from transforms.pdf.pages import PageImage
+
+# Columns of the records table that every drawing pipeline has, with their Arrow types.
+IMAGE_COLUMNS = (('engine', 'string'), ('width', 'int32'), ('height', 'int32'), ('ink_share', 'float'),
+                 ('pages', 'int32'))
+IMAGE_HISTOGRAMS = ('bytes', 'width', 'height', 'ink_share')
+
+
+def image_record(image: PageImage, record_id: str, details: dict) -> Record:
+    """The record of a page: written with what was measured, or failed with its error class."""
+    if image.error:
+        return Record(image.file, image.row, record_id, FAILED, image.error, image.message, details=details,
+                      listed=image.listed)
+    measured = {'engine': image.engine, 'width': image.width, 'height': image.height, 'ink_share': image.ink_share,
+                'pages': image.pages}
+    return Record(image.file, image.row, record_id, WRITTEN, output=image.output, bytes=image.bytes,
+                  sha256=image.sha256, details={**details, **measured})
+
+
+def multi_page_warning(image: PageImage) -> Iterator[Tally]:
+    """A warning for a document of which only one page is drawn although it has more."""
+    if image.pages > 1:
+        yield Tally(image.file, 'warning', 'multi_page_pdf', 1)
+
+
+def page_record(image: PageImage) -> Record:
+    """The record of a page of a plain PDF."""
+    return image_record(image, page_id(image.file, image.row), {})
+
+
+def known_entry(row: dict) -> dict:
+    """The journal entry of a written row of the records table."""
+    names = ('output', 'bytes', 'sha256', *(name for name, _ in IMAGE_COLUMNS))
+    return {name: row[name] for name in names if row.get(name)}

@@ -1,0 +1,116 @@
+"""RenderPDF: pages of PDFs (bytes or paths) to encoded images, in sandboxed child processes."""
+
+from __future__ import annotations
+
+import os
+import queue
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import apache_beam as beam
+from apache_beam.metrics import Metrics
+from apache_beam.transforms.window import GlobalWindows
+
+from transforms.pdf.pages import PageImage, PdfPage
+from transforms.pdf.pool import Answer, acquire_pool, release_pool
+from transforms.pdf.settings import RenderSettings
+
+_MAX_BYTES_UNDER_WAY = 256 << 20
+
+
+def task_header(page: PdfPage, spill_folder: str) -> dict:
+    """The task that a child process gets for `page`."""
+    header = {'op': 'page', 'name': page.name, 'path': page.path, 'page': page.page,
+              'rotation': page.rotation, 'expect_ink': page.expect_ink}
+    if spill_folder:
+        header['spill'] = os.path.join(spill_folder, uuid.uuid4().hex)
+    return header
+
+
+class _RenderFn(beam.DoFn):
+    """Keeps a window of pages under way in the pool, so that every child always has the next one."""
+
+    def __init__(self, settings: RenderSettings, processes: int, spill_folder: str) -> None:
+        self._settings, self._processes, self._spill = settings, processes, spill_folder
+        self._drawn = Metrics.counter(type(self), 'pages_drawn')
+        self._failed = Metrics.counter(type(self), 'pages_failed')
+
+    def setup(self) -> None:
+        self._pool = acquire_pool(self._settings, self._processes)
+        if self._spill:
+            os.makedirs(self._spill, exist_ok=True)
+
+    def teardown(self) -> None:
+        release_pool(self._pool)
+
+    def start_bundle(self) -> None:
+        self._done: queue.SimpleQueue = queue.SimpleQueue()
+        self._pages_under_way = self._bytes_under_way = 0
+
+    def process(self, element: PdfPage | PageImage) -> Iterator[PageImage]:
+        if isinstance(element, PageImage):
+            yield element
+            return
+        self._submit(element)
+        while self._pages_under_way and (self._is_full() or not self._done.empty()):
+            yield self._next()
+
+    def finish_bundle(self) -> Iterator[object]:
+        while self._pages_under_way:
+            yield GlobalWindows.windowed_value(self._next())
+
+    def _is_full(self) -> bool:
+        return (self._pages_under_way > 2 * self._processes + 1
+                or (self._bytes_under_way > _MAX_BYTES_UNDER_WAY and self._pages_under_way > 1))
+
+    def _submit(self, page: PdfPage) -> None:
+        size, done = len(page.data), self._done
+        light = replace(page, data=b'')
+        self._pages_under_way += 1
+        self._bytes_under_way += size
+        future = self._pool.submit(task_header(page, self._spill), page.data)
+        future.add_done_callback(lambda answered: done.put((light, size, answered)))
+
+    def _next(self) -> PageImage:
+        page, size, answered = self._done.get()
+        self._pages_under_way -= 1
+        self._bytes_under_way -= size
+        answer: Answer = answered.result()
+        if errno := answer.header.get('spill_errno'):
+            raise OSError(errno, os.strerror(errno), self._spill)
+        image = page.outcome(answer.header, answer.body)
+        (self._failed if image.error else self._drawn).inc()
+        return image
+
+
+@dataclass(eq=False)
+class RenderPDF(beam.PTransform):
+    """PCollection[PdfPage] to PCollection[PageImage]: one outcome for every page, in any order.
+
+    A PageImage in the input (an outcome known already) passes through untouched. A page that cannot be drawn
+    comes out with `error` set to one of `transforms.pdf.errors.ERROR_ORDER`; nothing a document holds raises.
+    Memory: two pages for each child process, at most 256 MiB of documents, and the children's own limit.
+
+    Args:
+        settings: what the images look like and what a page may cost.
+        processes: child processes of each Beam worker process.
+        spill_folder: a local folder on the disk of the output. Images are then handed on as files in it, which
+            WriteImages only renames; when empty they are handed on as bytes.
+
+    Raises:
+        OSError: the spill folder's disk is full.
+        RuntimeError: no child process could be started.
+    """
+
+    settings: RenderSettings
+    processes: int = 1
+    spill_folder: str = ''
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        if self.processes < 1:
+            raise ValueError(f'processes is {self.processes}, must be at least 1')
+
+    def expand(self, pages: beam.PCollection) -> beam.PCollection[PageImage]:
+        return pages | 'DrawPages' >> beam.ParDo(_RenderFn(self.settings, self.processes, self.spill_folder))

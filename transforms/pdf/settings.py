@@ -1,0 +1,66 @@
+"""How a page is drawn and what it may cost: plain values shared by the transforms and the child processes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+ENGINES = ('auto', 'pdfium', 'mupdf')
+IMAGE_FORMATS = ('png', 'jpg', 'webp')
+PNG_CODECS = ('isal', 'zlib')
+COLORS = ('auto', 'rgb', 'gray')
+PAGE_BOXES = ('media', 'crop')
+
+
+@dataclass(frozen=True)
+class RenderSettings:
+    """All that decides the bytes of a page image.
+
+    Attributes:
+        engine: 'pdfium', 'mupdf', or 'auto' (pdfium first, MuPDF after an error or a blank render).
+        max_size: longest side in pixels. A PDF page gets exactly this; an image input is only ever shrunk.
+        dpi: dots per inch; when set it replaces `max_size` for PDF pages.
+        image_format: 'png', 'jpg' or 'webp'.
+        quality: 1 to 100, for jpg and webp.
+        png_codec: deflate library of the PNG writer.
+        color: 'auto' (gray when every pixel is), 'rgb' or 'gray'.
+        page_box: 'media' (what olmOCR's labels were made from) or 'crop' (what a viewer shows).
+        accept_repaired: keep pages of files that MuPDF had to repair.
+        blank_share: share of pixels with luminance below 250 under which a page counts as blank.
+        cpu_seconds: CPU time for one page, both engines together.
+        memory_bytes: address space of a child process.
+        max_pixels: pixels of an output image.
+        max_input_bytes: size of one PDF or image file.
+    """
+
+    engine: str = 'auto'
+    max_size: int = 2048
+    dpi: float = 0.0
+    image_format: str = 'png'
+    quality: int = 90
+    png_codec: str = 'isal'
+    color: str = 'auto'
+    page_box: str = 'media'
+    accept_repaired: bool = False
+    blank_share: float = 0.00005
+    cpu_seconds: float = 20.0
+    memory_bytes: int = 2 << 30
+    max_pixels: int = 64_000_000
+    max_input_bytes: int = 512 << 20
+
+    def __post_init__(self) -> None:
+        for name, allowed in (('engine', ENGINES), ('image_format', IMAGE_FORMATS), ('color', COLORS),
+                              ('png_codec', PNG_CODECS), ('page_box', PAGE_BOXES)):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f'{name} is {getattr(self, name)!r}, must be one of {", ".join(allowed)}')
+        for name, low, high in (('max_size', 16, 16384), ('dpi', 0, 2400), ('quality', 1, 100)):
+            if not low <= getattr(self, name) <= high:
+                raise ValueError(f'{name} is {getattr(self, name)}, must be {low} to {high}')
+
+    @property
+    def extension(self) -> str:
+        """The file name's ending for images of this format, without the dot."""
+        return self.image_format
+
+    def as_dict(self) -> dict[str, object]:
+        """The settings as JSON values, for a child process."""
+        return asdict(self)

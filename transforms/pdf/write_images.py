@@ -1,0 +1,73 @@
+"""WriteImages: encoded images to files under their final names, journaled so that a killed run can go on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import apache_beam as beam
+
+from transforms.accounts.journal import Journal
+from transforms.files import storage
+from transforms.pdf.errors import ERROR_ORDER
+from transforms.pdf.pages import PageImage
+
+# Failures to read are found again in no time; those of drawing may have cost the whole CPU limit.
+_DRAWING_ERRORS = frozenset(ERROR_ORDER) - {'PdfMissing'}
+
+
+class _WriteImageFn(beam.DoFn):
+    """Journal line first, then the name: an image that can be seen is never drawn again."""
+
+    def __init__(self, output: str, journal: str) -> None:
+        self._output, self._journal_folder = output, journal
+
+    def setup(self) -> None:
+        self._journal = Journal(self._journal_folder)
+        self._folders: set[str] = set()
+
+    def process(self, image: PageImage) -> Iterator[PageImage]:
+        if image.data or image.spill or image.error in _DRAWING_ERRORS:
+            with storage.surroundings(self._output):
+                self._write(image)
+        yield image.without_payload()
+
+    def _write(self, image: PageImage) -> None:
+        target = storage.join(self._output, image.output)
+        if image.data:
+            storage.write_bytes(target, image.data)
+        self._journal.add(image.unit, image.file, image.row, image.journal_entry())
+        if image.spill:
+            folder = os.path.dirname(target)
+            if folder not in self._folders:
+                os.makedirs(folder, exist_ok=True)
+                self._folders.add(folder)
+            os.replace(image.spill, target)
+
+    def finish_bundle(self) -> None:
+        self._journal.close()
+
+
+@dataclass(eq=False)
+class WriteImages(beam.PTransform):
+    """PCollection[PageImage] to the same without payloads, each image now a file under `output`.
+
+    Outcomes that carry neither payload nor error (they come from a journal) are not written again.
+
+    Args:
+        output: the output folder, local or on any Beam file system.
+        journal: folder of the journals.
+
+    Raises:
+        RunAborted: the disk is full or the folder cannot be written.
+    """
+
+    output: str
+    journal: str
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, images: beam.PCollection[PageImage]) -> beam.PCollection[PageImage]:
+        return images | 'WriteFiles' >> beam.ParDo(_WriteImageFn(self.output, self.journal))
