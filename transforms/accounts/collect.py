@@ -1,7 +1,5 @@
 """CollectRecords: records to sorted fragments and counts, the two forms in which finishing wants them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import apache_beam as beam

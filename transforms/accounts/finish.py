@@ -4,8 +4,6 @@ It never raises: on a cluster that would burn restarts and end without a word. S
 run.json, and the launcher exits with them.
 """
 
-from __future__ import annotations
-
 import datetime
 import hashlib
 from collections.abc import Iterator

@@ -5,8 +5,6 @@ them cross a shuffle (about 0.3 KB for 8 MB of records), and finishing merges th
 fragment that overlaps.
 """
 
-from __future__ import annotations
-
 import heapq
 import uuid
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,5 @@
 """Steps of finishing that must not raise."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 

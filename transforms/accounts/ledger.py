@@ -3,8 +3,6 @@
 The counts flow through the pipeline as data. Beam's metrics would count a retried bundle twice.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """WriteRecords: the records table, the error logs, and what the report shows of them, in one merge."""
 
-from __future__ import annotations
-
 import hashlib
 import heapq
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,5 @@
 """ToLlavaConversation: labelled images to LLaVA conversations, one human turn and one answer."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass

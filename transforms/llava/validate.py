@@ -5,8 +5,6 @@ The rules come from LLaVA's LazySupervisedDataset (c121f04, llava/train/train.py
 exactly one `<image>`, in the human turn; an answer that is not empty and holds no special token.
 """
 
-from __future__ import annotations
-
 import array
 import hashlib
 import posixpath

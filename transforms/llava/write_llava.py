@@ -1,7 +1,5 @@
 """WriteLlava: conversations to chat.json and chat_eval.json, streamed in input order."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import apache_beam as beam

@@ -3,8 +3,6 @@
 Every tarball is read once more for this, headers only; the newer dataset does not need it.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

@@ -6,8 +6,6 @@ float, a missing one NaN; ids are `pdf_tarballs/` plus the member; images have n
 last; a text of blanks is kept.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Iterator

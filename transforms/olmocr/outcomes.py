@@ -1,7 +1,5 @@
 """Drawn or extracted olmOCR pages as records, labelled images and annotations."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator
 

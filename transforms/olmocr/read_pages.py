@@ -1,11 +1,9 @@
 """ReadArchivePages: units of rows to pages with their documents' bytes, each tarball streamed once."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
@@ -49,7 +47,8 @@ class _UnitReader:
         self._store = RowStore(unit.segments)
         self._known = {key: outcome for key, outcome in read_journal(journal, unit.name).items()
                        if key[0] == '' or storage.is_still_there(output, outcome)}
-        self._left = set(self._store.members())
+        self._members = frozenset(self._store.members())
+        self._left = set(self._members)
         self._warnings: Counter = Counter()
 
     def read(self) -> Iterator[object]:
@@ -98,9 +97,12 @@ class _UnitReader:
     def _take(self, member: Member) -> Iterator[PdfPage | PageImage]:
         if member.odd == 'folder':
             return
-        if member.name not in self._left:
-            kind = 'duplicate_member' if member.name in self._store else 'orphan_member'
-            self._warnings[_ODD_WARNINGS.get(member.odd, kind)] += 1
+        if member.name in self._members and member.name not in self._left:
+            self._warnings[_ODD_WARNINGS.get(member.odd, 'duplicate_member')] += 1
+        elif member.name not in self._members:
+            # With --limit most members belong to rows that nobody read.
+            if not self._stop_early and not self._store.is_named(member.name):
+                self._warnings[_ODD_WARNINGS.get(member.odd, 'orphan_member')] += 1
         elif member.odd in _ODD_WARNINGS:
             self._warnings['odd_member'] += 1
         elif member.odd == 'too_big':
@@ -158,7 +160,9 @@ class _ReadPagesFn(beam.DoFn):
     def __init__(self, settings: dict) -> None:
         self._settings = settings
 
-    def process(self, unit: PageUnit) -> Iterator[object]:
+    def process(self, unit: PageUnit) -> Iterator[
+            PdfPage | PageImage | TaggedOutput[Literal['dropped'], Record] | TaggedOutput[Literal['tallies'], Tally]
+            | TaggedOutput[Literal['errors'], UnitError]]:
         yield from _UnitReader(unit, **self._settings).read()
 
 

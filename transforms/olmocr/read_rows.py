@@ -5,13 +5,11 @@ The documents Parquet of the published dataset is 338 MB, perhaps in one row gro
 put into small files by tarball, and what goes on is a reference for each tarball.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
 
 import apache_beam as beam
 import pyarrow as pa
@@ -40,7 +38,7 @@ class PageUnit:
         archive: tarball relative to the input; '' for documents in a folder.
         part: number of the part, where a folder's rows are cut into several units.
         segments: row files (see `row_store`).
-        rows: number of rows in them.
+        rows: number of rows in them that are wanted.
     """
 
     file: str
@@ -122,7 +120,7 @@ class _Cutter:
         unit = (row.archive, unit_part(row.archive, row.row))
         self._buffers.setdefault(unit, []).append(row)
         self._sizes[unit] += 4 * len(row.text or '') + 600
-        self._rows[unit] += 1
+        self._rows[unit] += row.wanted
         if sum(self._sizes.values()) > _HELD_BYTES:
             self._spill(max(self._sizes, key=self._sizes.__getitem__))
 
@@ -134,7 +132,8 @@ class _Cutter:
         for unit in list(self._buffers):
             self._spill(unit)
         for unit, segments in sorted(self._segments.items()):
-            yield PageUnit(self._file.name, *unit, tuple(segments), self._rows[unit])
+            if self._rows[unit]:
+                yield PageUnit(self._file.name, *unit, tuple(segments), self._rows[unit])
 
 
 class _ReadRowsFn(beam.DoFn):
@@ -142,7 +141,9 @@ class _ReadRowsFn(beam.DoFn):
         self._rules, self._folder, self._extension = rules, folder, extension
         self._limit, self._index_folder = limit, index
 
-    def process(self, file: RowFile) -> Iterator[object]:
+    def process(self, file: RowFile) -> Iterator[
+            PageUnit | TaggedOutput[Literal['dropped'], Record] | TaggedOutput[Literal['tallies'], Tally]
+            | TaggedOutput[Literal['errors'], UnitError]]:
         cutter, counts, seen = _Cutter(file, self._folder), Counter(), set()
         index = ArchiveIndex(self._index_folder) if file.kind == '0225' else None
         for item in read_raw_rows(file):
@@ -155,6 +156,8 @@ class _ReadRowsFn(beam.DoFn):
             row, record = self._judge(file, *item, seen, index)
             if record:
                 yield TaggedOutput('dropped', record)
+                if row:
+                    cutter.add(replace(row, text=None, wanted=False))
             else:
                 if not row.rotation_valid and not row.rotation:
                     counts['warning', 'rotation_invalid_without_correction'] += 1

@@ -41,29 +41,33 @@ class RowStore:
         self._readers = [pa.ipc.open_file(source) for source in self._sources]
         self._batch = lru_cache(maxsize=8)(self._read_batch)
         self._places: dict[str, list[tuple[int, int, int, int]]] = {}
+        self._dropped: set[str] = set()
         for segment, reader in enumerate(self._readers):
             for batch in range(reader.num_record_batches):
-                table = reader.get_batch(batch)
-                for i, (member, row) in enumerate(zip(table['member'].to_pylist(), table['row'].to_pylist(),
-                                                      strict=True)):
-                    self._places.setdefault(member, []).append((row, segment, batch, i))
+                self._index(segment, batch, reader.get_batch(batch))
 
-    def __len__(self) -> int:
-        return sum(map(len, self._places.values()))
+    def _index(self, segment: int, batch: int, table: pa.RecordBatch) -> None:
+        columns = (table[name].to_pylist() for name in ('member', 'row', 'wanted'))
+        for i, (member, row, wanted) in enumerate(zip(*columns, strict=True)):
+            if wanted:
+                self._places.setdefault(member, []).append((row, segment, batch, i))
+            else:
+                self._dropped.add(member)
 
-    def __contains__(self, member: str) -> bool:
-        return member in self._places
+    def is_named(self, member: str) -> bool:
+        """True when some row names `member`, be it one that was dropped."""
+        return member in self._places or member in self._dropped
 
     def members(self) -> Iterator[str]:
-        """Every member that a row names."""
+        """Every member that a wanted row names."""
         return iter(self._places)
 
     def row_numbers(self, member: str) -> list[int]:
-        """The rows that name `member`."""
+        """The wanted rows that name `member`."""
         return [place[0] for place in self._places.get(member, ())]
 
     def rows(self, member: str) -> Iterator[OlmocrRow]:
-        """The rows of `member`, by row number."""
+        """The wanted rows of `member`, by row number."""
         for _, segment, batch, i in sorted(self._places.get(member, ())):
             yield OlmocrRow(**self._batch(segment, batch)[i])
 

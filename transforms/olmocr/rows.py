@@ -39,6 +39,7 @@ class OlmocrRow:
         is_table: mostly a table.
         is_diagram: mostly a diagram.
         split: 'train' or 'eval'.
+        wanted: False for a row that was dropped: its document is known, not an orphan, and not needed.
     """
 
     file: str
@@ -54,6 +55,7 @@ class OlmocrRow:
     is_table: bool = False
     is_diagram: bool = False
     split: str = 'train'
+    wanted: bool = True
 
     def details(self) -> dict[str, object]:
         """The columns of the records table that come from the label."""

@@ -1,7 +1,5 @@
 """WriteAnnotations: extracted records to annotations.json, streamed in input order."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import apache_beam as beam

@@ -173,7 +173,10 @@ class MupdfDocument:
     def _paint(self, page: int, rotation: int, settings: RenderSettings) -> np.ndarray:
         handle = self._doc[page]
         if settings.page_box == 'media' and handle.cropbox != handle.mediabox:
-            handle.set_cropbox(handle.mediabox)
+            # set_cropbox() refuses media boxes that do not start at 0, so the key is written as it is.
+            box = ' '.join(f'{side:f}' for side in handle.mediabox)
+            self._doc.xref_set_key(handle.xref, 'CropBox', f'[{box}]')
+            handle = self._doc.reload_page(handle)
         turn = self._mupdf.Matrix(1, 1).prerotate(rotation)
         turned = handle.rect * turn
         w, h = output_size(turned.width, turned.height, settings)

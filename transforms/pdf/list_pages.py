@@ -1,14 +1,12 @@
 """ListPdfPages: files to their pages, counted in the sandbox; a file that cannot be opened is one failure."""
 
-from __future__ import annotations
-
 import argparse
 import hashlib
 import queue
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
@@ -28,7 +26,7 @@ class PageSelection:
     ranges: tuple[tuple[int, int], ...] = ()
 
     @classmethod
-    def parse(cls, text: str) -> PageSelection:
+    def parse(cls, text: str) -> 'PageSelection':
         """From '1-3,7'; an open end as in '5-' is allowed."""
         ranges = []
         for part in text.split(','):
@@ -99,7 +97,8 @@ class _ListFn(beam.DoFn):
     def teardown(self) -> None:
         release_pool(self._pool)
 
-    def process(self, group: FileGroup) -> Iterator[object]:
+    def process(self, group: FileGroup) -> Iterator[
+            PdfPage | PageImage | TaggedOutput[Literal['dropped'], Record] | TaggedOutput[Literal['tallies'], Tally]]:
         known = read_journal(self._journal, group.name)
         read = 0
         for file, answer in self._counted(group.files):

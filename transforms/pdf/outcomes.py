@@ -1,7 +1,5 @@
 """Page outcomes as records of the accounts."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from transforms.accounts.records import FAILED, WRITTEN, Record, Tally

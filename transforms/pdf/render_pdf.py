@@ -1,7 +1,5 @@
 """RenderPDF: pages of PDFs (bytes or paths) to encoded images, in sandboxed child processes."""
 
-from __future__ import annotations
-
 import os
 import queue
 import uuid

@@ -1,7 +1,5 @@
 """WriteImages: encoded images to files under their final names, journaled so that a killed run can go on."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
