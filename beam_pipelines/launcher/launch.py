@@ -67,6 +67,8 @@ def launch(spec: PipelineSpec, argv: Sequence[str] | None = None) -> RunResult:
 
 def _set_log_level(verbose: bool) -> None:
     logging.getLogger().setLevel(logging.INFO if verbose else logging.ERROR)
+    # Without --verbose a failed step is told in one line at the end, not in Beam's pages.
+    logging.getLogger('apache_beam').setLevel(logging.INFO if verbose else logging.CRITICAL)
 
 
 @dataclass

@@ -70,7 +70,7 @@ def _tiles(run: dict) -> str:
 def _table(head: Iterable[str], rows: Iterable[Iterable[object]], numbers_from: int = 1) -> str:
     heads = ''.join(f'<th{_numeric(i, numbers_from)}>{_text(name)}</th>' for i, name in enumerate(head))
     body = ''.join('<tr>' + ''.join(
-        f'<td{_numeric(i, numbers_from)}>{_number(cell) if isinstance(cell, int) else _text(cell)}</td>'
+        f'<td{_numeric(i, numbers_from)}>{_number(cell) if type(cell) is int else _text(cell)}</td>'
         for i, cell in enumerate(row)) + '</tr>' for row in rows)
     return f'<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>'
 

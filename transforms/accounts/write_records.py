@@ -79,6 +79,8 @@ def bucket(value: float | str) -> str:
     """The histogram bucket of a value: itself for text, '2^n' steps for numbers of 1 and more, else decades."""
     if isinstance(value, str):
         return value or '(none)'
+    if isinstance(value, bool) or value in (90, 180, 270):
+        return str(value)
     if value <= 0:
         return '0'
     if value < 1:
@@ -92,7 +94,7 @@ def bucket(value: float | str) -> str:
 
 def error_line(source: str, revision: str, item: Record | UnitError) -> dict:
     """One line of errors.jsonl."""
-    line: dict[str, object] = {'source': source, 'revision': revision, 'file': item.file}
+    line: dict[str, object] = {'source': source, 'revision': revision or None, 'file': item.file}
     if isinstance(item, UnitError):
         return {**line, 'unit': item.unit, 'stage': item.stage, 'error': item.error, 'message': item.message,
                 'count': item.count}
@@ -178,7 +180,7 @@ class WriteRecords(beam.PTransform):
             log.write(log_line(line).encode())
 
     def _to_table(self, records: list[Record], schema: pa.Schema) -> pa.Table:
-        rows = [{'source': self.source, 'revision': self.revision, 'file': r.file, 'row': r.row, 'id': r.id,
+        rows = [{'source': self.source, 'revision': self.revision or None, 'file': r.file, 'row': r.row, 'id': r.id,
                  'outcome': r.outcome, 'reason': r.reason, 'message': r.message, 'output': r.output,
                  'bytes': r.bytes, 'sha256': r.sha256,
                  **{name: r.details.get(name) for name, _ in self.columns}} for r in records]

@@ -2,6 +2,7 @@
 
 import argparse
 import hashlib
+import os
 import queue
 import re
 from collections.abc import Iterable, Iterator
@@ -136,7 +137,7 @@ class _ListFn(beam.DoFn):
 
     def _count(self, file: str) -> object:
         path = storage.join(self._root, file)
-        task = {'op': 'count', 'name': file, 'path': path if storage.is_local(path) else ''}
+        task = {'op': 'count', 'name': file, 'path': os.path.abspath(path) if storage.is_local(path) else ''}
         return self._pool.submit(task, b'' if storage.is_local(path) else storage.read_bytes(path))
 
     def _page(self, group: FileGroup, file: str, page: int) -> PdfPage:

@@ -15,8 +15,9 @@ IMAGE_HISTOGRAMS = ('bytes', 'width', 'height', 'ink_share')
 def image_record(image: PageImage, record_id: str, details: dict) -> Record:
     """The record of a page: written with what was measured, or failed with its error class."""
     if image.error:
-        return Record(image.file, image.row, record_id, FAILED, image.error, image.message, details=details,
-                      listed=image.listed)
+        stage = 'read' if image.error == 'PdfMissing' else 'render'
+        return Record(image.file, image.row, record_id, FAILED, image.error, image.message,
+                      details={**details, 'stage': stage}, listed=image.listed)
     measured = {'engine': image.engine, 'width': image.width, 'height': image.height, 'ink_share': image.ink_share,
                 'pages': image.pages}
     return Record(image.file, image.row, record_id, WRITTEN, output=image.output, bytes=image.bytes,

@@ -10,6 +10,7 @@ import apache_beam as beam
 from apache_beam.metrics import Metrics
 from apache_beam.transforms.window import GlobalWindows
 
+from transforms.files import storage
 from transforms.pdf.pages import PageImage, PdfPage
 from transforms.pdf.pool import Answer, acquire_pool, release_pool
 from transforms.pdf.settings import RenderSettings
@@ -19,10 +20,10 @@ _MAX_BYTES_UNDER_WAY = 256 << 20
 
 def task_header(page: PdfPage, spill_folder: str) -> dict:
     """The task that a child process gets for `page`."""
-    header = {'op': 'page', 'name': page.name, 'path': page.path, 'page': page.page,
+    header = {'op': 'page', 'name': page.name, 'path': page.path and os.path.abspath(page.path), 'page': page.page,
               'rotation': page.rotation, 'expect_ink': page.expect_ink}
     if spill_folder:
-        header['spill'] = os.path.join(spill_folder, uuid.uuid4().hex)
+        header['spill'] = os.path.abspath(os.path.join(spill_folder, uuid.uuid4().hex))
     return header
 
 
@@ -37,7 +38,8 @@ class _RenderFn(beam.DoFn):
     def setup(self) -> None:
         self._pool = acquire_pool(self._settings, self._processes)
         if self._spill:
-            os.makedirs(self._spill, exist_ok=True)
+            with storage.surroundings(self._spill):
+                os.makedirs(self._spill, exist_ok=True)
 
     def teardown(self) -> None:
         release_pool(self._pool)
@@ -76,7 +78,8 @@ class _RenderFn(beam.DoFn):
         self._bytes_under_way -= size
         answer: Answer = answered.result()
         if errno := answer.header.get('spill_errno'):
-            raise OSError(errno, os.strerror(errno), self._spill)
+            with storage.surroundings(self._spill):
+                raise OSError(errno, os.strerror(errno))
         image = page.outcome(answer.header, answer.body)
         (self._failed if image.error else self._drawn).inc()
         return image
@@ -97,7 +100,7 @@ class RenderPDF(beam.PTransform):
             WriteImages only renames; when empty they are handed on as bytes.
 
     Raises:
-        OSError: the spill folder's disk is full.
+        RunAborted: the spill folder's disk is full.
         RuntimeError: no child process could be started.
     """
 

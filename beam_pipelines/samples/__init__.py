@@ -1,0 +1,1 @@
+"""Small datasets in the layout of the real ones, as package data, and the scripts that made them."""
