@@ -39,7 +39,8 @@ def interruptible(own_process: bool, bar: ProgressBar, output: str) -> Iterator[
         end_children()
         line = (f'\ninterrupted: {bar.done():,} outcomes are kept in {output}; '
                 'the same command goes on from there\n')
-        os.write(sys.stderr.fileno(), line.encode())
+        sys.stderr.write(line)
+        sys.stderr.flush()
         os._exit(130 if number == signal.SIGINT else 143)
 
     before = {number: signal.signal(number, leave) for number in (signal.SIGINT, signal.SIGTERM)}

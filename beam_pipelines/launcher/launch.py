@@ -19,6 +19,7 @@ from beam_pipelines.launcher.arguments import Arguments, deciding_options, parse
 from beam_pipelines.launcher.interrupt import interruptible
 from beam_pipelines.launcher.progress import ProgressBar
 from beam_pipelines.launcher.runners import make_pipeline, worker_count
+from beam_pipelines.launcher.quiet import quiet_workers
 from beam_pipelines.launcher.spec import Context, PipelineSpec, Plan, RunResult, UsageError
 from beam_pipelines.launcher.summary import summary_table
 from beam_pipelines.launcher.versions import byte_versions, versions
@@ -175,22 +176,23 @@ class _Launch:
             max_failures=flags.max_failures, max_failure_rate=flags.max_failure_rate)
 
     def _execute(self) -> RunResult:
-        info = self._info()
+        info, flags = self._info(), self.arguments.flags
         pipeline = make_pipeline(self.arguments)
         self.spec.build(pipeline, replace(self.settings, run=info))
-        bar = ProgressBar(storage.join(self.context.work, 'journal'), self.plan.records, self.plan.unit,
-                          self.arguments.flags.progress)
         try:
-            with interruptible(self.own_process, bar, self.context.output):
+            with quiet_workers(self.context.work, flags.verbose), self._progress() as bar, \
+                    interruptible(self.own_process, bar, self.context.output):
                 pipeline.run().wait_until_finish()
         except Exception as error:  # whatever a runner makes of a failed step; the line says what failed
             _LOG.debug('the pipeline failed', exc_info=True)
-            if self.arguments.flags.verbose:
+            if flags.verbose:
                 complain(traceback.format_exc())
             return self._failed(_one_line(error))
-        finally:
-            bar.close()
         return self._verdict(info)
+
+    def _progress(self) -> ProgressBar:
+        return ProgressBar(storage.join(self.context.work, 'journal'), self.plan.records, self.plan.unit,
+                           self.arguments.flags.progress)
 
     def _verdict(self, info: RunInfo) -> RunResult:
         path = storage.join(self.context.output, 'run.json')

@@ -54,6 +54,12 @@ class ProgressBar:
         self._thread = threading.Thread(target=self._follow, daemon=True)
         self._thread.start()
 
+    def __enter__(self) -> ProgressBar:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.close()
+
     def done(self) -> int:
         """Outcomes so far."""
         return self._counter.count()

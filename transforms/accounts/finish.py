@@ -113,7 +113,9 @@ class FinishRun(beam.PTransform):
         return ledgers | 'SaveAndJudge' >> beam.Map(self.finish)
 
     def finish(self, ledger: Ledger) -> dict:
-        """Judges the run, saves the verdict, and returns it."""
+        """Judges the run, saves the verdict, and returns it; again for a run that is done, as after a restart."""
+        if before := self._verdict_of_this_run():
+            return before
         run = summarize(self.info, ledger, self.files, self.by_file)
         try:
             if run['state'] == 'done':
@@ -123,6 +125,13 @@ class FinishRun(beam.PTransform):
             run.update(state='failed', exit_code=1, problems=[*run['problems'], describe(error)])
             self._save_verdict_alone(run)
         return run
+
+    def _verdict_of_this_run(self) -> dict:
+        """What an earlier try of this very step saved before its worker died, {} when there is none."""
+        if not storage.exists(self._path('_SUCCESS')):
+            return {}
+        run = orjson.loads(storage.read_bytes(self._path('run.json')))
+        return run if run['run_id'] == self.info.run_id else {}
 
     def _path(self, name: str) -> str:
         return storage.join(self.info.output, name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import logging
 import os
 import re
 import shutil
@@ -18,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
+_LOG = logging.getLogger(__name__)
 _SCHEME = re.compile(r'^[a-zA-Z][-a-zA-Z0-9+.]*://')
 
 
@@ -149,13 +151,14 @@ def glob_to_regex(pattern: str) -> re.Pattern[str]:
 class _HashingFile:
     """A writable file that knows the size and sha256 of what passed through it."""
 
-    def __init__(self, target: BinaryIO) -> None:
-        self._target = target
+    def __init__(self, target: BinaryIO, path: str) -> None:
+        self._target, self._path = target, path
         self._digest = hashlib.sha256()
         self.size = 0
 
     def write(self, data: bytes) -> int:
-        self._target.write(data)
+        with surroundings(self._path):
+            self._target.write(data)
         self._digest.update(data)
         self.size += len(data)
         return len(data)
@@ -188,19 +191,32 @@ def atomic_writer(path: str) -> Iterator[_HashingFile]:
         RunAborted: the disk is full, or the place cannot be written.
     """
     if not is_local(path):
-        with _remote().create(path, compression_type='uncompressed') as target:
-            yield _HashingFile(target)
+        from apache_beam.io.filesystem import CompressionTypes
+
+        with _remote().create(path, compression_type=CompressionTypes.UNCOMPRESSED) as target:
+            yield _HashingFile(target, path)
         return
+    temp = os.path.join(os.path.dirname(path), f'.{uuid.uuid4().hex}.tmp')
     with surroundings(path):
         os.makedirs(os.path.dirname(path) or '.', exist_ok=True)
-        temp = os.path.join(os.path.dirname(path), f'.{uuid.uuid4().hex}.tmp')
-        try:
-            with open(temp, 'wb') as target:
-                yield _HashingFile(target)
+        target = open(temp, 'wb')
+    try:
+        yield _HashingFile(target, path)
+        with surroundings(path):
+            target.close()
             os.replace(temp, path)
-        finally:
-            if os.path.exists(temp):
-                os.unlink(temp)
+    finally:
+        _discard(target, temp)
+
+
+def _discard(target: BinaryIO, temp: str) -> None:
+    """Closes and removes what is left of a file that did not make it to its name."""
+    if os.path.exists(temp):
+        os.unlink(temp)
+    try:
+        target.close()
+    except OSError as error:  # what was buffered did not fit; it was to be thrown away anyway
+        _LOG.debug('closing %s: %s', temp, error)
 
 
 def write_bytes(path: str, data: bytes) -> None:
