@@ -1,6 +1,6 @@
 """Any folder or glob of PDFs to page images and a table that accounts for every page.
 
-    python -m beam_pipelines.render_pdf --input 'papers/**/*.pdf' --output images
+python -m beam_pipelines.render_pdf --input 'papers/**/*.pdf' --output images
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Side-by-side measurements anyone can run; the figures are in docs/performance.md."""

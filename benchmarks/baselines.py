@@ -19,6 +19,7 @@ import tarfile
 import tempfile
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -115,6 +116,14 @@ def draw_pdftoppm(task: tuple[str, bytes, str]) -> int:
     return len(done.stdout)
 
 
+def forgiving(draw: object, task: tuple[str, bytes, str]) -> int:
+    """Draws one page; a page that cannot be drawn counts for nothing (an exception would hang the pool)."""
+    try:
+        return draw(task)
+    except Exception:  # a baseline has no accounts
+        return 0
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('way', choices=('bare', 'published', 'pdftoppm'))
@@ -138,7 +147,7 @@ def main() -> None:
     chat: list[dict] = []
     start = (set_limits, (flags.max_size,)) if flags.way == 'bare' else (None, ())
     with multiprocessing.get_context('spawn').Pool(flags.processes, *start) as pool:
-        for _ in pool.imap_unordered(draw, tasks()):
+        for _ in pool.imap_unordered(partial(forgiving, draw), tasks()):
             room.release()
     with open(flags.output / 'chat.json', 'w', encoding='utf-8') as file:
         json.dump(chat, file, ensure_ascii=False)

@@ -1,6 +1,6 @@
 """Makes a large dataset in the olmOCR-mix layout by repeating the pages of a small one under new ids.
 
-    python benchmarks/make_large.py --source data/olmOCR-mix --output /tmp/large --pages 5000
+python benchmarks/make_large.py --source data/olmOCR-mix --output /tmp/large --pages 5000
 """
 
 from __future__ import annotations

@@ -118,7 +118,7 @@ def parse(spec: PipelineSpec, argv: Sequence[str]) -> Arguments:
 
 def _check_for_beam(rest: Sequence[str], own: set[str], runner: str) -> list[str]:
     known = beam_flags()
-    allowed = set(known) | (FLINK_FLAGS if runner in ('FlinkRunner', 'PortableRunner') else set())
+    allowed = set(known) | FLINK_FLAGS if runner in ('FlinkRunner', 'PortableRunner') else set(known) - FLINK_FLAGS
     expects_value, out = False, []
     for token in rest:
         if token.startswith('--'):

@@ -18,8 +18,8 @@ from beam_pipelines.launcher import folder
 from beam_pipelines.launcher.arguments import Arguments, deciding_options, parse, usable_cores
 from beam_pipelines.launcher.interrupt import interruptible
 from beam_pipelines.launcher.progress import ProgressBar
-from beam_pipelines.launcher.runners import make_pipeline, worker_count
 from beam_pipelines.launcher.quiet import quiet_workers
+from beam_pipelines.launcher.runners import make_pipeline, worker_count
 from beam_pipelines.launcher.spec import Context, PipelineSpec, Plan, RunResult, UsageError
 from beam_pipelines.launcher.summary import summary_table
 from beam_pipelines.launcher.versions import byte_versions, versions

@@ -18,7 +18,8 @@ ABOUT = """\
 Draws the pages of any PDFs to images, with records/, errors.jsonl and report.html that account for every page.
 
 --input is a folder (its *.pdf at any depth), a file, or a glob in quotes; ** also matches no folder. PNG and JPEG
-files that a glob names are shrunk to --max_size. A file that no engine opens, or without a page, is one failed record.
+files that a glob names are shrunk to --max_size. A file that no engine opens, or that has no page, is one failed
+record.
 
   python -m beam_pipelines.render_pdf --input 'papers/**/*.pdf' --output images --max-size 1288 --pages 1-3"""
 

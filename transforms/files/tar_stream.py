@@ -7,13 +7,14 @@ bytes that a gzip expands to are bounded too.
 from __future__ import annotations
 
 import tarfile
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
 _GZIP_MAGIC = b'\x1f\x8b'
 _BUFFER = 1 << 20
+_PACKED_CHUNK = 32 << 10
+_TAR_BUFFER = 64 << 10
 _MAX_HEADER_BYTES = 1 << 20
 _MAX_RATIO, _FREE_BYTES = 200, 8 << 30
 
@@ -55,19 +56,61 @@ class _BoundedTarInfo(tarfile.TarInfo):
         return super()._proc_pax(archive)
 
 
-class _BoundedReader:
-    """Counts what comes out of the decompressor and stops bombs."""
+class _Plain:
+    """An uncompressed archive, as a reader that raises at no end."""
 
-    def __init__(self, plain: BinaryIO, packed: BinaryIO) -> None:
-        self._plain, self._packed = plain, packed
-        self._read = 0
+    def __init__(self, source: BinaryIO) -> None:
+        self.read = source.read
+
+
+class _Gunzip:
+    """Decompresses gzip, several members too; what comes before a fault is handed out before it is raised."""
+
+    def __init__(self, source: BinaryIO) -> None:
+        from isal import isal_zlib
+
+        self._source, self._new = source, isal_zlib.decompressobj
+        self._engine = self._new(wbits=31)
+        self._packed, self._ready, self._fault = b'', bytearray(), None
+        self._read_packed = self._handed_out = 0
 
     def read(self, size: int) -> bytes:
-        data = self._plain.read(size)
-        self._read += len(data)
-        if self._read > _FREE_BYTES and self._read > _MAX_RATIO * max(1, self._packed.tell()):
-            raise Oversized(f'{self._read} bytes out of {self._packed.tell()}')
-        return data
+        while len(self._ready) < size and self._fault is None and self._fill():
+            pass
+        if not self._ready and isinstance(self._fault, Exception):
+            raise self._fault
+        out = bytes(memoryview(self._ready)[:size])
+        del self._ready[:size]
+        self._handed_out += len(out)
+        if self._handed_out > _FREE_BYTES and self._handed_out > _MAX_RATIO * max(1, self._read_packed):
+            raise Oversized(f'{self._handed_out} bytes out of {self._read_packed}')
+        return out
+
+    def _fill(self) -> bool:
+        """Decompresses some more; False at the end, with `_fault` saying which kind of end."""
+        if not self._packed:
+            self._packed = self._source.read(_PACKED_CHUNK)
+            self._read_packed += len(self._packed)
+        if self._engine.eof:
+            self._packed = self._packed.lstrip(b'\0')  # padding between members and at the end
+            if self._packed:
+                self._engine = self._new(wbits=31)
+            elif not (more := self._source.read(_PACKED_CHUNK)):
+                self._fault = True
+                return False
+            else:
+                self._packed = more
+                return True
+        elif not self._packed:
+            self._fault = EOFError('the compressed data ends too early')
+            return False
+        try:
+            self._ready += self._engine.decompress(self._packed, _BUFFER)
+        except Exception as error:  # isal's own error class, made at run time
+            self._fault = ValueError(f'gzip: {error}')
+            return False
+        self._packed = self._engine.unused_data if self._engine.eof else self._engine.unconsumed_tail
+        return True
 
 
 def stream_members(source: BinaryIO, wanted: Callable[[str], bool], max_bytes: int = 512 << 20) -> Iterator[Member]:
@@ -77,21 +120,17 @@ def stream_members(source: BinaryIO, wanted: Callable[[str], bool], max_bytes: i
         ArchiveDamaged: at the place where the archive stops making sense; members before it were handed out.
         Oversized: it is a decompression bomb.
     """
-    from isal import igzip
-
     head = source.read(2)
     source.seek(0)
-    plain = igzip.IGzipFile(fileobj=source, mode='rb') if head == _GZIP_MAGIC else source
-    reader = _BoundedReader(plain, source)
+    reader = _Gunzip(source) if head == _GZIP_MAGIC else _Plain(source)
     try:
-        with tarfile.open(fileobj=reader, mode='r|', bufsize=_BUFFER, tarinfo=_BoundedTarInfo) as archive:
+        with tarfile.open(fileobj=reader, mode='r|', bufsize=_TAR_BUFFER, tarinfo=_BoundedTarInfo) as archive:
             for info in archive:
                 yield _member(archive, info, wanted, max_bytes)
                 archive.members = []  # tarfile remembers every header otherwise
         while reader.read(_BUFFER):  # the checksum is at the very end
             pass
-    except (tarfile.TarError, EOFError, OSError, zlib.error, igzip.isal_zlib.error, ValueError,
-            UnicodeError) as error:
+    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
         raise ArchiveDamaged(f'{type(error).__name__}: {" ".join(str(error).split())[:160]}') from None
 
 

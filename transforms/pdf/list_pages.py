@@ -69,7 +69,7 @@ class ListedPages(NamedTuple):
 
 
 def display_name(file: str) -> str:
-    """A file's name as text: bytes that are no UTF-8 are written as \\xNN."""
+    """A file's name as text: bytes that are no UTF-8 are written as backslash, x and two hex digits."""
     return file.encode('utf-8', 'surrogateescape').decode('utf-8', 'backslashreplace')
 
 

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from apache_beam.testing.test_pipeline import TestPipeline
+
+from beam_pipelines.samples.dataset import Page, write_split
+from beam_pipelines.samples.pages import text_page
+
+SHARED = Path(__file__).resolve().parents[2] / 'shared' / 'data'
+
+
+@pytest.fixture
+def pipeline():
+    """A pipeline on the engine that DirectRunner means here."""
+    with TestPipeline('FnApiRunner') as made:
+        yield made
+
+
+@pytest.fixture(scope='session')
+def page_pdf() -> bytes:
+    return text_page('<h1>Hello</h1><p>Some words on a page.</p>')
+
+
+def make_dataset(root: Path, page_pdf: bytes, pages: int = 12) -> Path:
+    """A small train and eval split with one defect of most kinds."""
+    train = [Page(f'ab/{i:03d}', page_pdf, f'text {i}', 'en' if i % 2 else 'fr', chunk=i % 2) for i in range(pages)]
+    train[2] = Page('ab/002', page_pdf, '  ', 'fr')
+    train[3] = Page('ab/003', None, 'lost', 'en', chunk=1)
+    train[4] = Page('ab/004', b'<html>', 'a web page', 'fr')
+    train[5] = Page('ab/005', page_pdf, 'stop</s>', 'en', chunk=1)
+    write_split(root, '00_documents', 'train', train, extra_members={'no/row.pdf': page_pdf})
+    write_split(root, '01_books', 'eval', [Page('book-1', page_pdf, 'eval text', None)], text_flags=True)
+    return root
+
+
+@pytest.fixture(scope='session')
+def dataset(tmp_path_factory, page_pdf) -> Path:
+    return make_dataset(tmp_path_factory.mktemp('mix'), page_pdf)
+
+
+def shared(name: str) -> Path:
+    """A folder of the data at hand, or the test is skipped."""
+    path = SHARED / name
+    if not path.exists():
+        pytest.skip(f'the data set {name} is not beside this checkout')
+    return path

@@ -1,0 +1,96 @@
+import datetime
+import os
+
+import pytest
+
+from tests.helpers import load
+from transforms.accounts.finish import FinishRun, judge
+from transforms.accounts.fragments import Keyed, write_fragment
+from transforms.accounts.guard import guarded
+from transforms.accounts.ledger import Ledger, accounts_by_file
+from transforms.accounts.records import DROPPED, FAILED, WRITTEN, Record, Tally, UnitError
+from transforms.accounts.run_info import RunInfo
+from transforms.accounts.write_records import WriteRecords, bucket, read_records
+from transforms.files.storage import RunAborted
+
+
+def info(folder, **changes) -> RunInfo:
+    now = datetime.datetime.now(datetime.timezone.utc).isoformat()
+    return RunInfo('p', 'id', str(folder), str(folder / '.work'), 'in', started=now, **changes)
+
+
+def tallies(read=4, written=3, failed=1) -> tuple[Tally, ...]:
+    return (Tally('a', 'read', '', read), Tally('a', 'written', '', written), Tally('a', 'failed', 'E', failed))
+
+
+@pytest.mark.parametrize(('counts', 'limits', 'word'), [
+    ({}, {}, ''), ({'read': 5}, {}, 'off'), ({}, {'max_failures': 0}, 'max_failures'), ({}, {'max_failures': 1}, ''),
+    ({}, {'max_failure_rate': 0.2}, 'max_failure_rate'), ({}, {'max_failure_rate': 0.25}, ''),
+    ({'read': 1, 'written': 0}, {'max_failure_rate': 1.0}, 'nothing was written')])
+def test_judgement(tmp_path, counts, limits, word):
+    problems = judge(info(tmp_path, **limits), accounts_by_file(tallies(**counts)))
+    assert len(problems) == bool(word)
+    assert all(word in problem for problem in problems)
+
+
+def ledger_with(folder, records: list[Record], **kwargs) -> Ledger:
+    items = [Keyed(r.file, r.row, r.to_json()) for r in records]
+    return Ledger(fragments=(write_fragment(str(folder / '.work' / 'f'), 'record', items),), **kwargs)
+
+
+RECORDS = [Record('a', 3, 'r3', FAILED, 'E', 'broke'), Record('a', 0, 'r0', WRITTEN, output='images/0.png', bytes=5,
+                                                              sha256='ff', details={'width': 7}),
+           Record('a', 1, 'r1', DROPPED, 'blank'), Record('a', 2, 'r2', FAILED, 'E', 'told above', listed=False)]
+
+
+def test_records_and_logs_are_in_identity_order(tmp_path):
+    errors = (UnitError('a', 'tar', 'read', 'Lost', 'gone', 1),)
+    ledger = WriteRecords(str(tmp_path), 'in', columns=(('width', 'int32'),), log_name='log.txt').write(
+        ledger_with(tmp_path, RECORDS, unit_errors=errors))
+    assert [(r['row'], r['outcome'], r['width'], r['source']) for r in read_records(str(tmp_path))] == [
+        (0, WRITTEN, 7, 'in'), (1, DROPPED, None, 'in'), (2, FAILED, None, 'in'), (3, FAILED, None, 'in')]
+    lines = (tmp_path / 'errors.jsonl').read_text().splitlines()
+    assert ['Lost' in lines[0], 'broke' in lines[1], len(lines)] == [True, True, 2]
+    assert (tmp_path / 'log.txt').read_text() == 'a: tar: Lost: gone (1 records)\na:3: r3: E: broke\n'
+    assert {o.path for o in ledger.outputs} == {'records/records-00000.parquet', 'errors.jsonl', 'log.txt'}
+
+
+def test_a_good_run_ends_with_success_and_without_work(tmp_path):
+    run = FinishRun(info(tmp_path), ('a', 'b')).finish(ledger_with(tmp_path, RECORDS, tallies=tallies(
+        4, 1, 2) + (Tally('a', 'dropped', 'blank', 1),)))
+    assert (run['state'], run['exit_code']) == ('done', 0)
+    assert sorted(os.listdir(tmp_path)) == ['_SUCCESS', 'manifest.json', 'report.html', 'run.json']
+    assert load(tmp_path / 'manifest.json') == [{'path': 'images/0.png', 'bytes': 5, 'sha256': 'ff'}]
+    assert [s['file'] for s in run['sources']] == ['a', 'b']
+
+
+def test_a_bad_run_keeps_its_work_and_says_why(tmp_path):
+    run = FinishRun(info(tmp_path)).finish(ledger_with(tmp_path, RECORDS, tallies=tallies(9)))
+    assert (run['state'], run['exit_code']) == ('failed', 1)
+    assert sorted(os.listdir(tmp_path)) == ['.work', 'report.html', 'run.json']
+    assert 'off from' in load(tmp_path / 'run.json')['problems'][0]
+
+
+def test_finishing_again_after_a_restart_changes_nothing(tmp_path):
+    ledger = ledger_with(tmp_path, RECORDS, tallies=(Tally('a', 'read', '', 0),))
+    step = FinishRun(info(tmp_path))
+    first = step.finish(ledger)
+    before = (tmp_path / 'manifest.json').read_bytes()
+    assert step.finish(ledger)['started'] == first['started']
+    assert (tmp_path / 'manifest.json').read_bytes() == before
+
+
+def test_what_a_step_raises_becomes_a_problem_and_stops_later_steps():
+    def full(ledger: Ledger) -> Ledger:
+        raise RunAborted('no space left')
+
+    def never(ledger: Ledger) -> Ledger:
+        raise AssertionError('a later step ran')
+
+    assert guarded(guarded(Ledger(), full), never).problems == ('no space left',)
+
+
+@pytest.mark.parametrize(('value', 'label'), [(0, '0'), (1, '1 to 1'), (1000, '512 to 1,023'), (0.02, '0.01 to 0.1'),
+                                              (90, '90'), ('vi', 'vi'), ('', '(none)'), (True, 'True')])
+def test_buckets(value, label):
+    assert bucket(value) == label
