@@ -1,7 +1,7 @@
 """Other ways to draw the same pages, each as a program of its own: `python benchmarks/baselines.py WAY INPUT OUTPUT`.
 
 bare       a plain multiprocessing loop: same tarballs, same limits, same engine and encoder, files and chat.json
-published  PyMuPDF and its own PNG writer in a multiprocessing pool, as the published converter does it
+published  PyMuPDF to PNG to Pillow to PNG in a multiprocessing pool, as the published converter does it
 pdftoppm   pdfinfo and pdftoppm for each page, as the olmocr toolkit does it
 """
 
@@ -68,15 +68,15 @@ def set_limits(max_size: int) -> None:
 
 def draw_bare(task: tuple[str, bytes, str]) -> int:
     """Draws and writes one page with our engine and encoder."""
-    from transforms.pdf.encode import encode_png, ink_share, to_mode
+    from transforms.pdf.encode import encode_png, ink_share, to_one_channel
     from transforms.pdf.engines import PdfiumDocument
 
     path, data, _ = task
     signal.setitimer(signal.ITIMER_PROF, SETTINGS.cpu_seconds)
     document = PdfiumDocument(data)
-    pixels = document.draw(0, 0, SETTINGS)
+    pixels = to_one_channel(document.draw(0, 0, SETTINGS))
     ink_share(pixels)
-    body = encode_png(to_mode(pixels, 'auto'))
+    body = encode_png(pixels)
     document.close()
     signal.setitimer(signal.ITIMER_PROF, 0)
     temp = f'{path}.tmp'
@@ -87,15 +87,22 @@ def draw_bare(task: tuple[str, bytes, str]) -> int:
 
 
 def draw_published(task: tuple[str, bytes, str]) -> int:
-    """Draws and writes one page with PyMuPDF and its PNG writer, at the same longest side."""
+    """Draws and writes one page as the published converter does, at the same longest side.
+
+    It encodes a PNG with MuPDF, opens that with Pillow and saves it as PNG again.
+    """
+    import io
+
     import pymupdf
+    from PIL import Image
 
     path, data, max_size = task
     document = pymupdf.open(stream=data, filetype='pdf')
     page = document[0]
     zoom = int(max_size) / max(page.rect.width, page.rect.height)
-    page.get_pixmap(matrix=pymupdf.Matrix(zoom, zoom), alpha=False).save(path)
+    packed = page.get_pixmap(matrix=pymupdf.Matrix(zoom, zoom), alpha=False).tobytes('png')
     document.close()
+    Image.open(io.BytesIO(packed)).save(path, format='PNG')
     return 0
 
 

@@ -23,6 +23,8 @@ FLINK_FLAGS = frozenset({
     'state_backend', 'state_backend_storage_path', 'retain_externalized_checkpoints_on_cancellation',
     'environment_cache_millis', 'sdk_worker_parallelism', 'use_data_stream_for_batch', 'savepoint_path',
 })
+RUNNERS = ('DirectRunner', 'FnApiRunner', 'PrismRunner', 'PortableRunner', 'FlinkRunner', 'SparkRunner',
+           'DataflowRunner')
 _HELP_WIDTH = 110
 
 
@@ -103,6 +105,8 @@ def parse(spec: PipelineSpec, argv: Sequence[str]) -> Arguments:
     """
     tokens = _normalized(argv)
     runner = runner_of(tokens)
+    if runner not in RUNNERS:
+        raise UsageError(f'--runner={runner} is none of {", ".join(RUNNERS)}')
     if runner != 'DataflowRunner':
         tokens = ['--plan' if token == '--dry_run' else token for token in tokens]
     parser = own_parser(spec)

@@ -98,15 +98,16 @@ def clear(output: str) -> None:
     for name in os.listdir(output) if os.path.isdir(output) else ():
         path = os.path.join(output, name)
         if name == WORK:
-            _clear_work(path)
+            clear_work(path)
         elif os.path.isdir(path) and not os.path.islink(path):
             shutil.rmtree(path)
         else:
             os.unlink(path)
 
 
-def _clear_work(work: str) -> None:
-    for name in os.listdir(work):
+def clear_work(work: str) -> None:
+    """Empties a local work folder but for the lock."""
+    for name in os.listdir(work) if os.path.isdir(work) else ():
         path = os.path.join(work, name)
         if os.path.isdir(path):
             shutil.rmtree(path)

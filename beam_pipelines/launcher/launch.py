@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import logging
-import os
 import re
 import sys
 import traceback
@@ -114,6 +113,7 @@ class _Launch:
             if found.state == 'done' and not flags.retry_failed:
                 say(summary_table(found.run))
                 say(f'{output} is complete already, nothing to do. --overwrite starts again.')
+                folder.clear_work(self.context.work)
                 return RunResult('done', 0, found.run)
             folder.check_space(output, self.plan.output_bytes, flags.force)
             self._start(found)
@@ -143,12 +143,14 @@ class _Launch:
         self._say_plan()
         if found.state == 'unfinished':
             say('resuming: finished pages are kept')
-        folder.save_state(output, self.spec.name, self.identity)
         if self.arguments.flags.retry_failed:
             self._keep_all_but_failed(found)
+        else:
+            for name in ('rows', 'index', 'fragments', 'spill'):  # made anew; only the journal is worth keeping
+                storage.delete_tree(storage.join(self.context.work, name))
+        folder.save_state(output, self.spec.name, self.identity)
         for name in ('_SUCCESS', 'manifest.json'):
-            if storage.is_local(output) and storage.exists(path := storage.join(output, name)):
-                os.unlink(path)
+            storage.delete_file(storage.join(output, name))
 
     def _keep_all_but_failed(self, found: folder.Found) -> None:
         """Turns a finished run into one that was stopped before its failures."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 
 from beam_pipelines.launcher.estimate import page_bytes
@@ -14,6 +15,7 @@ from transforms.pdf.list_pages import FileGroup, display_name
 from transforms.pdf.outcomes import known_entry
 
 GROUP_FILES = 64
+_LISTED_INPUTS = 1000
 ABOUT = """\
 Draws the pages of any PDFs to images, with records/, errors.jsonl and report.html that account for every page.
 
@@ -81,8 +83,16 @@ def prepare(context: Context) -> tuple[RenderPdfSettings, Plan]:
     lines = (('input', f'{flags.input} ({len(names):,} files, {human_bytes(sum(i.size for i in infos))})'),
              ('write', f'{settings.output}, about {human_bytes(one)} a page'),
              ('with', f'{settings.render_processes} drawing processes'))
-    inputs = tuple((display_name(n), i.size, i.modified) for n, i in zip(names, infos, strict=True))
-    return settings, Plan(lines, 0, int(count * one), inputs, flags.input)
+    return settings, Plan(lines, 0, int(count * one), _inputs(names, infos), flags.input)
+
+
+def _inputs(names: list[str], infos: list[storage.FileInfo]) -> tuple[tuple[str, int, float], ...]:
+    """The files, or where they are many one entry with their digest: run.json is to be read by people."""
+    entries = tuple((display_name(n), i.size, i.modified) for n, i in zip(names, infos, strict=True))
+    if len(entries) <= _LISTED_INPUTS:
+        return entries
+    digest = hashlib.sha256(repr(entries).encode()).hexdigest()[:16]
+    return ((f'{len(entries)} files, digest {digest}', sum(size for _, size, _ in entries), 0.0),)
 
 
 def known_outcome(settings: RenderPdfSettings, row: dict) -> tuple[str, dict] | None:

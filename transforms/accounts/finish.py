@@ -146,6 +146,8 @@ class FinishRun(beam.PTransform):
         storage.write_bytes(self._path('run.json'), orjson.dumps(run, option=_INDENTED))
         if run['state'] == 'done':
             storage.write_bytes(self._path('_SUCCESS'), b'')
+            # The state first: a work folder that is half removed must not look like an unfinished run.
+            storage.delete_file(storage.join(self.info.work, 'state.json'))
             storage.delete_tree(self.info.work)
 
     def _save_verdict_alone(self, run: dict) -> None:

@@ -31,8 +31,8 @@ def render_report(output: str, run: dict, ledger: Ledger) -> str:
     """The page for a run: `run` is the content of run.json, `ledger` what finishing gathered."""
     views = ledger.views.get('records') or RecordViews()
     texts = ledger.views.get('texts', {})
-    sections = [_head(run), _problems(run), _tiles(run), _sheet(output, views.sheet, texts), _sources(run),
-                _reasons(run, views), _units(run, ledger), _distributions(views), _options(run)]
+    sections = [_head(run), _problems(run), _tiles(run), _sources(run), _reasons(run, views), _units(run, ledger),
+                _sheet(output, views.sheet, texts), _distributions(views), _options(run)]
     title = f"{run['pipeline']} - {run['state']}"
     return (f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{_text(title)}</title>'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'

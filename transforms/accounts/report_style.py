@@ -38,10 +38,10 @@ figcaption{font-weight:600;font-size:14px;margin-bottom:8px}
 .bars{border:0;border-radius:0;background:none;font-size:13px}.bars th{font-weight:400;color:var(--dim);width:42%;
 padding:2px 8px 2px 0;border:0;white-space:nowrap;overflow:hidden;text-overflow:ellipsis;max-width:150px}
 .bars td{border:0;padding:2px 0}.bars td.n{width:56px}.bars div{background:var(--blue);height:12px;border-radius:3px}
-.sheet{display:grid;grid-template-columns:repeat(auto-fill,minmax(340px,1fr));gap:16px}
+.sheet{display:grid;grid-template-columns:repeat(auto-fill,minmax(520px,1fr));gap:16px}
 article{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:12px;display:grid;
-grid-template-columns:150px 1fr;gap:12px;height:236px;overflow:hidden}
-article a{height:212px;background:var(--bg);border-radius:8px;overflow:hidden;display:flex;align-items:center;
+grid-template-columns:230px 1fr;gap:16px;height:324px;overflow:hidden}
+article a{height:300px;background:var(--bg);border-radius:8px;overflow:hidden;display:flex;align-items:center;
 justify-content:center}
 article img{max-width:100%;max-height:100%;display:block;box-shadow:0 1px 4px rgba(16,24,40,.18)}
 article div{min-width:0;overflow:hidden;display:flex;flex-direction:column}
@@ -49,5 +49,5 @@ article p{margin:0 0 4px}article pre{margin:0;white-space:pre-wrap;overflow:hidd
 font:12px/1.45 ui-monospace,"Noto Sans Mono",monospace;color:var(--ink);flex:1;
 -webkit-mask-image:linear-gradient(#000 75%,transparent);mask-image:linear-gradient(#000 75%,transparent)}
 .two{display:grid;grid-template-columns:1fr 1fr;gap:24px;align-items:start}
-@media (max-width:760px){.tiles{grid-template-columns:1fr 1fr}.two{grid-template-columns:1fr}}
+@media (max-width:760px){.sheet{grid-template-columns:1fr}.tiles{grid-template-columns:1fr 1fr}.two{grid-template-columns:1fr}}
 '''.replace('\n', '')

@@ -20,7 +20,7 @@ from transforms.files import storage
 RECORDS_PATH = 'records/records-00000.parquet'
 _BATCH_ROWS = 4096
 _EXAMPLES = 3
-_SHEET_SIZE = 24
+_SHEET_SIZE = 20
 _BASE_SCHEMA = (('source', 'string'), ('revision', 'string'), ('file', 'string'), ('row', 'int64'), ('id', 'string'),
                 ('outcome', 'string'), ('reason', 'string'), ('message', 'string'), ('output', 'string'),
                 ('bytes', 'int64'), ('sha256', 'string'))

@@ -225,6 +225,15 @@ def write_bytes(path: str, data: bytes) -> None:
         target.write(data)
 
 
+def delete_file(path: str) -> None:
+    """Removes one file; nothing happens where there is none."""
+    if is_local(path):
+        if os.path.exists(path):
+            os.unlink(path)
+    elif exists(path):
+        _remote().delete([path])
+
+
 def delete_tree(path: str) -> None:
     """Removes a folder and all in it; nothing happens where there is none."""
     if is_local(path):

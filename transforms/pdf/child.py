@@ -16,7 +16,7 @@ import signal
 import sys
 import traceback
 
-from transforms.pdf.encode import encode, ink_share, to_mode
+from transforms.pdf.encode import encode, ink_share, to_mode, to_one_channel
 from transforms.pdf.engines import Document, MupdfDocument, PdfiumDocument, draw_image
 from transforms.pdf.errors import FINAL_ERRORS, PageError, worse
 from transforms.pdf.frames import read_frame, write_frame
@@ -106,8 +106,8 @@ class _Worker:
         if task['op'] == 'count':
             return self._count(source) if kind == 'pdf' else {'pages': 1}, b''
         if kind == 'image':
-            pixels, found = draw_image(source, task['rotation'], self._settings), {'engine': 'pillow', 'pages': 1}
-            found['ink_share'] = ink_share(pixels)
+            pixels = to_one_channel(draw_image(source, task['rotation'], self._settings))
+            found = {'engine': 'pillow', 'pages': 1, 'ink_share': ink_share(pixels)}
         else:
             pixels, found = self._draw(source, task)
         pixels = to_mode(pixels, self._settings.color)
@@ -161,7 +161,7 @@ class _Worker:
         for engine in self._engines():
             try:
                 document = self._document(engine, source)
-                pixels = document.draw(task['page'], task['rotation'], self._settings)
+                pixels = to_one_channel(document.draw(task['page'], task['rotation'], self._settings))
                 share = ink_share(pixels)
                 found = {'engine': engine, 'pages': document.page_count(), 'ink_share': share}
                 if share >= self._settings.blank_share or task['expect_ink'] is False:

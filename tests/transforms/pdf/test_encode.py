@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from transforms.pdf.encode import encode, encode_png, ink_share, is_gray, luminance, to_mode
+from transforms.pdf.encode import encode, encode_png, ink_share, is_gray, luminance, to_mode, to_one_channel
 from transforms.pdf.engines import PdfiumDocument
 from transforms.pdf.settings import RenderSettings
 
@@ -39,14 +39,17 @@ def test_scans_use_filter_up_and_drawn_pages_none(page_pdf):
 def test_gray_pages_become_one_channel(gray):
     rgb = np.repeat(gray[:, :, None], 3, axis=2)
     assert is_gray(rgb)
-    assert np.array_equal(to_mode(rgb, 'auto'), gray)
-    assert to_mode(rgb, 'rgb').shape == (*gray.shape, 3)
+    one = to_one_channel(rgb)
+    assert np.array_equal(one, gray)
+    assert ink_share(one) == ink_share(rgb)
+    assert np.array_equal(to_mode(one, 'rgb'), rgb)
+    assert np.array_equal(to_mode(one, 'auto'), gray)
 
 
 def test_one_coloured_pixel_keeps_colour_unless_gray_is_asked_for():
     pixels = np.full((50, 40, 3), 200, np.uint8)
     pixels[49, 39, 2] = 201
-    assert to_mode(pixels, 'auto').ndim == 3
+    assert to_mode(to_one_channel(pixels), 'auto').ndim == 3
     assert np.array_equal(to_mode(pixels, 'gray'), luminance(pixels))
 
 
