@@ -33,7 +33,7 @@ def good_pages(source: Path) -> list[tuple[dict, bytes]]:
 
 
 def make(source: Path, output: Path, count: int, tarballs: int, text_factor: int, level: int) -> None:
-    """Writes `count` pages in `tarballs` tarballs; texts repeated `text_factor` times, one row group."""
+    """Writes `count` pages in `tarballs` tarballs; texts repeated `text_factor` times (then not compressed)."""
     pages = itertools.cycle(good_pages(source))
     (output / 'pdf_tarballs').mkdir(parents=True)
     rows = []
@@ -52,7 +52,8 @@ def make(source: Path, output: Path, count: int, tarballs: int, text_factor: int
                              'is_rotation_valid': True, 'rotation_correction': 0, 'is_table': False,
                              'is_diagram': False,
                              'natural_text': '\n'.join([f'{page_id} {row["natural_text"]}'] * text_factor)})
-    pq.write_table(pa.Table.from_pylist(rows), output / '00_documents_train.parquet', row_group_size=max(1, len(rows)))
+    pq.write_table(pa.Table.from_pylist(rows), output / '00_documents_train.parquet', row_group_size=max(1, len(rows)),
+                   compression='none' if text_factor > 1 else 'snappy')
 
 
 def main() -> None:

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from benchmarks.make_large import make
 from beam_pipelines.plans.olmocr import SAMPLE
+from benchmarks.make_large import make
 from tests.helpers import ROOT, assert_same_output, command
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(1200)]

@@ -7,7 +7,6 @@ a CPU timer (ITIMER_PROF) whose signal ends the process wherever it is, in nativ
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import json
 import os
@@ -17,7 +16,7 @@ import sys
 import traceback
 
 from transforms.pdf.encode import encode, ink_share, to_mode, to_one_channel
-from transforms.pdf.engines import Document, MupdfDocument, PdfiumDocument, draw_image
+from transforms.pdf.engines import Document, MupdfDocument, PdfiumDocument, draw_image, restart_pdfium
 from transforms.pdf.errors import FINAL_ERRORS, PageError, worse
 from transforms.pdf.frames import read_frame, write_frame
 from transforms.pdf.settings import RenderSettings
@@ -76,12 +75,16 @@ def _resident() -> int:
 
 
 class _Worker:
-    """Holds the last opened document, so that the pages of one file are not opened one by one."""
+    """Answers tasks. Nothing is kept from one to the next: a page must not depend on what was drawn before it.
+
+    pdfium remembers which fonts it put in the place of missing ones, and MuPDF that it had to repair a document
+    (seen: three of 332 hostile files came out otherwise after others), so documents are closed and pdfium is
+    started anew after each task, which takes 3 microseconds.
+    """
 
     def __init__(self, settings: RenderSettings) -> None:
         self._settings = settings
         self._open: dict[str, Document] = {}
-        self._path = ''
 
     def answer(self, task: dict, payload: bytes) -> tuple[dict, bytes]:
         try:
@@ -97,11 +100,10 @@ class _Worker:
             message = f'{type(error).__name__}: {error} ({os.path.basename(where.filename)}:{where.name})'
             return {'error': 'DamagedPdf', 'message': message[:300]}, b''
         finally:
-            if not task.get('path'):
-                self._forget()
+            self._forget()
 
     def _serve(self, task: dict, payload: bytes) -> tuple[dict, bytes]:
-        source = self._source(task, payload)
+        source = task.get('path') or payload
         kind = _kind(source, task['name'], self._settings.max_input_bytes)
         if task['op'] == 'count':
             return self._count(source) if kind == 'pdf' else {'pages': 1}, b''
@@ -118,17 +120,11 @@ class _Worker:
             return found, body
         return {**found, **_spill(task['spill'], body)}, b''
 
-    def _source(self, task: dict, payload: bytes) -> bytes | str:
-        path = task.get('path', '')
-        if path != self._path:
-            self._forget()
-            self._path = path
-        return path or payload
-
     def _forget(self) -> None:
         while self._open:
             self._open.popitem()[1].close()
-        gc.collect(0)
+        if 'pdfium' in self._engines():
+            restart_pdfium()
 
     def _engines(self) -> tuple[str, ...]:
         return ('pdfium', 'mupdf') if self._settings.engine == 'auto' else (self._settings.engine,)
@@ -140,8 +136,6 @@ class _Worker:
             self._open[engine] = document
             if document.page_count() < 1:
                 raise PageError('EmptyPdf', f'{engine}: the file has no page')
-        elif self._open[engine].page_count() < 1:
-            raise PageError('EmptyPdf', f'{engine}: the file has no page')
         return self._open[engine]
 
     def _count(self, source: bytes | str) -> dict:

@@ -6,6 +6,7 @@ Every engine draws the longest side exactly `max_size` pixels; the label's rotat
 
 from __future__ import annotations
 
+import contextlib
 import math
 from typing import Protocol
 
@@ -68,7 +69,8 @@ class PdfiumDocument:
                 else 'DamagedPdf'
             raise PageError(kind, f'pdfium: {error}') from None
         # pdfium refuses forms of some kinds; the page itself can be drawn all the same.
-        self._doc.init_forms()
+        with contextlib.suppress(pdfium.PdfiumError):
+            self._doc.init_forms()
 
     def page_count(self) -> int:
         return len(self._doc)
@@ -125,6 +127,14 @@ class PdfiumDocument:
 
     def close(self) -> None:
         self._doc.close()
+
+
+def restart_pdfium() -> None:
+    """Makes pdfium forget all it learnt from documents; every document must be closed."""
+    from pypdfium2 import raw
+
+    raw.FPDF_DestroyLibrary()
+    raw.FPDF_InitLibraryWithConfig(raw.FPDF_LIBRARY_CONFIG(2, None, None, 0))
 
 
 class MupdfDocument:

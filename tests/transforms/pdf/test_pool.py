@@ -152,3 +152,22 @@ def test_one_pool_for_each_process_and_settings():
 def test_which_of_two_verdicts_names_the_outcome(first, second, names):
     assert worse(PageError(first, ''), PageError(second, '')).name == names
     assert {first, second} <= set(ERROR_ORDER)
+
+
+def test_a_page_does_not_depend_on_what_was_drawn_before():
+    """pdfium remembers which font stands in for a missing one, unless it is made to forget."""
+    def page_with_font(name: str) -> bytes:
+        font = f'<</Font<</F <</Type/Font/Subtype/TrueType/BaseFont/{name}>>>>>>'
+        return pdf_with_content(b'BT /F 40 Tf 50 600 Td (Handgloves 123) Tj ET', font)
+
+    names = ('NoSuchFont', 'Arial,Bold', 'Times-Italic', 'Wingdings', 'AnotherMissing-Bold')
+    alone = []
+    for name in names:
+        pool = RenderPool(SETTINGS, 1)
+        alone.append(ask(pool, page_with_font(name))['sha256'])
+        pool.close()
+    pool = RenderPool(SETTINGS, 1)
+    for order in (names, names[::-1]):
+        together = [ask(pool, page_with_font(name))['sha256'] for name in order]
+        assert together == [alone[names.index(name)] for name in order]
+    pool.close()
