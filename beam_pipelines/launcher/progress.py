@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import threading
 
@@ -49,8 +50,9 @@ class ProgressBar:
         from tqdm import tqdm
 
         already = self._counter.count()
+        width = min(100, shutil.get_terminal_size((100, 24)).columns)
         self._bar = tqdm(total=total or None, initial=already, unit=f' {unit}s', desc='drawing', smoothing=0.05,
-                         dynamic_ncols=True, mininterval=0.4)
+                         ncols=width, mininterval=0.4, leave=False)
         self._thread = threading.Thread(target=self._follow, daemon=True)
         self._thread.start()
 
