@@ -47,10 +47,12 @@ def build(pipeline: beam.Pipeline, settings: OlmocrSettings) -> None:
     found, output, work = settings.found, settings.output, settings.work
     fragments = join(work, 'fragments')
     files = pipeline | 'Files' >> beam.Create(found.files)
+    index_errors = ()
     if found.needs_index:
         indexed = (pipeline | 'Archives' >> beam.Create(sorted(found.archives))
                    | 'IndexArchives' >> IndexArchives(found.root, join(work, 'index')))
-        files = files | 'AfterIndex' >> beam.util.WaitOn(indexed)
+        files = files | 'AfterIndex' >> beam.util.WaitOn(indexed.archives)
+        index_errors = (indexed.errors,)
 
     # Labels: one small set of row files for each tarball.
     extension = '' if settings.product == 'annotations' else settings.render.extension
@@ -86,7 +88,7 @@ def build(pipeline: beam.Pipeline, settings: OlmocrSettings) -> None:
                    | 'SpillConversations' >> SpillConversations(fragments, settings.splits))
 
     # Finishing: one element, a step for each thing written, the verdict last.
-    ledger = (*(part for parts in ended for part in parts), *spilled, warnings, rows.tallies, rows.errors,
+    ledger = (*(part for parts in ended for part in parts), *spilled, *index_errors, warnings, rows.tallies, rows.errors,
               pages.tallies, pages.errors) | 'BuildLedger' >> BuildLedger()
     ledger = ledger | 'WriteRecords' >> WriteRecords(
         output, settings.run.source, settings.run.revision, LABEL_COLUMNS + IMAGE_COLUMNS,

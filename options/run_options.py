@@ -23,6 +23,14 @@ def not_negative(text: str) -> int:
     return value
 
 
+def seed(text: str) -> int:
+    """An integer of at most 63 bits."""
+    value = int(text)
+    if abs(value) >= 1 << 63:
+        raise argparse.ArgumentTypeError(f'{text} is too large')
+    return value
+
+
 def share(text: str) -> float:
     """A number from 0 to 1."""
     value = float(text)
@@ -45,7 +53,7 @@ class RunOptions(PipelineOptions):
                             help='where everything goes (default output/<pipeline>)')
         parser.add_argument('--limit', type=not_negative, default=0, metavar='N',
                             help='read only the first N records of each source; 0 for all')
-        parser.add_argument('--seed', type=int, default=0, help='of every random choice (default 0)')
+        parser.add_argument('--seed', type=seed, default=0, help='of every random choice (default 0)')
         parser.add_argument('--plan', action='store_true',
                             help='say what would be read, written and how long it takes, then stop')
         parser.add_argument('--overwrite', action='store_true',

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import logging
+import os
 import re
 import sys
 import traceback
@@ -124,6 +125,13 @@ class _Launch:
             lock.release(output)
 
     def _overwrite(self) -> None:
+        source, output = self.arguments.flags.input, self.context.output
+        if self.arguments.flags.retry_failed:
+            raise UsageError('--overwrite deletes what --retry_failed would keep: give one of them')
+        if source and storage.is_local(source) and storage.is_local(output):
+            real = os.path.realpath(output)
+            if os.path.commonpath([real, os.path.realpath(source)]) == real:
+                raise UsageError(f'--overwrite would delete the input: --input {source} lies in --output {output}')
         try:
             folder.inspect(self.context.output, self.spec.name, self.identity)
         except UsageError as error:
@@ -158,14 +166,18 @@ class _Launch:
             raise UsageError(f'--retry_failed: {self.context.output} holds no run; start without it')
         journal_folder = storage.join(self.context.work, 'journal')
         if found.state == 'unfinished':
-            raise UsageError('--retry_failed is for a finished run; the one in '
-                             f'{self.context.output} was stopped: start without it first')
+            return  # it was such a retry, or was stopped before anything failed for good: go on with it
         journal = Journal(journal_folder)
-        for row in read_records(self.context.output):
-            entry = self.spec.known(self.settings, row)
-            if entry:
-                journal.add(entry[0], row['file'], row['row'], entry[1])
-        journal.close()
+        try:
+            for row in read_records(self.context.output):
+                entry = self.spec.known(self.settings, row)
+                if entry:
+                    journal.add(entry[0], row['file'], row['row'], entry[1])
+        except (OSError, ValueError) as error:
+            raise UsageError(f'--retry_failed needs the records table of {self.context.output}, which cannot be read '
+                             f'({str(error).splitlines()[0][:120]}); --overwrite starts again') from None
+        finally:
+            journal.close()
 
     def _info(self) -> RunInfo:
         flags = self.arguments.flags

@@ -10,6 +10,7 @@ from beam_pipelines.launcher.spec import Context, Plan, UsageError
 from options.olmocr_settings import OlmocrSettings
 from options.render_options import render_settings
 from transforms.llava.conversation import DEFAULT_PROMPTS, ToLlavaConversation
+from transforms.llava.special_tokens import find_special_token
 from transforms.olmocr.discover import OlmocrInput, discover, discover_annotations
 from transforms.olmocr.filters import RowRules
 from transforms.olmocr.read_rows import unit_name
@@ -61,6 +62,10 @@ def _check(flags: object) -> None:
         raise UsageError('--preset=original takes train rows only, as the published converter does')
     if (flags.blank_pages == 'keep') != bool(flags.blank_answer):
         raise UsageError('--blank_pages=keep and --blank_answer=TEXT need each other')
+    if flags.blank_answer and (not flags.blank_answer.strip() or find_special_token(flags.blank_answer)):
+        raise UsageError(f'--blank_answer {flags.blank_answer!r} must have text and no special token')
+    if flags.stage == 'convert' and (flags.subset or flags.split != 'all'):
+        raise UsageError('--subset and --split belong to --stage=extract: --stage=convert takes all that was extracted')
     if flags.stage == 'convert' and not flags.input:
         raise UsageError('--stage=convert needs --input, the output folder of --stage=extract')
 

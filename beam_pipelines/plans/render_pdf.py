@@ -67,10 +67,13 @@ def prepare(context: Context) -> tuple[RenderPdfSettings, Plan]:
     if not flags.input:
         raise UsageError("--input is needed: a folder, a file, or a glob in quotes such as 'folder/**/*.pdf'")
     root, infos = find_files(flags.input)
+    ours = os.path.abspath(context.output) + os.sep
+    infos = [info for info in infos if not os.path.abspath(info.path).startswith(ours)]
     prefix = len(storage.join(root, 'x')) - 1
     names = [info.path[prefix:] for info in infos]
     if flags.limit:
-        groups = (FileGroup('first', tuple(names[:flags.limit])),)
+        # Every file has a record, unless --pages leaves all of its pages out.
+        groups = (FileGroup('first', tuple(names if flags.pages.ranges else names[:flags.limit])),)
     else:
         groups = tuple(FileGroup(f'group-{i // GROUP_FILES:07d}', tuple(names[i:i + GROUP_FILES]))
                        for i in range(0, len(names), GROUP_FILES))

@@ -53,6 +53,8 @@ def summarize(info: RunInfo, ledger: Ledger, files: tuple[str, ...], by_file: bo
     for error in ledger.unit_errors:
         units[error.error] = units.get(error.error, 0) + 1
     total = add_accounts(accounts.values())
+    if units and not total['read']:
+        problems.append(f'nothing could be read: {sum(units.values())} faulty files, see errors.jsonl')
     warnings = total.pop('warnings')
     sources = []
     for file, account in sorted(accounts.items()):

@@ -18,7 +18,7 @@ from transforms.accounts.records import FAILED, WRITTEN, Record, UnitError
 from transforms.files import storage
 
 RECORDS_PATH = 'records/records-00000.parquet'
-_BATCH_ROWS = 4096
+_BATCH_ROWS = 1024
 _EXAMPLES = 3
 _SHEET_SIZE = 20
 _BASE_SCHEMA = (('source', 'string'), ('revision', 'string'), ('file', 'string'), ('row', 'int64'), ('id', 'string'),
@@ -46,7 +46,8 @@ class RecordViews:
 class _Viewer:
     def __init__(self, seed: int, histogram_columns: tuple[str, ...]) -> None:
         self._seed, self._columns = seed, histogram_columns
-        self._sheet: list[tuple[int, str, int, Record]] = []
+        self._sheet: list[tuple[int, str, int, int, Record]] = []
+        self._seen = 0
         self.views = RecordViews()
 
     def see(self, record: Record) -> None:
@@ -64,14 +65,15 @@ class _Viewer:
                 label = bucket(value)
                 counts[label] = counts.get(label, 0) + 1
         rank = int.from_bytes(hashlib.sha256(f'{self._seed}:{record.file}:{record.row}'.encode()).digest()[:8], 'big')
-        entry = (-rank, record.file, record.row, record)
+        self._seen += 1
+        entry = (-rank, record.file, record.row, self._seen, record)
         if len(self._sheet) < _SHEET_SIZE:
             heapq.heappush(self._sheet, entry)
         elif entry[0] > self._sheet[0][0]:
             heapq.heapreplace(self._sheet, entry)
 
     def finish(self) -> RecordViews:
-        self.views.sheet = sorted((e[3] for e in self._sheet), key=lambda r: (r.file, r.row))
+        self.views.sheet = sorted((e[-1] for e in self._sheet), key=lambda r: (r.file, r.row))
         return self.views
 
 

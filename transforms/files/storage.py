@@ -75,6 +75,16 @@ def is_still_there(output: str, outcome: dict) -> bool:
     return size_of(join(output, outcome['output'])) == outcome['bytes']
 
 
+def is_unsafe(path: str) -> bool:
+    """True when joining `path` to a folder could leave that folder."""
+    return path.startswith(('/', '\\')) or '..' in re.split(r'[/\\]', path) or '\0' in path or not path
+
+
+def is_file(path: str) -> bool:
+    """True when a file, or a link to one, is at `path`."""
+    return os.path.isfile(path) if is_local(path) else exists(path)
+
+
 def is_file_within(path: str, root: str) -> bool:
     """True when a file is at `path`, and no symbolic link on the way leads out of `root`."""
     if not is_local(path):
@@ -145,7 +155,10 @@ def glob_to_regex(pattern: str) -> re.Pattern[str]:
         else:
             out.append(re.escape(pattern[i]))
             i += 1
-    return re.compile(''.join(out) + r'\Z', re.DOTALL)
+    try:
+        return re.compile(''.join(out) + r'\Z', re.DOTALL)
+    except re.error as error:
+        raise ValueError(f'the pattern {pattern!r} is no glob ({error})') from None
 
 
 class _HashingFile:

@@ -15,6 +15,7 @@ _GZIP_MAGIC = b'\x1f\x8b'
 _BUFFER = 1 << 20
 _PACKED_CHUNK = 32 << 10
 _TAR_BUFFER = 64 << 10
+_MAX_READS_PAST_END = 16
 _MAX_HEADER_BYTES = 1 << 20
 _MAX_RATIO, _FREE_BYTES = 200, 8 << 30
 
@@ -60,7 +61,19 @@ class _Plain:
     """An uncompressed archive, as a reader that raises at no end."""
 
     def __init__(self, source: BinaryIO) -> None:
-        self.read = source.read
+        self._source, self._ends = source, 0
+
+    def read(self, size: int) -> bytes:
+        data = self._source.read(size)
+        self._ends = _count_ends(data, self._ends)
+        return data
+
+
+def _count_ends(data: bytes, ends: int) -> int:
+    """Counts reads past the end: tarfile goes on for as long as a header claims, which may be for ever."""
+    if not data and ends >= _MAX_READS_PAST_END:
+        raise EOFError('a header claims more than there is')
+    return 0 if data else ends + 1
 
 
 class _Gunzip:
@@ -72,7 +85,7 @@ class _Gunzip:
         self._source, self._new = source, isal_zlib.decompressobj
         self._engine = self._new(wbits=31)
         self._packed, self._ready, self._fault = b'', bytearray(), None
-        self._read_packed = self._handed_out = 0
+        self._read_packed = self._handed_out = self._ends = 0
 
     def read(self, size: int) -> bytes:
         while len(self._ready) < size and self._fault is None and self._fill():
@@ -81,6 +94,7 @@ class _Gunzip:
             raise self._fault
         out = bytes(memoryview(self._ready)[:size])
         del self._ready[:size]
+        self._ends = _count_ends(out, self._ends)
         self._handed_out += len(out)
         if self._handed_out > _FREE_BYTES and self._handed_out > _MAX_RATIO * max(1, self._read_packed):
             raise Oversized(f'{self._handed_out} bytes out of {self._read_packed}')
@@ -130,7 +144,7 @@ def stream_members(source: BinaryIO, wanted: Callable[[str], bool], max_bytes: i
                 archive.members = []  # tarfile remembers every header otherwise
         while reader.read(_BUFFER):  # the checksum is at the very end
             pass
-    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
+    except (tarfile.TarError, EOFError, OSError, ValueError, RecursionError) as error:
         raise ArchiveDamaged(f'{type(error).__name__}: {" ".join(str(error).split())[:160]}') from None
 
 

@@ -122,6 +122,8 @@ def _row_file(info: storage.FileInfo, named: tuple[str, str, str]) -> RowFile:
         with storage.open_read(info.path) as source:
             parquet = pq.ParquetFile(source)
             columns, rows = set(parquet.schema_arrow.names), parquet.metadata.num_rows
+    except PermissionError:
+        raise InputError(f'{info.path} cannot be read: no permission') from None
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InputError(f'{info.path} cannot be read as Parquet ({str(error).splitlines()[0][:120]}). '
                          'Download it again') from None
@@ -140,13 +142,13 @@ def discover_annotations(root: str) -> OlmocrInput:
         InputError: it is not there, or is no JSON list.
     """
     path = storage.join(root, ANNOTATIONS)
-    if not storage.exists(path):
+    if not storage.is_file(path):
         raise InputError(f'--input {root} has no {ANNOTATIONS}. --stage=convert needs the output of --stage=extract')
     info = next(i for i in storage.list_files(root, ANNOTATIONS))
     try:
         rows = sum(1 for _ in read_annotations(path))
     except ValueError as error:
-        raise InputError(f'{path} is no JSON list ({error})') from None
+        raise InputError(f'{path} cannot be read as a JSON list ({error})') from None
     return OlmocrInput(root, (RowFile(path, ANNOTATIONS, '', '', '', rows, info.size, info.modified, 'annotations'),), {})
 
 
@@ -155,7 +157,12 @@ def read_annotations(path: str) -> object:
     import ijson
 
     with storage.open_read(path) as file:
+        if not file.read(64).lstrip().startswith(b'['):
+            raise ValueError('it does not begin with [')
+        file.seek(0)
         try:
             yield from ijson.items(file, 'item', use_float=True)
         except ijson.JSONError as error:
-            raise ValueError(str(error).splitlines()[0][:120]) from None
+            words = error.args[0] if error.args else error
+            text = words.decode(errors='replace') if isinstance(words, bytes) else str(words)
+            raise ValueError(text.splitlines()[0][:120]) from None

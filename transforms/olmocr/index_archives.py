@@ -6,32 +6,40 @@ Every tarball is read once more for this, headers only; the newer dataset does n
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
 
 import apache_beam as beam
 import orjson
+from apache_beam.pvalue import TaggedOutput
 
+from transforms.accounts.records import UnitError
 from transforms.files import storage
 from transforms.files.tar_stream import ArchiveDamaged, Oversized, stream_members
 from transforms.olmocr.rows import OlmocrRow
 
 
-def _stem(member: str) -> str:
-    return member.rpartition('/')[2].rpartition('.')[0]
+def _base(member: str) -> str:
+    return member.rpartition('/')[2]
 
 
 class ArchiveIndex:
-    """Document stem to (archive, member); about 0.2 KB a document."""
+    """Document to (archive, member), by its whole path or, where only one has it, its base name."""
 
     def __init__(self, folder: str) -> None:
         self._places: dict[str, tuple[str, str]] = {}
+        self._names: dict[str, list[str]] = {}
         for info in storage.list_files(folder, '*.json'):
             content = orjson.loads(storage.read_bytes(info.path))
             for member in content['members']:
-                self._places.setdefault(_stem(member), (content['archive'], member))
+                if member not in self._places:
+                    self._places[member] = (content['archive'], member)
+                    self._names.setdefault(_base(member), []).append(member)
 
     def locate(self, row: OlmocrRow) -> OlmocrRow:
         """The row with its archive and member; unchanged when no archive holds its document."""
-        archive, member = self._places.get(_stem(row.member), ('', row.member))
+        named = self._names.get(_base(row.member), [])
+        found = row.member if row.member in self._places or len(named) != 1 else named[0]
+        archive, member = self._places.get(found, ('', row.member))
         return replace(row, archive=archive, member=member)
 
 
@@ -39,21 +47,39 @@ class _IndexFn(beam.DoFn):
     def __init__(self, root: str, folder: str) -> None:
         self._root, self._folder = root, folder
 
-    def process(self, archive: str) -> Iterator[str]:
-        members = []
-        with storage.open_read(storage.join(self._root, archive)) as source:
-            try:
-                members = [m.name for m in stream_members(source, lambda name: False) if m.odd == '']
-            except (ArchiveDamaged, Oversized):
-                pass  # told when the pages are read; what was listed until here is indexed
+    def process(self, archive: str) -> Iterator[str | TaggedOutput[Literal['errors'], UnitError]]:
+        members: list[str] = []
+        try:
+            with storage.open_read(storage.join(self._root, archive)) as source:
+                for member in stream_members(source, lambda name: False):
+                    if member.odd == '' and _is_text(member.name):
+                        members.append(member.name)
+        except (ArchiveDamaged, Oversized, OSError) as error:
+            if not members:  # else it is told when its pages are read
+                yield TaggedOutput('errors', UnitError('', archive, 'index', 'DamagedArchive', str(error)))
         path = storage.join(self._folder, hashlib.sha256(archive.encode()).hexdigest()[:20] + '.json')
         storage.write_bytes(path, orjson.dumps({'archive': archive, 'members': members}))
         yield archive
 
 
+def _is_text(name: str) -> bool:
+    """False for names with bytes that are no UTF-8: no row can name such a member."""
+    return name.isprintable() or not any('\ud800' <= c <= '\udfff' for c in name)
+
+
+class IndexedArchives(NamedTuple):
+    """The outputs of IndexArchives."""
+
+    archives: beam.PCollection
+    errors: beam.PCollection
+
+
 @dataclass(eq=False)
 class IndexArchives(beam.PTransform):
-    """PCollection[str] of archives to the same, each after its index file was written into `folder`."""
+    """PCollection[str] of archives to IndexedArchives: the same, each after its index file was written into `folder`.
+
+    An archive of which nothing can be read is an error; what can be listed of a damaged one is indexed.
+    """
 
     root: str
     folder: str
@@ -61,5 +87,7 @@ class IndexArchives(beam.PTransform):
     def __post_init__(self) -> None:
         super().__init__()
 
-    def expand(self, archives: beam.PCollection[str]) -> beam.PCollection[str]:
-        return archives | 'ListMembers' >> beam.ParDo(_IndexFn(self.root, self.folder))
+    def expand(self, archives: beam.PCollection[str]):  # noqa: ANN201 - Beam reads tuples wrongly
+        listed = archives | 'ListMembers' >> beam.ParDo(_IndexFn(self.root, self.folder)).with_outputs(
+            'errors', main='archives')
+        return IndexedArchives(listed.archives, listed.errors)

@@ -20,13 +20,15 @@ from transforms.accounts.guard import guarded
 from transforms.accounts.ledger import Ledger, OutputFile
 from transforms.files import storage
 from transforms.olmocr.discover import RowFile
-from transforms.olmocr.rows import OlmocrRow, label_of, split_relpath, to_text
+from transforms.olmocr.read_rows import column_values
+from transforms.olmocr.rows import BadRow, OlmocrRow, is_unsafe, label_of, split_relpath, to_text
 from transforms.pdf.pages import PageImage
 
 COMBINED = 'combined_train_data.json'
 TRANSFORMED = {'pdf': 'transformed_data_pdf.json', 'png': 'transformed_data_png.json'}
 _PROMPT = 'Free OCR.\n<image>'
 _BATCH_ROWS = 512
+_MAX_NAME_BYTES = 240
 
 
 def parse_original(raw: dict, file: str, row: int) -> OlmocrRow:
@@ -34,6 +36,8 @@ def parse_original(raw: dict, file: str, row: int) -> OlmocrRow:
     relpath = to_text(raw.get('pdf_relpath')) or ''
     _, colon, rest = relpath.partition(':')
     image, record_id = (rest, f'pdf_tarballs/{rest}') if colon else (relpath, relpath)
+    if is_unsafe(image) or any(len(part.encode()) > _MAX_NAME_BYTES for part in image.split('/')):
+        raise BadRow('pdf_relpath leaves the folder, or has a name that no disk takes')
     archive, member = split_relpath(relpath)
     return OlmocrRow(file=file, row=row, id=record_id, archive=archive, member=member,
                      output='png_tarballs/' + image.replace('.pdf', '.png'),
@@ -57,7 +61,13 @@ def _sample(row: OlmocrRow, image: str) -> dict:
 
 def indented(item: object) -> bytes:
     """An item of a list as `json.dump(..., indent=2, ensure_ascii=False)` writes it."""
-    return json.dumps(item, indent=2, ensure_ascii=False).replace('\n', '\n  ').encode()
+    text = json.dumps(item, indent=2, ensure_ascii=False, default=_as_text)
+    return text.replace('\n', '\n  ').encode()
+
+
+def _as_text(value: object) -> str:
+    """What JSON has no form for: bytes, times, values that Python cannot hold."""
+    return value.decode(errors='replace') if isinstance(value, bytes) else str(value)
 
 
 def write_list(path: str, items: Iterator[object]) -> OutputFile:
@@ -77,8 +87,10 @@ def combined_rows(files: tuple[RowFile, ...]) -> Iterator[dict]:
     for file in files:
         with storage.open_read(file.path) as source:
             for batch in pq.ParquetFile(source).iter_batches(_BATCH_ROWS):
-                for row in batch.to_pylist():
-                    yield {name: _as_pandas(row.get(name, math.nan), numeric) for name, numeric in columns.items()}
+                values = {name: column_values(batch[name]) for name in batch.schema.names if name in columns}
+                for i in range(batch.num_rows):
+                    yield {name: _as_pandas(values[name][i] if name in values else math.nan, numeric)
+                           for name, numeric in columns.items()}
 
 
 def _combined_columns(files: tuple[RowFile, ...]) -> dict[str, bool]:
@@ -89,17 +101,19 @@ def _combined_columns(files: tuple[RowFile, ...]) -> dict[str, bool]:
             parquet = pq.ParquetFile(source)
             schema = parquet.schema_arrow
             index = (schema.pandas_metadata or {}).get('index_columns', [])
-            for i, field in enumerate(schema):
+            for field in schema:
                 if field.name not in index:
                     number = pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
-                    holes = number and _has_nulls(parquet, i, field.name)
+                    holes = number and _has_nulls(parquet, field.name)
                     columns[field.name] = columns.get(field.name, False) or holes
     return columns
 
 
-def _has_nulls(parquet: pq.ParquetFile, index: int, name: str) -> bool:
+def _has_nulls(parquet: pq.ParquetFile, name: str) -> bool:
     for group in range(parquet.metadata.num_row_groups):
-        statistics = parquet.metadata.row_group(group).column(index).statistics
+        leaves = parquet.metadata.row_group(group)
+        leaf = next(i for i in range(leaves.num_columns) if leaves.column(i).path_in_schema == name)
+        statistics = leaves.column(leaf).statistics
         if statistics is None or statistics.null_count is None:
             return any(batch.column(0).null_count for batch in parquet.iter_batches(_BATCH_ROWS, columns=[name]))
         if statistics.null_count:

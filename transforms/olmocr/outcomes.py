@@ -40,5 +40,7 @@ def as_extracted(page: PdfPage | PageImage) -> PageImage:
     """A page's document as it is, ready to be written: extracting draws nothing."""
     if isinstance(page, PageImage):
         return page
-    data = page.data or storage.read_bytes(page.path)
+    data = page.data or (storage.read_bytes(page.path) if page.path else b'')
+    if not data:
+        return page.failed('NotAPdf', 'the file is empty')
     return page.outcome({'bytes': len(data), 'sha256': hashlib.sha256(data).hexdigest()}, data)

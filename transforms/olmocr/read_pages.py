@@ -11,10 +11,11 @@ from apache_beam.pvalue import TaggedOutput
 from transforms.accounts.journal import Journal, read_journal
 from transforms.accounts.records import DROPPED, Record, Tally, UnitError
 from transforms.files import storage
+from transforms.files.storage import is_unsafe
 from transforms.files.tar_stream import ArchiveDamaged, Member, Oversized, stream_members
 from transforms.olmocr.read_rows import PageUnit
 from transforms.olmocr.row_store import RowStore
-from transforms.olmocr.rows import OlmocrRow, is_unsafe
+from transforms.olmocr.rows import OlmocrRow
 from transforms.pdf.pages import PageImage, PdfPage
 
 _FOLDERS = ('pdf_tarballs/extracted', 'pdf_tarballs', '')
@@ -58,7 +59,8 @@ class _UnitReader:
             for member in sorted(self._left, key=self._store.row_numbers):
                 yield from self._outcomes(member, b'')
             self._warnings.update(notes)
-        elif self._unit.archive and storage.exists(storage.join(self._root, self._unit.archive)):
+        elif self._unit.archive and not is_unsafe(self._unit.archive) \
+                and storage.is_file(storage.join(self._root, self._unit.archive)):
             yield from self._read_archive()
         else:
             yield from self._read_folder()
@@ -80,7 +82,7 @@ class _UnitReader:
                     yield from self._take(member)
                     if self._stop_early and not self._left:
                         break
-        except (ArchiveDamaged, Oversized) as error:
+        except (ArchiveDamaged, Oversized, PermissionError) as error:
             damage = f'{type(error).__name__}: {error}'
         if damage:
             lost = sum(len(self._store.row_numbers(member)) for member in self._left)

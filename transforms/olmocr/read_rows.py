@@ -94,13 +94,40 @@ def read_raw_rows(file: RowFile) -> Iterator[tuple[int, dict] | UnitError]:
 def _read_group(parquet: pq.ParquetFile, group: int, names: list[str], start: int) -> Iterator[tuple[int, dict]]:
     for batch in parquet.iter_batches(_BATCH_ROWS, row_groups=[group], columns=names):
         # As bytes: one text that is no UTF-8 must cost one row, not a batch.
-        columns = [_as_bytes(column).to_pylist() for column in batch.columns]
+        columns = [column_values(_as_bytes(column)) for column in batch.columns]
         for i, values in enumerate(zip(*columns, strict=True)):
             yield start + i, dict(zip(batch.schema.names, values, strict=True))
         start += batch.num_rows
 
 
+class Unreadable:
+    """Stands for a value that Python cannot hold."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def __str__(self) -> str:
+        return f'unreadable ({self.error})'
+
+
+def column_values(column: pa.Array) -> list:
+    """The values of a column; one that cannot be converted is Unreadable, the others are not lost for it."""
+    try:
+        return column.to_pylist()
+    except (ValueError, OverflowError):
+        return [_value(item) for item in column]
+
+
+def _value(item: pa.Scalar) -> object:
+    try:
+        return item.as_py()
+    except (ValueError, OverflowError) as error:
+        return Unreadable(error)
+
+
 def _as_bytes(column: pa.Array) -> pa.Array:
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(pa.binary()) if pa.types.is_string(column.type.value_type) else column.dictionary_decode()
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         return column.cast(pa.large_binary() if pa.types.is_large_string(column.type) else pa.binary())
     return column
@@ -170,9 +197,11 @@ class _ReadRowsFn(beam.DoFn):
                index: ArchiveIndex | None) -> tuple[OlmocrRow | None, Record | None]:
         """The row to draw, or the record that says why not."""
         try:
+            if isinstance(raw, dict) and (bad := [n for n, v in raw.items() if isinstance(v, Unreadable)]):
+                raise BadRow(f'{bad[0]} is {raw[bad[0]]}')
             row = self._parse(file, number, raw)
         except BadRow as error:
-            return None, Record(file.name, number, str(raw.get('id') or ''), FAILED, 'BadRow', str(error),
+            return None, Record(file.name, number, _own_id(raw), FAILED, 'BadRow', str(error),
                                 details={'stage': 'read'})
         if index and not row.archive:
             row = index.locate(row)
@@ -191,6 +220,11 @@ class _ReadRowsFn(beam.DoFn):
 
             return parse_original(raw, file.name, number)
         return parse_row(raw, file.name, number, file.config, file.split_name, self._extension, file.split)
+
+
+def _own_id(raw: object) -> str:
+    found = raw.get('id') if isinstance(raw, dict) else None
+    return found.decode(errors='replace') if isinstance(found, bytes) else str(found or '')
 
 
 def _duplicate(row: OlmocrRow, seen: set) -> str:

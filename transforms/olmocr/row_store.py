@@ -17,7 +17,7 @@ from transforms.accounts.fragments import WritableAdapter
 from transforms.files import storage
 from transforms.olmocr.rows import OlmocrRow
 
-_BATCH_ROWS = 128
+_BATCH_ROWS = 64
 _TYPES = {'str': pa.string(), 'int': pa.int64(), 'bool': pa.bool_(), 'str | None': pa.string()}
 _SCHEMA = pa.schema([(f.name, _TYPES[f.type]) for f in fields(OlmocrRow)])
 
@@ -39,7 +39,7 @@ class RowStore:
     def __init__(self, segments: tuple[str, ...]) -> None:
         self._sources = [storage.open_read(path) for path in segments]
         self._readers = [pa.ipc.open_file(source) for source in self._sources]
-        self._batch = lru_cache(maxsize=8)(self._read_batch)
+        self._batch = lru_cache(maxsize=4)(self._read_batch)
         self._places: dict[str, list[tuple[int, int, int, int]]] = {}
         self._dropped: set[str] = set()
         for segment, reader in enumerate(self._readers):
@@ -75,6 +75,8 @@ class RowStore:
         return self._readers[segment].get_batch(batch).to_pylist()
 
     def close(self) -> None:
-        """Closes the files."""
+        """Closes the files and lets go of what was read: the cache refers to this store, and would keep it."""
+        self._batch.cache_clear()
+        self._readers = []
         for source in self._sources:
             source.close()

@@ -7,16 +7,21 @@ null or "None"), so every value is coerced and no Arrow type is asserted.
 from __future__ import annotations
 
 import hashlib
+import posixpath
 import re
 from dataclasses import dataclass
 
 import orjson
+
+from transforms.files.storage import is_unsafe
 
 _NULLS = frozenset({'', 'none', 'null', 'nan'})
 _TRUE = frozenset({'true', '1', '1.0', 'yes', 'y'})
 _FALSE = frozenset({'false', '0', '0.0', 'no', 'n'})
 _RESPONSE_FIELDS = ('primary_language', 'is_rotation_valid', 'rotation_correction', 'is_table', 'is_diagram',
                     'natural_text')
+# As in 00_documents_eval, 00_documents_eval_s2pdf, eval-s2pdf.
+_SPLIT = re.compile(r'_(train|eval)(?:_(?:s2pdf|iabooks))?$|^(train|eval)-')
 COLUMNS_1025 = ('id', 'pdf_relpath', *_RESPONSE_FIELDS)
 COLUMNS_0225 = ('id', 'response')
 
@@ -183,8 +188,8 @@ def parse_annotation(raw: dict, file: str, row: int, extension: str) -> OlmocrRo
     if not isinstance(record_id, str) or not record_id or not isinstance(image, str) or not image:
         raise BadRow('id and image must be texts that are not empty')
     member = clean_member(image)
-    head = record_id.partition('/')[0]
-    safe = re.fullmatch(r'[A-Za-z0-9._/-]{1,240}', member) and not is_unsafe(member)
+    safe = re.fullmatch(r'[A-Za-z0-9._/-]{1,240}', member) and not is_unsafe(member) \
+        and posixpath.normpath(member) == member
     stem = member.rpartition('.')[0] or member
     output = f'{stem}.{extension}' if safe else image_path('other', record_id, record_id, extension)
     return OlmocrRow(
@@ -192,12 +197,16 @@ def parse_annotation(raw: dict, file: str, row: int, extension: str) -> OlmocrRo
         output=output if output.startswith('images/') else f'images/{output}',
         text=to_text(raw.get('text')), language=to_language(raw.get('language')),
         rotation=to_rotation(raw.get('rotation')), is_table=to_flag(raw.get('is_table'), False),
-        is_diagram=to_flag(raw.get('is_diagram'), False), split='eval' if '_eval' in head else 'train')
+        is_diagram=to_flag(raw.get('is_diagram'), False), split=_split_of(raw, record_id))
 
 
-def is_unsafe(path: str) -> bool:
-    """True when joining `path` to a folder could leave that folder."""
-    return path.startswith(('/', '\\')) or '..' in re.split(r'[/\\]', path) or '\0' in path or not path
+def _split_of(raw: dict, record_id: str) -> str:
+    """'eval' when the record's source file, or else the head of its id, is named like an eval split."""
+    source = raw.get('source')
+    names = (str(source.get('file', '')).removesuffix('.parquet') if isinstance(source, dict) else '',
+             record_id.partition('/')[0])
+    found = next((m for name in names if (m := _SPLIT.search(name))), None)
+    return 'eval' if found and 'eval' in found.groups() else 'train'
 
 
 def annotation_of(row: OlmocrRow) -> dict:

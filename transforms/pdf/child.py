@@ -178,9 +178,12 @@ def _kind(source: bytes | str, name: str, limit: int) -> str:
     MuPDF opens HTML, JPEG and SVG as documents when asked for a PDF, hence the check before any engine.
     """
     if isinstance(source, str):
-        size = os.path.getsize(source)
-        with open(source, 'rb') as file:
-            head = file.read(_MAGIC_WINDOW)
+        try:
+            size = os.path.getsize(source)
+            with open(source, 'rb') as file:
+                head = file.read(_MAGIC_WINDOW)
+        except OSError as error:
+            raise PageError('PdfMissing', f'the file cannot be read: {error.strerror}') from None
     else:
         size, head = len(source), source[:_MAGIC_WINDOW]
     if size > limit:

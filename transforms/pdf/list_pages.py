@@ -70,7 +70,8 @@ class ListedPages(NamedTuple):
 
 def display_name(file: str) -> str:
     """A file's name as text: bytes that are no UTF-8 are written as backslash, x and two hex digits."""
-    return file.encode('utf-8', 'surrogateescape').decode('utf-8', 'backslashreplace')
+    # Backslashes of the name itself are doubled, so that no two files share a name.
+    return file.replace('\\', '\\\\').encode('utf-8', 'surrogateescape').decode('utf-8', 'backslashreplace')
 
 
 def page_image_path(file: str, page: int, extension: str) -> str:

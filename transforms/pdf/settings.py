@@ -52,7 +52,8 @@ class RenderSettings:
                               ('png_codec', PNG_CODECS), ('page_box', PAGE_BOXES)):
             if getattr(self, name) not in allowed:
                 raise ValueError(f'{name} is {getattr(self, name)!r}, must be one of {", ".join(allowed)}')
-        for name, low, high in (('max_size', 16, 16384), ('dpi', 0, 2400), ('quality', 1, 100)):
+        for name, low, high in (('max_size', 16, 16384), ('dpi', 0, 2400), ('quality', 1, 100),
+                                ('cpu_seconds', 0.1, 86400), ('memory_bytes', 256 << 20, 1 << 46)):
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f'{name} is {getattr(self, name)}, must be {low} to {high}')
 

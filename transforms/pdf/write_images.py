@@ -32,6 +32,8 @@ class _WriteImageFn(beam.DoFn):
         yield image.without_payload()
 
     def _write(self, image: PageImage) -> None:
+        if storage.is_unsafe(image.output):
+            raise ValueError(f'{image.file}:{image.row}: the output {image.output!r} leaves the folder')
         target = storage.join(self._output, image.output)
         if image.data:
             storage.write_bytes(target, image.data)
