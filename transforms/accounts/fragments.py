@@ -1,7 +1,7 @@
 """WriteFragments: small records to sorted files in the work folder, and their merge in identity order.
 
 Records leave the workers in any order. Each bundle writes what it saw as sorted fragments; only references to
-them cross a shuffle (about 0.3 KB for 4 MB of records), and finishing merges them with one buffer for each
+them cross a shuffle (about 0.3 KB for 2 MB of records), and finishing merges them with one buffer for each
 fragment that overlaps.
 """
 
@@ -16,7 +16,7 @@ from apache_beam.transforms.window import GlobalWindows
 
 from transforms.files import storage
 
-_FLUSH_BYTES = 4 << 20
+_FLUSH_BYTES = 2 << 20
 _BATCH_ROWS = 256
 _SCHEMA = pa.schema([('file', pa.string()), ('row', pa.int64()), ('payload', pa.binary())])
 
@@ -131,7 +131,7 @@ class _WriteFragmentsFn(beam.DoFn):
 
 @dataclass(eq=False)
 class WriteFragments(beam.PTransform):
-    """PCollection[Keyed] to PCollection[FragmentRef]; memory is 4 MiB of payloads.
+    """PCollection[Keyed] to PCollection[FragmentRef]; memory is 2 MiB of payloads.
 
     Args:
         folder: work folder for the fragments; a retried bundle leaves files there that nobody refers to.

@@ -18,7 +18,7 @@ from transforms.accounts.records import FAILED, WRITTEN, Record, UnitError
 from transforms.files import storage
 
 RECORDS_PATH = 'records/records-00000.parquet'
-_BATCH_ROWS = 1024
+_BATCH_ROWS = 512
 _EXAMPLES = 3
 _SHEET_SIZE = 20
 _BASE_SCHEMA = (('source', 'string'), ('revision', 'string'), ('file', 'string'), ('row', 'int64'), ('id', 'string'),
