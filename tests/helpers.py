@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import filecmp
 import json
 import os
 import subprocess
@@ -53,7 +52,3 @@ def run_process(pipeline: str, *flags: object, **kwargs: object) -> subprocess.C
     environment = {**os.environ, **kwargs.pop('env', {})}
     return subprocess.run(command(pipeline, *flags), cwd=kwargs.pop('cwd', ROOT), capture_output=True, text=True,
                           timeout=600, check=False, env=environment, **kwargs)
-
-
-def same_bytes(one: Path, two: Path) -> bool:
-    return filecmp.cmp(one, two, shallow=False)
