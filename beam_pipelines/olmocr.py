@@ -17,6 +17,7 @@ import apache_beam as beam
 
 from beam_pipelines.launcher import PipelineSpec, RunResult, launch
 from beam_pipelines.plans.olmocr import ABOUT, known_outcome, prepare
+from options.cluster_options import ClusterOptions
 from options.llava_options import LlavaOptions
 from options.olmocr_options import OlmocrOptions
 from options.olmocr_settings import OlmocrSettings
@@ -26,8 +27,10 @@ from transforms.accounts.collect import CollectRecords
 from transforms.accounts.finish import FinishRun
 from transforms.accounts.fragments import WriteFragments
 from transforms.accounts.ledger import BuildLedger, SumTallies
+from transforms.accounts.workspace import CheckInWorker
 from transforms.accounts.write_records import WriteRecords
-from transforms.files.storage import join
+from transforms.files.storage import join, spill_folder
+from transforms.hints import hinted
 from transforms.llava.conversation import ToLlavaConversation
 from transforms.llava.validate import ValidateLlava
 from transforms.llava.write_llava import SpillConversations, WriteLlava
@@ -46,29 +49,32 @@ def build(pipeline: beam.Pipeline, settings: OlmocrSettings) -> None:
     """Adds all steps to `pipeline`, the last of which finishes the output."""
     found, output, work = settings.found, settings.output, settings.work
     fragments = join(work, 'fragments')
+    check_in, drawing = CheckInWorker(settings.run.workspace(found.root)), settings.drawing_hints
     files = pipeline | 'Files' >> beam.Create(found.files)
     index_errors = ()
     if found.needs_index:
-        indexed = (pipeline | 'Archives' >> beam.Create(sorted(found.archives))
+        indexed = (pipeline | 'Archives' >> beam.Create(sorted(found.archives)) | 'CheckInIndexing' >> check_in
                    | 'IndexArchives' >> IndexArchives(found.root, join(work, 'index')))
         files = files | 'AfterIndex' >> beam.util.WaitOn(indexed.archives)
         index_errors = (indexed.errors,)
 
     # Labels: one small set of row files for each tarball.
     extension = '' if settings.product == 'annotations' else settings.render.extension
-    rows = files | 'ReadRows' >> ReadOlmocrRows(
+    rows = files | 'CheckInReading' >> check_in | 'ReadRows' >> ReadOlmocrRows(
         settings.rules, join(work, 'rows'), extension, settings.limit, join(work, 'index'))
 
-    # Pages: from here to WriteImages everything is one fused stage, for it carries the documents' bytes.
-    pages = rows.units | 'SpreadUnits' >> beam.Reshuffle() | 'ReadPages' >> ReadArchivePages(
+    # Pages: from CheckInDrawing to WriteImages everything is one fused stage, for it carries the documents' bytes.
+    # Resource hints must be the same on all of it: where they differ, Beam cuts the stage.
+    units = rows.units | 'SpreadUnits' >> beam.Reshuffle()
+    pages = units | 'CheckInDrawing' >> hinted(check_in, drawing) | 'ReadPages' >> hinted(ReadArchivePages(
         found.root, join(work, 'journal'), output, settings.rules.rotation == 'correct', bool(settings.limit),
-        settings.render.max_input_bytes)
+        settings.render.max_input_bytes), drawing)
     if settings.product == 'annotations':
-        images = pages.pages | 'KeepAsTheyAre' >> beam.Map(as_extracted)
+        images = pages.pages | 'KeepAsTheyAre' >> hinted(beam.Map(as_extracted), drawing)
     else:
-        images = pages.pages | 'RenderPDF' >> RenderPDF(
-            settings.render, settings.render_processes, join(work, 'spill'))
-    images = images | 'WriteImages' >> WriteImages(output, join(work, 'journal'))
+        images = pages.pages | 'RenderPDF' >> hinted(RenderPDF(
+            settings.render, settings.render_processes, spill_folder(work)), drawing)
+    images = images | 'WriteImages' >> hinted(WriteImages(output, join(work, 'journal')), drawing)
 
     # Accounts: every record's outcome, by three ways to end.
     ended = [records | f'Collect{name}' >> CollectRecords(fragments) for name, records in (
@@ -90,7 +96,7 @@ def build(pipeline: beam.Pipeline, settings: OlmocrSettings) -> None:
     # Finishing: one element, a step for each thing written, the verdict last.
     ledger = (*(part for parts in ended for part in parts), *spilled, *index_errors, warnings, rows.tallies, rows.errors,
               pages.tallies, pages.errors) | 'BuildLedger' >> BuildLedger()
-    ledger = ledger | 'WriteRecords' >> WriteRecords(
+    ledger = ledger | 'CheckInFinishing' >> check_in | 'WriteRecords' >> WriteRecords(
         output, settings.run.source, settings.run.revision, LABEL_COLUMNS + IMAGE_COLUMNS,
         (*IMAGE_HISTOGRAMS, 'text_chars', 'language', 'rotation'), settings.seed, 'conversion_errors.log')
     if settings.product == 'annotations':
@@ -106,7 +112,7 @@ def build(pipeline: beam.Pipeline, settings: OlmocrSettings) -> None:
 
 SPEC = PipelineSpec(
     name='olmocr', summary='olmOCR-mix (PDF pages with text) to LLaVA conversations and page images',
-    about=ABOUT, options=(RunOptions, OlmocrOptions, LlavaOptions, RenderOptions), prepare=prepare, build=build,
+    about=ABOUT, options=(RunOptions, OlmocrOptions, LlavaOptions, RenderOptions, ClusterOptions), prepare=prepare, build=build,
     known=known_outcome)
 
 

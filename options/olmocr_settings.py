@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from transforms.accounts.run_info import RunInfo
 from transforms.llava.conversation import DEFAULT_PROMPTS
@@ -24,7 +24,8 @@ class OlmocrSettings:
         limit: rows read of each file, 0 for all.
         seed: of every random choice.
         splits: splits that get a chat file.
-        render_processes: drawing processes of each Beam worker.
+        render_processes: drawing processes of each Beam worker, 0 for one on each of its cores.
+        drawing_hints: Beam's resource hints for the steps that carry documents.
         output: output folder.
         work: work folder.
         run: what run this is; the launcher fills it in.
@@ -41,4 +42,5 @@ class OlmocrSettings:
     seed: int = 0
     splits: tuple[str, ...] = ('train', 'eval')
     render_processes: int = 1
+    drawing_hints: dict[str, str] = field(default_factory=dict)
     run: RunInfo | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from transforms.accounts.run_info import RunInfo
 from transforms.pdf.list_pages import FileGroup, PageSelection
@@ -21,7 +21,8 @@ class RenderPdfSettings:
         max_pages: pages of one file.
         limit: pages to read, 0 for all.
         seed: of every random choice.
-        render_processes: drawing processes of each Beam worker.
+        render_processes: drawing processes of each Beam worker, 0 for one on each of its cores.
+        drawing_hints: Beam's resource hints for the steps that carry documents.
         output: output folder.
         work: work folder.
         run: what run this is; the launcher fills it in.
@@ -37,4 +38,5 @@ class RenderPdfSettings:
     limit: int = 0
     seed: int = 0
     render_processes: int = 1
+    drawing_hints: dict[str, str] = field(default_factory=dict)
     run: RunInfo | None = None

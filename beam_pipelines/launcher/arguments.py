@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
@@ -12,13 +11,14 @@ from typing import NoReturn
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from beam_pipelines.launcher.spec import PipelineSpec, UsageError
+from options.cluster_options import ClusterOptions
 from options.run_options import positive
 
 ALIASES = {'input_dir': 'input', 'output_dir': 'output', 'workers': 'num_workers'}
 SHORT_ALIASES = {'-i': '--input', '-o': '--output', '-v': '--verbose'}
 # Flags that only the Java side of Flink knows; the Python parser has never heard of them.
 FLINK_FLAGS = frozenset({
-    'parallelism', 'max_parallelism', 'object_reuse', 'max_bundle_size', 'max_bundle_time_mills',
+    'max_parallelism', 'object_reuse', 'max_bundle_size', 'max_bundle_time_mills',
     'execution_mode_for_batch', 'checkpointing_interval', 'number_of_execution_retries', 'execution_retry_delay',
     'state_backend', 'state_backend_storage_path', 'retain_externalized_checkpoints_on_cancellation',
     'environment_cache_millis', 'sdk_worker_parallelism', 'use_data_stream_for_batch', 'savepoint_path',
@@ -55,10 +55,13 @@ def own_parser(spec: PipelineSpec) -> argparse.ArgumentParser:
     for options in spec.options:
         group = parser.add_argument_group(options.TITLE)
         options._add_argparse_args(group)
+        # Beam owns these names, and its parser refuses a second declaration: ours are known here alone.
         if options is spec.options[0]:
-            # Beam owns this name, and its parser refuses a second declaration: ours is known here alone.
             group.add_argument('--num_workers', type=positive, default=None, metavar='N',
                                help='local parallelism, in processes (default: all cores)')
+        if options is ClusterOptions:
+            group.add_argument('--parallelism', type=positive, default=None, metavar='N',
+                               help='Flink: tasks side by side (default: all slots)')
     parser.set_defaults(**spec.defaults)
     return parser
 
@@ -115,8 +118,9 @@ def parse(spec: PipelineSpec, argv: Sequence[str]) -> Arguments:
     left = _check_for_beam(rest, own, runner)
     if flags.num_workers and runner == 'DataflowRunner':
         left.append(f'--num_workers={flags.num_workers}')
-    if flags.num_workers and runner == 'FlinkRunner' and not any(t.startswith('--parallelism') for t in left):
-        left.append(f'--parallelism={flags.num_workers}')
+    if flags.parallelism and runner not in ('FlinkRunner', 'PortableRunner'):
+        raise UsageError(f'--parallelism is for --runner=FlinkRunner, this is {runner}: --num_workers sets local '
+                         'parallelism')
     return Arguments(flags, left, runner)
 
 
@@ -146,11 +150,6 @@ def _unknown(name: str, names: set[str], runner: str) -> str:
     close = starts[:1] or difflib.get_close_matches(name, sorted(names), 1, 0.6)
     hint = f'; did you mean --{close[0]}?' if close else '; --help lists the flags'
     return f'unknown flag --{name}{hint}'
-
-
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
 
 
 def deciding_options(spec: PipelineSpec, flags: argparse.Namespace) -> dict[str, object]:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from beam_pipelines.launcher.engine import Engine
 from beam_pipelines.launcher.progress import ProgressBar
 
 
@@ -25,21 +26,23 @@ def end_children() -> None:
 
 
 @contextmanager
-def interruptible(own_process: bool, bar: ProgressBar, output: str) -> Iterator[None]:
+def interruptible(own_process: bool, bar: ProgressBar, output: str, engine: Engine) -> Iterator[None]:
     """Within the block SIGINT and SIGTERM end the process (when it is ours) with one line.
 
     The runner turns an interrupt inside a step into an error of its own and waits for its threads, so the handler
-    leaves at once: everything under its final name is complete, and the journal is on disk.
+    leaves at once: everything under its final name is complete, and the journal is on disk. A job on a cluster is
+    cancelled by SIGINT, and left to finish by itself by SIGTERM.
     """
     if not own_process or threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def leave(number: int, frame: object) -> None:
+        signal.signal(number, signal.SIG_IGN)
         end_children()
-        line = (f'\ninterrupted: {bar.done():,} outcomes are kept in {output}; '
-                'the same command goes on from there\n')
-        sys.stderr.write(line)
+        told = engine.interrupt() if number == signal.SIGINT else engine.detach()
+        sys.stderr.write(f'\ninterrupted: {bar.done():,} outcomes are kept in {output}; '
+                         f'{told or "the same command goes on from there"}\n')
         sys.stderr.flush()
         os._exit(130 if number == signal.SIGINT else 143)
 

@@ -15,18 +15,22 @@ from dataclasses import dataclass, replace
 import orjson
 
 from beam_pipelines.launcher import folder
-from beam_pipelines.launcher.arguments import Arguments, deciding_options, parse, usable_cores
+from beam_pipelines.launcher.arguments import Arguments, deciding_options, parse
+from beam_pipelines.launcher.engine import Engine, JobFailed
+from beam_pipelines.launcher.flink.remote_job import refuse_if_running
 from beam_pipelines.launcher.interrupt import interruptible
 from beam_pipelines.launcher.progress import ProgressBar
 from beam_pipelines.launcher.quiet import quiet_workers
-from beam_pipelines.launcher.runners import make_pipeline, worker_count
+from beam_pipelines.launcher.runners import make_engine, worker_count
 from beam_pipelines.launcher.spec import Context, PipelineSpec, Plan, RunResult, UsageError
 from beam_pipelines.launcher.summary import summary_table
-from beam_pipelines.launcher.versions import byte_versions, versions
+from beam_pipelines.launcher.versions import versions
 from transforms.accounts.journal import Journal
 from transforms.accounts.run_info import RunInfo
+from transforms.accounts.workspace import byte_versions
 from transforms.accounts.write_records import read_records
 from transforms.files import storage
+from transforms.pdf.pool import usable_cores
 
 _ABORTED = re.compile(r'RunAborted: (.*?)(?: \[while running|\\n|\n|$)')
 _LOG = logging.getLogger(__name__)
@@ -36,6 +40,11 @@ def say(text: str) -> None:
     """A line on stdout."""
     sys.stdout.write(text + '\n')
     sys.stdout.flush()
+
+
+def warn(text: str) -> None:
+    """A line on stderr about something odd."""
+    complain(f'warning: {text}')
 
 
 def complain(text: str) -> None:
@@ -81,19 +90,21 @@ class _Launch:
     settings: object
     plan: Plan
     context: Context
+    engine: Engine
     own_process: bool
 
     @classmethod
     def prepare(cls, spec: PipelineSpec, arguments: Arguments, own_process: bool) -> _Launch:
         flags = arguments.flags
         output = (flags.output or f'output/{spec.name}').rstrip('/') or '/'
-        work = storage.join(output, folder.WORK)
-        context = Context(flags, output, work, worker_count(arguments), usable_cores())
+        context = Context(flags, output, '', worker_count(arguments), usable_cores())
+        output = context.place(output)
+        context = replace(context, output=output, work=storage.join(output, folder.WORK))
         try:
             settings, plan = spec.prepare(context)
         except (ValueError, OSError) as error:
             raise error if isinstance(error, UsageError) else UsageError(str(error)) from None
-        return cls(spec, arguments, settings, plan, context, own_process)
+        return cls(spec, arguments, settings, plan, context, make_engine(arguments, say, warn), own_process)
 
     @property
     def identity(self) -> dict:
@@ -108,6 +119,8 @@ class _Launch:
             return RunResult('planned', 0)
         lock = folder.Lock(output)
         try:
+            if taken_over := refuse_if_running(self.context.work, output):
+                warn(taken_over)
             if flags.overwrite:
                 self._overwrite()
             found = folder.inspect(output, self.spec.name, self.identity)
@@ -117,6 +130,7 @@ class _Launch:
                 folder.clear_work(self.context.work)
                 return RunResult('done', 0, found.run)
             folder.check_space(output, self.plan.output_bytes, flags.force)
+            self.engine.look()
             self._start(found)
             return self._execute()
         except storage.RunAborted as error:
@@ -190,13 +204,16 @@ class _Launch:
             max_failures=flags.max_failures, max_failure_rate=flags.max_failure_rate)
 
     def _execute(self) -> RunResult:
-        info, flags = self._info(), self.arguments.flags
-        pipeline = make_pipeline(self.arguments)
-        self.spec.build(pipeline, replace(self.settings, run=info))
+        info, flags, work = self._info(), self.arguments.flags, self.context.work
+        info.workspace().mark()
+        settings = replace(self.settings, run=info)
+        name = f"{self.spec.name.replace('_', '-')}-{info.run_id[:8]}"
         try:
-            with quiet_workers(self.context.work, flags.verbose), self._progress() as bar, \
-                    interruptible(self.own_process, bar, self.context.output):
-                pipeline.run().wait_until_finish()
+            with quiet_workers(work, flags.verbose), self._progress(info.run_id) as bar, \
+                    interruptible(self.own_process, bar, self.context.output, self.engine):
+                self.engine.run(lambda pipeline: self.spec.build(pipeline, settings), name, work, bar)
+        except JobFailed as error:
+            return self._failed(str(error))
         except Exception as error:  # whatever a runner makes of a failed step; the line says what failed
             _LOG.debug('the pipeline failed', exc_info=True)
             if flags.verbose:
@@ -204,15 +221,19 @@ class _Launch:
             return self._failed(_one_line(error))
         return self._verdict(info)
 
-    def _progress(self) -> ProgressBar:
+    def _progress(self, run_id: str) -> ProgressBar:
         return ProgressBar(storage.join(self.context.work, 'journal'), self.plan.records, self.plan.unit,
-                           self.arguments.flags.progress)
+                           self.arguments.flags.progress, lambda: self._saved_run().get('run_id') == run_id)
+
+    def _saved_run(self) -> dict:
+        path = storage.join(self.context.output, 'run.json')
+        return orjson.loads(storage.read_bytes(path)) if storage.exists(path) else {}
 
     def _verdict(self, info: RunInfo) -> RunResult:
-        path = storage.join(self.context.output, 'run.json')
-        run = orjson.loads(storage.read_bytes(path)) if storage.exists(path) else {}
+        run = self._saved_run()
         if run.get('run_id') != info.run_id:
-            return self._failed(f'the run ended without a verdict in {path}: is the disk full?')
+            return self._failed('the run ended without a verdict in '
+                                f"{storage.join(self.context.output, 'run.json')}: is the disk full?")
         say('')
         say(summary_table(run))
         if run['exit_code']:

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import threading
+from collections.abc import Callable
 
 from transforms.files import storage
 
@@ -39,9 +40,19 @@ class JournalCounter:
 
 
 class ProgressBar:
-    """A tqdm bar that a thread moves twice a second while the runner blocks."""
+    """A tqdm bar that a thread moves twice a second while the runner blocks.
 
-    def __init__(self, journal: str, total: int, unit: str, mode: str) -> None:
+    Args:
+        journal: folder of the journals.
+        total: outcomes expected, 0 when unknown.
+        unit: what is counted.
+        mode: 'auto', 'on' or 'off'.
+        is_over: says whether the run has saved its verdict.
+    """
+
+    def __init__(self, journal: str, total: int, unit: str, mode: str,
+                 is_over: Callable[[], bool] = lambda: False) -> None:
+        self.is_over = is_over
         self._counter = JournalCounter(journal)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None

@@ -1,14 +1,21 @@
-"""From Beam flags to a pipeline on the right runner."""
+"""From Beam flags to the engine that runs pipelines."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
+from apache_beam.options.pipeline_options import (
+    DirectOptions,
+    FlinkRunnerOptions,
+    PipelineOptions,
+    PortableOptions,
+)
 
 from beam_pipelines.launcher.arguments import Arguments
+from beam_pipelines.launcher.engine import Engine, Progress
 from beam_pipelines.launcher.spec import UsageError
 
 LOCAL_RUNNERS = ('DirectRunner', 'FnApiRunner')
@@ -24,13 +31,13 @@ def beam_options(arguments: Arguments) -> PipelineOptions:
 
 
 def worker_count(arguments: Arguments) -> int:
-    """Beam worker processes on this machine.
+    """Beam worker processes on this machine, 0 when they are elsewhere.
 
     Raises:
         UsageError: the running mode is one that loses records.
     """
     if arguments.runner not in LOCAL_RUNNERS:
-        return 1
+        return 0 if _is_elsewhere(arguments) else 1
     options = beam_options(arguments).view_as(DirectOptions)
     if options.direct_running_mode == 'multi_threading':
         raise UsageError('--direct_running_mode=multi_threading loses records in this Beam version: '
@@ -40,18 +47,48 @@ def worker_count(arguments: Arguments) -> int:
     return 1
 
 
-def make_pipeline(arguments: Arguments) -> beam.Pipeline:
-    """A pipeline on the runner that the command line names.
-
-    DirectRunner means FnApiRunner here, by name: left alone, Beam tries a runner that it downloads first.
-    """
+def _is_elsewhere(arguments: Arguments) -> bool:
     options = beam_options(arguments)
-    if arguments.runner not in LOCAL_RUNNERS:
-        return beam.Pipeline(options=options)
-    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+    if arguments.runner == 'FlinkRunner':
+        return not options.view_as(FlinkRunnerOptions).flink_master.strip().startswith('[')
+    if arguments.runner == 'PortableRunner':
+        portable = options.view_as(PortableOptions)
+        return not (portable.job_endpoint == 'embed' or portable.environment_type == 'LOOPBACK')
+    return arguments.runner != 'PrismRunner'
 
-    # Worker processes must find our packages, however this process found them.
-    paths = os.environ.get('PYTHONPATH', '').split(os.pathsep)
-    if _HOME not in paths:
-        os.environ['PYTHONPATH'] = os.pathsep.join(filter(None, [_HOME, *paths]))
-    return beam.Pipeline(runner=FnApiRunner(), options=options)
+
+def make_engine(arguments: Arguments, say: Callable[[str], None], warn: Callable[[str], None]) -> Engine:
+    """The engine that the command line names."""
+    options, flags = beam_options(arguments), arguments.flags
+    if arguments.runner == 'FlinkRunner' and not options.view_as(PortableOptions).job_endpoint:
+        from beam_pipelines.launcher.flink.engine import FlinkEngine, FlinkRules
+
+        return FlinkEngine(options, arguments.beam, flags.parallelism or flags.num_workers or 0,
+                           FlinkRules(flags.stall_seconds, flags.resubmits), say, warn)
+    return _BlockingEngine(arguments)
+
+
+class _BlockingEngine(Engine):
+    """Any runner by Beam's own way: run, and wait until it is over."""
+
+    def __init__(self, arguments: Arguments) -> None:
+        self._arguments = arguments
+        self.is_remote = worker_count(arguments) == 0
+
+    def run(self, build: Callable[[beam.Pipeline], None], name: str, work: str, progress: Progress) -> None:
+        pipeline = self._pipeline()
+        build(pipeline)
+        pipeline.run().wait_until_finish()
+
+    def _pipeline(self) -> beam.Pipeline:
+        options = beam_options(self._arguments)
+        if self._arguments.runner not in LOCAL_RUNNERS:
+            return beam.Pipeline(options=options)
+        # DirectRunner means FnApiRunner here, by name: left alone, Beam tries a runner that it downloads first.
+        from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+        # Worker processes must find our packages, however this process found them.
+        paths = os.environ.get('PYTHONPATH', '').split(os.pathsep)
+        if _HOME not in paths:
+            os.environ['PYTHONPATH'] = os.pathsep.join(filter(None, [_HOME, *paths]))
+        return beam.Pipeline(runner=FnApiRunner(), options=options)

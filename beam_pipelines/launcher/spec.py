@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import apache_beam as beam
+
+from transforms.files import storage
 
 
 class UsageError(ValueError):
@@ -21,7 +24,7 @@ class Context:
         flags: the pipeline's own flags, parsed.
         output: output folder.
         work: work folder.
-        local_workers: Beam worker processes on this machine, 1 on a cluster.
+        local_workers: Beam worker processes on this machine, 0 when they are elsewhere.
         cores: cores of this machine that this process may use.
     """
 
@@ -33,8 +36,17 @@ class Context:
 
     @property
     def render_processes(self) -> int:
-        """Drawing processes of each Beam worker: as asked for, else the cores shared among the workers."""
+        """Drawing processes of each Beam worker: as asked for, else the cores shared among the workers.
+
+        0 leaves it to each worker, which knows its own cores.
+        """
+        if not self.local_workers:
+            return self.flags.render_processes or 0
         return self.flags.render_processes or self.flags.num_workers or max(1, self.cores // self.local_workers)
+
+    def place(self, path: str) -> str:
+        """A path as workers must be given it: absolute where they have another working directory."""
+        return path if self.local_workers or not storage.is_local(path) else os.path.abspath(path)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from beam_pipelines.launcher.estimate import drawing_seconds, human_time, page_bytes
 from beam_pipelines.launcher.folder import human_bytes
 from beam_pipelines.launcher.spec import Context, Plan, UsageError
+from options.cluster_options import drawing_hints
 from options.olmocr_settings import OlmocrSettings
 from options.render_options import render_settings
 from transforms.llava.conversation import DEFAULT_PROMPTS, ToLlavaConversation
@@ -39,7 +40,7 @@ def prepare(context: Context) -> tuple[OlmocrSettings, Plan]:
     """
     flags = context.flags
     _check(flags)
-    root = (flags.input or str(SAMPLE)).rstrip('/') or '/'
+    root = context.place((flags.input or str(SAMPLE)).rstrip('/') or '/')
     original = flags.preset == 'original'
     if flags.stage == 'convert':
         found = discover_annotations(root)
@@ -50,7 +51,7 @@ def prepare(context: Context) -> tuple[OlmocrSettings, Plan]:
         rules=_rules(flags, original), render=_original_render(flags) if original else render_settings(flags),
         output=context.output, work=context.work, prompts=tuple(flags.prompt or DEFAULT_PROMPTS), limit=flags.limit,
         seed=flags.seed, splits=('train', 'eval') if flags.split == 'all' else (flags.split,),
-        render_processes=context.render_processes)
+        render_processes=context.render_processes, drawing_hints=drawing_hints(flags))
     ToLlavaConversation(settings.prompts)
     return settings, _plan(flags, settings)
 
@@ -93,13 +94,14 @@ def _plan(flags: object, settings: OlmocrSettings) -> Plan:
     out_bytes = archive_bytes * rows / all_rows if extracting else \
         rows * page_bytes(render.max_size, render.dpi, render.image_format)
     seconds = in_bytes / 100e6 if extracting else \
-        drawing_seconds(rows, render.max_size, render.dpi, settings.render_processes)
+        drawing_seconds(rows, render.max_size, render.dpi, settings.render_processes or 1)
     subsets = ', '.join(f'{file.name.removesuffix(".parquet")} {file.rows:,}' for file in found.files)
     lines = (('input', f'{flags.input or "embedded sample"} ({subsets})'),
              ('read', f'{rows:,} rows, {human_bytes(in_bytes)} in {len(found.files)} row files and '
                       f'{len(found.archives)} tarballs'),
              ('write', f'{settings.output}, about {human_bytes(out_bytes)}'),
-             ('time', f'about {human_time(seconds)} with {settings.render_processes} drawing processes'))
+             ('time', f'about {human_time(seconds)} with {settings.render_processes} drawing processes'
+              if settings.render_processes else 'depends on the cores of the workers'))
     inputs = [(file.name, file.bytes, file.modified) for file in found.files]
     inputs += [(name, info.size, info.modified) for name, info in sorted(found.archives.items())]
     return Plan(lines, rows, int(out_bytes), tuple(inputs), flags.input or 'embedded sample',

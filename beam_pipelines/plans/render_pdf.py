@@ -8,6 +8,7 @@ import os
 from beam_pipelines.launcher.estimate import page_bytes
 from beam_pipelines.launcher.folder import human_bytes
 from beam_pipelines.launcher.spec import Context, Plan, UsageError
+from options.cluster_options import drawing_hints
 from options.render_options import render_settings
 from options.render_pdf_settings import RenderPdfSettings
 from transforms.files import storage
@@ -66,7 +67,7 @@ def prepare(context: Context) -> tuple[RenderPdfSettings, Plan]:
     flags = context.flags
     if not flags.input:
         raise UsageError("--input is needed: a folder, a file, or a glob in quotes such as 'folder/**/*.pdf'")
-    root, infos = find_files(flags.input)
+    root, infos = find_files(context.place(flags.input))
     ours = os.path.abspath(context.output) + os.sep
     infos = [info for info in infos if not os.path.abspath(info.path).startswith(ours)]
     prefix = len(storage.join(root, 'x')) - 1
@@ -80,12 +81,14 @@ def prepare(context: Context) -> tuple[RenderPdfSettings, Plan]:
     render = render_settings(flags)
     settings = RenderPdfSettings(
         root=root, groups=groups, render=render, output=context.output, work=context.work, selection=flags.pages,
-        max_pages=flags.max_pages, limit=flags.limit, seed=flags.seed, render_processes=context.render_processes)
+        max_pages=flags.max_pages, limit=flags.limit, seed=flags.seed, render_processes=context.render_processes,
+        drawing_hints=drawing_hints(flags))
     count = sum(len(group.files) for group in groups)
     one = page_bytes(render.max_size, render.dpi, render.image_format)
     lines = (('input', f'{flags.input} ({len(names):,} files, {human_bytes(sum(i.size for i in infos))})'),
              ('write', f'{settings.output}, about {human_bytes(one)} a page'),
-             ('with', f'{settings.render_processes} drawing processes'))
+             ('with', f'{settings.render_processes} drawing processes' if settings.render_processes
+              else 'a drawing process for each core of a worker'))
     return settings, Plan(lines, 0, int(count * one), _inputs(names, infos), flags.input)
 
 

@@ -27,9 +27,9 @@ POOL_PORT=50000
 NET=10.77.$((REST_PORT % 250))
 BRIDGE=btd$REST_PORT
 if [ "$(id -u)" = 0 ] && command -v ip >/dev/null; then
-  ISOLATED=yes TASKMANAGERS=${TASKMANAGERS:-2} SLOTS=${SLOTS:-1} MASTER=$NET.1
+  ISOLATED=yes BIND=0.0.0.0 TASKMANAGERS=${TASKMANAGERS:-2} SLOTS=${SLOTS:-1} MASTER=$NET.1
 else
-  ISOLATED=no TASKMANAGERS=1 SLOTS=${SLOTS:-$(nproc)} MASTER=127.0.0.1
+  ISOLATED=no BIND=127.0.0.1 TASKMANAGERS=1 SLOTS=${SLOTS:-$(nproc)} MASTER=127.0.0.1
 fi
 
 die() { echo "error: $*" >&2; exit 1; }
@@ -65,7 +65,7 @@ configure() {
   cat > "$FLINK_DIR/conf/config.yaml" <<CONFIG
 jobmanager.rpc.address: $MASTER
 jobmanager.rpc.port: $RPC_PORT
-jobmanager.bind-host: $MASTER
+jobmanager.bind-host: $BIND
 blob.server.port: $BLOB_PORT
 jobmanager.memory.process.size: 1600m
 jobmanager.memory.jvm-metaspace.size: 400m

@@ -117,6 +117,7 @@ class FinishRun(beam.PTransform):
     def finish(self, ledger: Ledger) -> dict:
         """Judges the run, saves the verdict, and returns it; again for a run that is done, as after a restart."""
         if before := self._verdict_of_this_run():
+            storage.delete_tree(self.info.work)
             return before
         run = summarize(self.info, ledger, self.files, self.by_file)
         try:

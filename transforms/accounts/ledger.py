@@ -12,6 +12,7 @@ from apache_beam.transforms.combiners import ToListCombineFn
 from transforms.accounts.fragments import FragmentRef
 from transforms.accounts.records import Record, Tally, UnitError
 
+_SEED = 'seed'
 _KINDS = ('read', 'written', 'dropped', 'failed', 'warning')
 
 
@@ -137,13 +138,25 @@ def to_ledger(items: Iterable[object]) -> Ledger:
     return Ledger(tuple(fragments), tuple(tallies), tuple(errors))
 
 
+def _under_one_key(item: object) -> tuple[str, object]:
+    return '', item
+
+
+def _sorted(key: str, items: Iterable[object]) -> Ledger:
+    return to_ledger(items)
+
+
 class BuildLedger(beam.PTransform):
     """A tuple of PCollections (FragmentRef, Tally or UnitError) to a PCollection of exactly one Ledger.
 
-    It is also the barrier of a run: the ledger exists only when every record has its outcome.
+    It is also the barrier of a run: the ledger exists only when every record has its outcome. A seed makes sure
+    that there is one also of nothing; CombineGlobally would do that with a side input, which a streaming engine
+    holds back on its heap.
     """
 
     def expand(self, parts: tuple) -> beam.PCollection[Ledger]:
-        return (parts | 'Gather' >> beam.Flatten()
-                | 'ToOneList' >> beam.CombineGlobally(ToListCombineFn())
-                | 'Sort' >> beam.Map(to_ledger))
+        seed = parts[0].pipeline | 'Seed' >> beam.Create([_SEED], reshuffle=False)
+        return ((*parts, seed) | 'Gather' >> beam.Flatten()
+                | 'UnderOneKey' >> beam.Map(_under_one_key)
+                | 'ToOneList' >> beam.CombinePerKey(ToListCombineFn())
+                | 'Sort' >> beam.MapTuple(_sorted))

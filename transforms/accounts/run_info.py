@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from transforms.accounts.workspace import Workspace
+
 
 @dataclass(frozen=True)
 class RunInfo:
@@ -38,3 +40,7 @@ class RunInfo:
     started: str = ''
     max_failures: int = -1
     max_failure_rate: float = 0.5
+
+    def workspace(self, place: str = '') -> Workspace:
+        """The run's folders as its workers must see them; `place` is the input's, '' for none to look for."""
+        return Workspace(self.run_id, self.output, self.work, place)

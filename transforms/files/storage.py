@@ -52,6 +52,11 @@ def join(base: str, *parts: str) -> str:
     return '/'.join([base.rstrip('/'), *(part.strip('/') for part in parts)])
 
 
+def spill_folder(work: str) -> str:
+    """Where drawn images wait for their names: on the disk of the output; '' where that is no local disk."""
+    return join(work, 'spill') if is_local(work) else ''
+
+
 def exists(path: str) -> bool:
     """True when a file or folder is at `path`."""
     return os.path.exists(path) if is_local(path) else _remote().exists(path)

@@ -126,7 +126,7 @@ class _ListFn(beam.DoFn):
         waiting: queue.SimpleQueue = queue.SimpleQueue()
         for i, file in enumerate(files):
             waiting.put((file, self._count(file)))
-            if i >= 2 * self._processes:
+            if i >= 2 * self._pool.processes:
                 yield self._counted_next(waiting)
         while not waiting.empty():
             yield self._counted_next(waiting)

@@ -197,12 +197,18 @@ def _failed(name: str, message: str) -> Answer:
     return Answer({'error': name, 'message': message})
 
 
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+
+
 _POOLS: dict[tuple[RenderSettings, int], list] = {}
 _POOLS_LOCK = threading.Lock()
 
 
 def acquire_pool(settings: RenderSettings, processes: int) -> RenderPool:
-    """The one pool of this process for these settings, started when first asked for."""
+    """The one pool of this process for these settings, started when first asked for; 0 processes are one a core."""
+    processes = processes or usable_cores()
     with _POOLS_LOCK:
         entry = _POOLS.setdefault((settings, processes), [None, 0])
         entry[0] = entry[0] or RenderPool(settings, processes)

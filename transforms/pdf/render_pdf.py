@@ -37,6 +37,7 @@ class _RenderFn(beam.DoFn):
 
     def setup(self) -> None:
         self._pool = acquire_pool(self._settings, self._processes)
+        self._window = 2 * self._pool.processes + 1
         if self._spill:
             with storage.surroundings(self._spill):
                 os.makedirs(self._spill, exist_ok=True)
@@ -61,7 +62,7 @@ class _RenderFn(beam.DoFn):
             yield GlobalWindows.windowed_value(self._next())
 
     def _is_full(self) -> bool:
-        return (self._pages_under_way > 2 * self._processes + 1
+        return (self._pages_under_way > self._window
                 or (self._bytes_under_way > _MAX_BYTES_UNDER_WAY and self._pages_under_way > 1))
 
     def _submit(self, page: PdfPage) -> None:
@@ -95,7 +96,7 @@ class RenderPDF(beam.PTransform):
 
     Args:
         settings: what the images look like and what a page may cost.
-        processes: child processes of each Beam worker process.
+        processes: child processes of each Beam worker process, 0 for one on each of its cores.
         spill_folder: a local folder on the disk of the output. Images are then handed on as files in it, which
             WriteImages only renames; when empty they are handed on as bytes.
 
@@ -110,8 +111,8 @@ class RenderPDF(beam.PTransform):
 
     def __post_init__(self) -> None:
         super().__init__()
-        if self.processes < 1:
-            raise ValueError(f'processes is {self.processes}, must be at least 1')
+        if self.processes < 0:
+            raise ValueError(f'processes is {self.processes}, must not be negative')
 
     def expand(self, pages: beam.PCollection) -> beam.PCollection[PageImage]:
         return pages | 'DrawPages' >> beam.ParDo(_RenderFn(self.settings, self.processes, self.spill_folder))

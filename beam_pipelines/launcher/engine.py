@@ -1,0 +1,57 @@
+"""What runs a pipeline: looked at before the start, run until the end, interrupted on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import apache_beam as beam
+
+
+class JobFailed(RuntimeError):
+    """A run that ended without finishing the output; the message is for people."""
+
+
+class Progress(Protocol):
+    """How far a run has come."""
+
+    def done(self) -> int:
+        """Outcomes so far."""
+
+    def is_over(self) -> bool:
+        """Whether the run's own last step has saved its verdict."""
+
+
+class Engine:
+    """Runs a pipeline on some runner and waits; the engines of clusters know more."""
+
+    is_remote = False
+
+    def look(self) -> None:
+        """Checks what can be checked before the start.
+
+        Raises:
+            UsageError: the run could not work.
+        """
+
+    def run(self, build: Callable[[beam.Pipeline], None], name: str, work: str, progress: Progress) -> None:
+        """Builds the pipeline, runs it, and returns when it has ended.
+
+        Args:
+            build: adds the steps to a pipeline; called once for each submission.
+            name: of the job.
+            work: work folder.
+            progress: of the run.
+
+        Raises:
+            JobFailed: it failed, in words for people; a runner's own exceptions pass as they are.
+        """
+        raise NotImplementedError
+
+    def interrupt(self) -> str:
+        """Ends what runs elsewhere, on Ctrl-C; returns what to tell people, '' for nothing."""
+        return ''
+
+    def detach(self) -> str:
+        """Leaves what runs elsewhere alone, on SIGTERM; returns what to tell people, '' for nothing."""
+        return ''

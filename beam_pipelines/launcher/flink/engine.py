@@ -1,0 +1,190 @@
+"""FlinkEngine: submits a pipeline to Flink, watches it, cancels it, and submits it again when it hangs or is lost."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import (
+    FlinkRunnerOptions,
+    GoogleCloudOptions,
+    PipelineOptions,
+    PortableOptions,
+)
+
+from beam_pipelines.launcher.engine import Engine, JobFailed, Progress
+from beam_pipelines.launcher.flink.faults import NO_WORKER, STALLED, fault_line, permanent_fault
+from beam_pipelines.launcher.flink.preflight import DEFAULT_POOL, Target, artifacts_hint, look, master_of
+from beam_pipelines.launcher.flink.remote_job import RemoteJob
+from beam_pipelines.launcher.flink.rest import Job, Unreachable
+from beam_pipelines.launcher.flink.runner import TetheredFlinkRunner
+from beam_pipelines.launcher.flink.watch import Watch, clear_worker_marks, worker_marks
+from transforms.files import storage
+
+_LOG = logging.getLogger(__name__)
+_LOOK_SECONDS = 1.0
+_CANCEL_SECONDS = 90.0
+_INTERRUPT_SECONDS = 30.0
+_PAUSE_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class FlinkRules:
+    """How patient the watchdog is.
+
+    Attributes:
+        stall_seconds: a job without any sign of life for so long is cancelled.
+        resubmits: how often a job that hung or was lost is submitted again.
+    """
+
+    stall_seconds: float = 180.0
+    resubmits: int = 3
+
+
+class _Submission(threading.Thread):
+    """Builds, submits and follows one job in a thread, for Beam's calls block without a limit."""
+
+    def __init__(self, build: Callable[[beam.Pipeline], None], options: PipelineOptions,
+                 runner: TetheredFlinkRunner) -> None:
+        super().__init__(name='flink-submission', daemon=True)
+        self._build, self._options, self._runner = build, options, runner
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            pipeline = beam.Pipeline(runner=self._runner, options=self._options)
+            self._build(pipeline)
+            pipeline.run().wait_until_finish()
+        except BaseException as error:  # told by the thread that waits for this one
+            self.error = error
+
+
+class FlinkEngine(Engine):
+    """Runs pipelines on Flink: on a cluster, or embedded in the job server.
+
+    Args:
+        options: Beam's options.
+        flags: the flags among them that the command line gave.
+        parallelism: tasks side by side, 0 for all slots.
+        rules: of the watchdog.
+        say: tells people a line.
+        warn: tells people of something odd.
+    """
+
+    def __init__(self, options: PipelineOptions, flags: list[str], parallelism: int, rules: FlinkRules,
+                 say: Callable[[str], None], warn: Callable[[str], None]) -> None:
+        self._options, self._flags, self._parallelism = options, flags, parallelism
+        self._rules, self._say, self._warn = rules, say, warn
+        self._target: Target | None = None
+        self._remote: RemoteJob | None = None
+        self.is_remote = master_of(options) not in ('[auto]', '[local]')
+
+    def look(self) -> None:
+        self._target = look(self._options, self._flags, self._parallelism, self._say, self._warn)
+        if hint := artifacts_hint(self._options, self._target):
+            self._warn(hint)
+
+    def run(self, build: Callable[[beam.Pipeline], None], name: str, work: str, progress: Progress) -> None:
+        said: set[str] = set()
+        for attempt in range(self._rules.resubmits + 1):
+            clear_worker_marks(work)
+            fault, again = self._attempt(build, f'{name}-{attempt + 1}', work, progress)
+            if not fault or progress.is_over():
+                return
+            if not again or fault in said or attempt == self._rules.resubmits:
+                break
+            said.add(fault)
+            self._warn(f'{fault}; submitting it again ({attempt + 1} of {self._rules.resubmits})')
+            time.sleep(_PAUSE_SECONDS)
+        raise JobFailed(f'{fault}. The same command goes on from there')
+
+    def _attempt(self, build: Callable[[beam.Pipeline], None], name: str, work: str,
+                 progress: Progress) -> tuple[str, bool]:
+        """Submits once and waits; returns what went wrong ('' for nothing), and whether another try may help."""
+        options = self._options_of(name)
+        runner = TetheredFlinkRunner(self._target, os.path.join(work, 'job_server.log')
+                                     if storage.is_local(work) else os.devnull)
+        if self._target.cluster:
+            self._remote = RemoteJob(self._target.cluster, name, work)
+            self._remote.remember()
+        submission = _Submission(build, options, runner)
+        submission.start()
+        try:
+            return self._follow(submission, work, progress)
+        finally:
+            if self._remote:
+                self._remote.forget()
+            runner.stop()
+
+    def _options_of(self, name: str) -> PipelineOptions:
+        flags = [flag for flag in self._flags if not flag.startswith('--parallelism')]
+        if self._target.parallelism:
+            flags.append(f'--parallelism={self._target.parallelism}')
+        options = PipelineOptions(flags=flags)
+        options.view_as(GoogleCloudOptions).job_name = name
+        options.view_as(FlinkRunnerOptions).flink_version = self._target.jar.flink
+        ours = self._options.view_as(PortableOptions)
+        portable = options.view_as(PortableOptions)
+        portable.environment_type, portable.environment_config = ours.environment_type, ours.environment_config
+        return options
+
+    def _follow(self, submission: _Submission, work: str, progress: Progress) -> tuple[str, bool]:
+        watch, unreachable_since = Watch(self._rules.stall_seconds), 0.0
+        while True:
+            submission.join(_LOOK_SECONDS)
+            job: Job | None = None
+            try:
+                job = self._remote.look() if self._remote else None
+                unreachable_since = 0.0
+            except Unreachable as error:
+                unreachable_since = unreachable_since or time.monotonic()
+                if time.monotonic() - unreachable_since > min(60.0, self._rules.stall_seconds):
+                    return f'the JobManager at {self._target.cluster.master} does not answer ({error})', False
+                continue
+            if job and job.state == 'FINISHED' or not submission.is_alive() and submission.error is None:
+                return '', False
+            if job and job.is_over:
+                return self._failed(self._remote.failure() or job.state.lower(), watch)
+            if not submission.is_alive() and not (job and self._remote.is_running):
+                return self._failed(_told_by(submission.error), watch)
+            if job and (line := permanent_fault(self._remote.failure())):
+                self._remote.cancel(_CANCEL_SECONDS)
+                return line, False
+            if self._remote and self._remote.is_lost:
+                return 'the JobManager has lost the job, as after a restart', True
+            if hang := watch.sees(job and (job.state, job.marks), worker_marks(work), progress.done()):
+                return self._hung(hang, watch)
+
+    def _failed(self, text: str, watch: Watch) -> tuple[str, bool]:
+        _LOG.info('the job failed: %s', text)
+        line = fault_line(text, self._target.pool or DEFAULT_POOL)
+        return line, self._remote is not None and watch.worker_seen and not permanent_fault(text)
+
+    def _hung(self, hang: str, watch: Watch) -> tuple[str, bool]:
+        words = NO_WORKER if hang == 'no worker' else STALLED
+        line = words.format(seconds=watch.limit, pool=self._target.pool or 'its place')
+        if self._remote and not self._remote.cancel(_CANCEL_SECONDS):
+            return f'{line}. The job {self._remote.name} could not be cancelled: restart the TaskManagers', False
+        if hang == 'no worker' and self._remote:
+            return line + f' The job {self._remote.name} was cancelled', False
+        return line, self._remote is not None
+
+    def interrupt(self) -> str:
+        if not self._remote:
+            return ''
+        if self._remote.cancel(_INTERRUPT_SECONDS):
+            self._remote.forget()
+            return f'the Flink job {self._remote.name} was cancelled; the same command goes on from there'
+        return f'the Flink job {self._remote.name} has not confirmed that it was cancelled, look at the cluster'
+
+    def detach(self) -> str:
+        return f'the Flink job {self._remote.name} goes on and finishes by itself' if self._remote else ''
+
+
+def _told_by(error: BaseException | None) -> str:
+    return f'{type(error).__name__}: {error}'

@@ -1,0 +1,116 @@
+"""RemoteJob: a job on a cluster by its name, and the note of it in the work folder that keeps others out."""
+
+from __future__ import annotations
+
+import time
+
+import orjson
+
+from beam_pipelines.launcher.flink.rest import FlinkCluster, Job, Unreachable
+from beam_pipelines.launcher.spec import UsageError
+from transforms.files import storage
+
+_NOTE = 'remote_job.json'
+_LOST_LOOKS = 5
+
+
+class RemoteJob:
+    """One submission of a run.
+
+    Args:
+        cluster: where.
+        name: unique name of the job there.
+        work: work folder, where the note is kept.
+    """
+
+    def __init__(self, cluster: FlinkCluster, name: str, work: str) -> None:
+        self.name = name
+        self._cluster, self._work = cluster, work
+        self._id = ''
+        self._missed = 0
+        self._state = ''
+
+    def remember(self) -> None:
+        """Leaves a note, so that the next launcher knows whom to ask."""
+        storage.write_bytes(storage.join(self._work, _NOTE),
+                            orjson.dumps({'master': self._cluster.master, 'job': self.name}))
+
+    def forget(self) -> None:
+        """Removes the note."""
+        storage.delete_file(storage.join(self._work, _NOTE))
+
+    def look(self) -> Job | None:
+        """The job as it is now, None as long as the cluster does not know it.
+
+        Raises:
+            Unreachable: the cluster does not answer.
+        """
+        found = self._cluster.find_job(self.name)
+        if found is None:
+            self._missed += bool(self._id)
+            return None
+        self._id, self._missed = found.id, 0
+        job = found if found.is_over else self._cluster.job(found.id)
+        self._state = job.state
+        return job
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the last look found it under way."""
+        return bool(self._id) and not self._missed and self._state not in ('FINISHED', 'FAILED', 'CANCELED')
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the cluster knew it once and does not any more."""
+        return self._missed >= _LOST_LOOKS
+
+    def failure(self) -> str:
+        """The newest exception, '' for none."""
+        try:
+            return self._cluster.failure(self._id) if self._id else ''
+        except Unreachable:
+            return ''
+
+    def cancel(self, seconds: float) -> bool:
+        """Cancels it and waits for that; False when it has not ended within so many seconds."""
+        end = time.monotonic() + seconds
+        asked = False
+        while time.monotonic() < end:
+            try:
+                found = self._cluster.find_job(self.name)
+                if found is None or found.is_over:
+                    return True
+                if not asked:
+                    self._cluster.cancel(found.id)
+                    asked = True
+            except Unreachable:
+                return False
+            time.sleep(0.5)
+        return False
+
+
+def refuse_if_running(work: str, output: str) -> str:
+    """Asks after the job of an earlier launcher that is gone.
+
+    Returns:
+        A line for people when a job was there and is taken over, '' otherwise.
+
+    Raises:
+        UsageError: it runs.
+    """
+    path = storage.join(work, _NOTE)
+    try:
+        note = orjson.loads(storage.read_bytes(path)) if storage.exists(path) else {}
+    except (OSError, ValueError):
+        note = {}
+    if not note:
+        return ''
+    try:
+        job = FlinkCluster(note['master']).find_job(note['job'])
+    except Unreachable as error:
+        # Its workers notice at their next stage that the folder is another run's, and what they write is the same.
+        return f"{note['master']}, where the job {note['job']} of this output ran, does not answer ({error}): taken over"
+    if job and not job.is_over:
+        raise UsageError(f"--output {output} is in use by the Flink job {job.name} ({job.state.lower()}) at "
+                         f"{note['master']}: it finishes by itself; wait for it, or cancel it there (job {job.id})")
+    return ''

@@ -1,0 +1,89 @@
+"""What the launcher asks of a Flink cluster, over its REST address."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import requests
+
+_SECONDS = 10
+TERMINAL = frozenset({'FINISHED', 'FAILED', 'CANCELED'})
+
+
+class Unreachable(OSError):
+    """The JobManager does not answer, or answers something else."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job of the cluster: id, name, state such as 'RUNNING', and what changes when it moves."""
+
+    id: str
+    name: str
+    state: str
+    marks: tuple = ()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has come to its end, good or bad."""
+        return self.state in TERMINAL
+
+
+class FlinkCluster:
+    """A cluster by its REST address, such as 'http://flink:8081'."""
+
+    def __init__(self, master: str) -> None:
+        self.master = master
+
+    def _ask(self, path: str, method: str = 'get') -> dict:
+        try:
+            answer = requests.request(method, f'{self.master}/{path}', timeout=_SECONDS)
+            answer.raise_for_status()
+            return answer.json() if answer.content else {}
+        except (requests.RequestException, ValueError) as error:
+            raise Unreachable(_reason(error)) from None
+
+    def version(self) -> str:
+        """The minor version, such as '1.19'."""
+        full = self._ask('config').get('flink-version', '')
+        if not full:
+            raise Unreachable('what answers is no Flink JobManager')
+        return '.'.join(full.split('.')[:2])
+
+    def task_managers(self) -> list[dict]:
+        """Every registered TaskManager as `{'host', 'slots'}`."""
+        return [{'host': tm['path'].partition('@')[2].partition(':')[0], 'slots': tm['slotsNumber']}
+                for tm in self._ask('taskmanagers')['taskmanagers']]
+
+    def find_job(self, name: str) -> Job | None:
+        """The newest job of that name, without its marks."""
+        jobs = [job for job in self._ask('jobs/overview')['jobs'] if job['name'] == name]
+        newest = max(jobs, key=lambda job: job['start-time'], default=None)
+        return Job(newest['jid'], name, newest['state']) if newest else None
+
+    def job(self, job_id: str) -> Job:
+        """The job with its marks: they change whenever a task changes its state or a record passes."""
+        found = self._ask(f'jobs/{job_id}')
+        marks = tuple((v['status'], tuple(sorted(v['tasks'].items())), v['metrics'].get('write-records'))
+                      for v in found['vertices'])
+        return Job(job_id, found['name'], found['state'], marks)
+
+    def failure(self, job_id: str) -> str:
+        """The newest exception of the job, '' when it had none."""
+        found = self._ask(f'jobs/{job_id}/exceptions')
+        history = found.get('exceptionHistory', {}).get('entries', [])
+        texts = [entry.get('stacktrace', '') for entry in history] or [found.get('root-exception') or '']
+        return texts[0]
+
+    def cancel(self, job_id: str) -> None:
+        """Asks for the job to be cancelled; it takes a while."""
+        self._ask(f'jobs/{job_id}?mode=cancel', 'patch')
+
+
+def _reason(error: Exception) -> str:
+    text = str(error)
+    for known in ('Connection refused', 'Name or service not known', 'timed out', 'No route to host',
+                  'Temporary failure in name resolution'):
+        if known in text:
+            return known.lower()
+    return text.splitlines()[0][:160] if text else type(error).__name__
