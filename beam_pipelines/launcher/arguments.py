@@ -121,6 +121,8 @@ def parse(spec: PipelineSpec, argv: Sequence[str]) -> Arguments:
     if flags.parallelism and runner not in ('FlinkRunner', 'PortableRunner'):
         raise UsageError(f'--parallelism is for --runner=FlinkRunner, this is {runner}: --num_workers sets local '
                          'parallelism')
+    if parallelism := flags.parallelism or (flags.num_workers if runner == 'FlinkRunner' else None):
+        left.append(f'--parallelism={parallelism}')
     return Arguments(flags, left, runner)
 
 

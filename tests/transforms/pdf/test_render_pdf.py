@@ -5,6 +5,7 @@ from apache_beam.testing.util import assert_that, equal_to
 from transforms import PdfPage, RenderPDF, RenderSettings, WriteImages
 from transforms.accounts.journal import read_journal
 from transforms.pdf.pages import PageImage
+from transforms.pdf.pool import acquire_pool, release_pool, usable_cores
 
 SETTINGS = RenderSettings(max_size=200)
 
@@ -29,10 +30,17 @@ def test_known_outcomes_pass_through(pipeline):
     assert_that(pipeline | beam.Create([known]) | RenderPDF(SETTINGS), equal_to([known]))
 
 
-@pytest.mark.parametrize('processes', [0, -1])
-def test_processes_must_be_positive(processes):
+def test_processes_must_not_be_negative():
     with pytest.raises(ValueError, match='processes'):
-        RenderPDF(SETTINGS, processes)
+        RenderPDF(SETTINGS, -1)
+
+
+def test_no_number_of_processes_is_one_a_core():
+    pool = acquire_pool(SETTINGS, 0)
+    try:
+        assert pool.processes == usable_cores()
+    finally:
+        release_pool(pool)
 
 
 def test_written_images_are_journaled(page_pdf, tmp_path):
