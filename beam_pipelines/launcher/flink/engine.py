@@ -6,7 +6,8 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import apache_beam as beam
@@ -18,7 +19,7 @@ from apache_beam.options.pipeline_options import (
 )
 
 from beam_pipelines.launcher.engine import Engine, JobFailed, Progress
-from beam_pipelines.launcher.flink.faults import NO_WORKER, STALLED, fault_line, permanent_fault
+from beam_pipelines.launcher.flink.faults import LOST, NO_WORKER, STALLED, fault_line, permanent_fault
 from beam_pipelines.launcher.flink.preflight import DEFAULT_POOL, Target, artifacts_hint, look, master_of
 from beam_pipelines.launcher.flink.remote_job import RemoteJob
 from beam_pipelines.launcher.flink.rest import Job, Unreachable
@@ -31,6 +32,7 @@ _LOOK_SECONDS = 1.0
 _CANCEL_SECONDS = 90.0
 _INTERRUPT_SECONDS = 30.0
 _PAUSE_SECONDS = 10.0
+_LAST_WORDS_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,10 @@ class FlinkEngine(Engine):
             self._warn(hint)
 
     def run(self, build: Callable[[beam.Pipeline], None], name: str, work: str, progress: Progress) -> None:
+        with _quiet_readers():
+            self._run(build, name, work, progress)
+
+    def _run(self, build: Callable[[beam.Pipeline], None], name: str, work: str, progress: Progress) -> None:
         said: set[str] = set()
         for attempt in range(self._rules.resubmits + 1):
             clear_worker_marks(work)
@@ -119,7 +125,9 @@ class FlinkEngine(Engine):
         finally:
             if self._remote:
                 self._remote.forget()
+            submission.join(_LAST_WORDS_SECONDS)
             runner.stop()
+            submission.join(_LAST_WORDS_SECONDS)
 
     def _options_of(self, name: str) -> PipelineOptions:
         flags = [flag for flag in self._flags if not flag.startswith('--parallelism')]
@@ -156,7 +164,7 @@ class FlinkEngine(Engine):
                 self._remote.cancel(_CANCEL_SECONDS)
                 return line, False
             if self._remote and self._remote.is_lost:
-                return 'the JobManager has lost the job, as after a restart', True
+                return LOST, True
             if hang := watch.sees(job and (job.state, job.marks), worker_marks(work), progress.done()):
                 return self._hung(hang, watch)
 
@@ -184,6 +192,17 @@ class FlinkEngine(Engine):
 
     def detach(self) -> str:
         return f'the Flink job {self._remote.name} goes on and finishes by itself' if self._remote else ''
+
+
+@contextmanager
+def _quiet_readers() -> Iterator[None]:
+    """Within the block Beam's threads that read from the job server may find it gone without a traceback."""
+    before = threading.excepthook
+    threading.excepthook = lambda told: _LOG.debug('%s: %s', told.thread and told.thread.name, told.exc_value)
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 def _told_by(error: BaseException | None) -> str:

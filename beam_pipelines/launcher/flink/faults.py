@@ -13,6 +13,7 @@ NO_WORKER = (
     'no Python worker has taken up work after {seconds:.0f} s. Does a worker pool listen at {pool} beside every '
     'TaskManager (one pool for each: two TaskManagers on one pool hang), does its interpreter have this package and '
     'Apache Beam, and do its logs say more?')
+LOST = 'the JobManager has lost the job, as after a restart'
 STALLED = ('the job has shown no sign of life for {seconds:.0f} s: a worker pool that died, or a TaskManager that '
            'nobody replaced')
 
@@ -42,6 +43,8 @@ def fault_line(text: str, pool: str) -> str:
     """One line on any failure."""
     if line := permanent_fault(text):
         return line
+    if 'FlinkJobNotFoundException' in text:
+        return LOST
     if 'NoResourceAvailableException' in text:
         return ('the cluster had no free slots for the job: add TaskManagers, wait for other jobs, or give a smaller '
                 '--parallelism')
