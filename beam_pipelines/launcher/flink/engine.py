@@ -19,7 +19,14 @@ from apache_beam.options.pipeline_options import (
 )
 
 from beam_pipelines.launcher.engine import Engine, JobFailed, Progress
-from beam_pipelines.launcher.flink.faults import LOST, NO_WORKER, STALLED, fault_line, permanent_fault
+from beam_pipelines.launcher.flink.faults import (
+    LOST,
+    NO_WORKER,
+    STALLED,
+    fault_line,
+    permanent_fault,
+    pool_refused,
+)
 from beam_pipelines.launcher.flink.preflight import DEFAULT_POOL, Target, artifacts_hint, look, master_of
 from beam_pipelines.launcher.flink.remote_job import RemoteJob
 from beam_pipelines.launcher.flink.rest import Job, Unreachable
@@ -32,6 +39,7 @@ _LOOK_SECONDS = 1.0
 _CANCEL_SECONDS = 90.0
 _INTERRUPT_SECONDS = 30.0
 _PAUSE_SECONDS = 10.0
+_POOL_TRIES = 4
 _LAST_WORDS_SECONDS = 3.0
 
 
@@ -157,16 +165,25 @@ class FlinkEngine(Engine):
             if job and job.state == 'FINISHED' or not submission.is_alive() and submission.error is None:
                 return '', False
             if job and job.is_over:
-                return self._failed(self._remote.failure() or job.state.lower(), watch)
+                return self._failed((*self._remote.failures(), job.state.lower())[0], watch)
             if not submission.is_alive() and not (job and self._remote.is_running):
                 return self._failed(_told_by(submission.error), watch)
-            if job and (line := permanent_fault(self._remote.failure())):
+            if job and (line := self._hopeless(self._remote.failures(), watch)):
                 self._remote.cancel(_CANCEL_SECONDS)
                 return line, False
             if self._remote and self._remote.is_lost:
                 return LOST, True
             if hang := watch.sees(job and (job.state, job.marks), worker_marks(work), progress.done()):
                 return self._hung(hang, watch)
+
+    def _hopeless(self, failures: list[str], watch: Watch) -> str:
+        """The line for a job that Flink would only start again and again, '' while there is hope."""
+        if not failures:
+            return ''
+        refused = sum(pool_refused(text, self._target.pool) for text in failures)
+        if refused >= _POOL_TRIES and not watch.worker_seen:
+            return fault_line(failures[0], self._target.pool)
+        return permanent_fault(failures[0])
 
     def _failed(self, text: str, watch: Watch) -> tuple[str, bool]:
         _LOG.info('the job failed: %s', text)
@@ -179,6 +196,8 @@ class FlinkEngine(Engine):
         if self._remote and not self._remote.cancel(_CANCEL_SECONDS):
             return f'{line}. The job {self._remote.name} could not be cancelled: restart the TaskManagers', False
         if hang == 'no worker' and self._remote:
+            for text in self._remote.failures()[:1]:
+                line = f'{line} Its last words: {fault_line(text, self._target.pool)}.'
             return line + f' The job {self._remote.name} was cancelled', False
         return line, self._remote is not None
 

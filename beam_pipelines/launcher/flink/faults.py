@@ -39,6 +39,11 @@ def permanent_fault(text: str) -> str:
     return ''
 
 
+def pool_refused(text: str, pool: str) -> bool:
+    """Whether a TaskManager found no worker pool listening."""
+    return 'Connection refused' in text and bool(pool) and f":{pool.rpartition(':')[2]}" in text
+
+
 def fault_line(text: str, pool: str) -> str:
     """One line on any failure."""
     if line := permanent_fault(text):
@@ -48,7 +53,7 @@ def fault_line(text: str, pool: str) -> str:
     if 'NoResourceAvailableException' in text:
         return ('the cluster had no free slots for the job: add TaskManagers, wait for other jobs, or give a smaller '
                 '--parallelism')
-    if 'Connection refused' in text and (pool.rpartition(':')[2] in text or 'StartWorker' in text):
+    if pool_refused(text, pool):
         return (f'no worker pool listens at {pool} beside a TaskManager: start one for each (python -m '
                 'apache_beam.runners.worker.worker_pool_main --service_port=50000), or say where with '
                 '--environment_config')

@@ -64,12 +64,12 @@ class RemoteJob:
         """Whether the cluster knew it once and does not any more."""
         return self._missed >= _LOST_LOOKS
 
-    def failure(self) -> str:
-        """The newest exception, '' for none."""
+    def failures(self) -> list[str]:
+        """Its exceptions, newest first."""
         try:
-            return self._cluster.failure(self._id) if self._id else ''
+            return self._cluster.failures(self._id) if self._id else []
         except Unreachable:
-            return ''
+            return []
 
     def cancel(self, seconds: float) -> bool:
         """Cancels it and waits for that; False when it has not ended within so many seconds."""

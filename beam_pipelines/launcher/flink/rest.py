@@ -68,12 +68,11 @@ class FlinkCluster:
                       for v in found['vertices'])
         return Job(job_id, found['name'], found['state'], marks)
 
-    def failure(self, job_id: str) -> str:
-        """The newest exception of the job, '' when it had none."""
+    def failures(self, job_id: str) -> list[str]:
+        """The exceptions of the job that are remembered, newest first."""
         found = self._ask(f'jobs/{job_id}/exceptions')
         history = found.get('exceptionHistory', {}).get('entries', [])
-        texts = [entry.get('stacktrace', '') for entry in history] or [found.get('root-exception') or '']
-        return texts[0]
+        return [entry.get('stacktrace', '') for entry in history] or list(filter(None, [found.get('root-exception')]))
 
     def cancel(self, job_id: str) -> None:
         """Asks for the job to be cancelled; it takes a while."""
