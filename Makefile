@@ -4,7 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= auto
 
-.PHONY: demo test acceptance lint format benchmark clean
+# The job server that `make flink-job-server` builds: the SDK's own pair first, then the tried one that is published.
+FLINK_VERSION ?= 2.2
+BEAM_VERSION ?= 2.77.0
+JOB_SERVICE_VERSION ?= $(BEAM_VERSION)
+TRIED := FLINK_VERSION=1.19 BEAM_VERSION=2.62.0
+JOB_SERVER = build/flink/beam-runners-flink-$(FLINK_VERSION)-job-server-$(BEAM_VERSION).jar
+
+.PHONY: demo test acceptance lint format benchmark clean flink-job-server flink-job-server-exact
 
 demo: $(VENV)/demo  ## the main job on the embedded sample
 	$(BIN)/python -m beam_pipelines.olmocr --runner=DirectRunner --output=output/olmocr
@@ -18,6 +25,21 @@ acceptance: $(VENV)/test  ## kills, hostile files, real data, full disks
 
 lint: $(VENV)/lint  ## style
 	$(BIN)/ruff check .
+
+flink-job-server:  ## build/flink/*.jar for --runner=FlinkRunner, from Maven Central; needs mvn and a JDK
+	@$(MAKE) -s flink-job-server-exact || { [ "$(origin FLINK_VERSION)" = file ] && \
+	  echo "Beam $(BEAM_VERSION) for Flink $(FLINK_VERSION) could not be built; the tried pair instead: $(TRIED)" && \
+	  $(MAKE) -s flink-job-server-exact $(TRIED); }
+
+flink-job-server-exact:
+	@command -v mvn >/dev/null || { echo "mvn (Maven) is needed to build a job server"; exit 1; }
+	@[ -f $(JOB_SERVER) ] || { mkdir -p build/flink/pom && cp deploy/flink/job-server/pom.xml build/flink/pom/ && \
+	  mvn -q -B -f build/flink/pom/pom.xml -Dbeam.version=$(BEAM_VERSION) -Dflink.version=$(FLINK_VERSION) \
+	    -Djob.service.version=$(JOB_SERVICE_VERSION) package >build/flink/maven.log 2>&1 \
+	  && mv build/flink/pom/target/flink-job-server.jar $(JOB_SERVER); } \
+	  || { grep -m1 -oE "[a-z0-9.-]+:[a-z0-9.-]+:jar:[0-9.]+ (was not found|could not be|\(absent\))|Could not find artifact [^ ]+|Unknown host" build/flink/maven.log; echo "see build/flink/maven.log"; exit 1; }
+	@rm -rf build/flink/pom
+	@echo "job server for Flink $(FLINK_VERSION), Beam $(BEAM_VERSION): $(JOB_SERVER)"
 
 benchmark: $(VENV)/test  ## pages per second against other ways; needs poppler-utils for one of them
 	rm -rf build/large && $(BIN)/python -m benchmarks.make_large --output build/large --pages 5200

@@ -11,7 +11,7 @@
 #
 # Environment: FLINK_DIR (state and logs, build/flink-cluster), FLINK_DIST_VERSION (1.19.3), TASKMANAGERS (2 as root,
 # else 1), SLOTS of each (1 as root, else all cores), REST_PORT (8081), PYTHON (python3: the interpreter in which this
-# package is installed; the pools run it), TASKMANAGER_MEMORY (1728m).
+# package is installed; the pools run it), TASKMANAGER_MEMORY (2560m).
 set -euo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -22,7 +22,7 @@ DIST=${FLINK_DIST:-$ROOT/build/flink-$VERSION}
 PYTHON=${PYTHON:-$( [ -x "$ROOT/.venv/bin/python" ] && echo "$ROOT/.venv/bin/python" || command -v python3)}
 REST_PORT=${REST_PORT:-8081}
 RPC_PORT=$((REST_PORT - 1958)) BLOB_PORT=$((REST_PORT - 1957))
-TASKMANAGER_MEMORY=${TASKMANAGER_MEMORY:-1728m}
+TASKMANAGER_MEMORY=${TASKMANAGER_MEMORY:-2560m}
 POOL_PORT=50000
 NET=10.77.$((REST_PORT % 250))
 BRIDGE=btd$REST_PORT
@@ -74,6 +74,9 @@ rest.bind-address: $MASTER
 rest.port: $REST_PORT
 taskmanager.memory.process.size: $TASKMANAGER_MEMORY
 taskmanager.memory.jvm-metaspace.size: 400m
+# Beam's gRPC buffers: every job brings its own classes, and their buffers are freed late.
+taskmanager.memory.task.off-heap.size: 768m
+taskmanager.memory.managed.size: 256m
 taskmanager.numberOfTaskSlots: $SLOTS
 parallelism.default: $((SLOTS * TASKMANAGERS))
 restart-strategy.type: fixed-delay

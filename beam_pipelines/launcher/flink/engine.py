@@ -225,4 +225,6 @@ def _quiet_readers() -> Iterator[None]:
 
 
 def _told_by(error: BaseException | None) -> str:
+    if isinstance(error, SystemExit):
+        return "UsageError: a value of one of Flink's flags does not fit (a switch takes none)"
     return f'{type(error).__name__}: {error}'
