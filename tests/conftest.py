@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from apache_beam.testing.test_pipeline import TestPipeline
 
-from beam_pipelines.samples.dataset import Page, write_split
+from beam_pipelines.samples.dataset import Page, write_split, write_tarball
 from beam_pipelines.samples.pages import text_page
 
 SHARED = Path(__file__).resolve().parents[2] / 'shared' / 'data'
@@ -32,6 +35,19 @@ def make_dataset(root: Path, page_pdf: bytes, pages: int = 12) -> Path:
     train[5] = Page('ab/005', page_pdf, 'stop</s>', 'en', chunk=1)
     write_split(root, '00_documents', 'train', train, extra_members={'no/row.pdf': page_pdf})
     write_split(root, '01_books', 'eval', [Page('book-1', page_pdf, 'eval text', None)], text_flags=True)
+    return root
+
+
+def make_0225(root: Path, page_pdf: bytes, pages: int = 6) -> Path:
+    """The older layout: labels as JSON in `response`, rows that do not name their tarball."""
+    (root / 'pdf_tarballs').mkdir(parents=True)
+    label = {'natural_text': 'old text', 'primary_language': 'en', 'is_rotation_valid': True, 'rotation_correction': 0,
+             'is_table': False, 'is_diagram': False}
+    rows = [{'url': None, 'page_number': 1, 'id': f'hash-{i}', 'response': json.dumps(label)} for i in range(pages)]
+    pq.write_table(pa.Table.from_pylist(rows), root / 'train-s2pdf.parquet')
+    for part in range(2):
+        write_tarball(root / 'pdf_tarballs' / f'part_{part}.tar.gz',
+                      {f'hash-{i}.pdf': page_pdf for i in range(pages) if i % 2 == part})
     return root
 
 

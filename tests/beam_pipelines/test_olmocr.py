@@ -13,6 +13,7 @@ from beam_pipelines import olmocr
 from beam_pipelines.samples.dataset import Page, write_split, write_tarball
 from beam_pipelines.samples.make_olmocr import make as make_sample
 from beam_pipelines.samples.pages import text_page
+from tests.conftest import make_0225
 from tests.helpers import assert_balanced, assert_same_output, load, records
 
 SMALL = ('--max_size=160', '--progress=off')
@@ -241,3 +242,10 @@ def test_plan_writes_nothing(dataset, tmp_path, capsys):
     assert run(dataset, tmp_path / 'out', '--plan').exit_code == 0
     assert '13 rows' in capsys.readouterr().out
     assert not (tmp_path / 'out').exists()
+
+
+def test_mix_0225_finds_its_documents_in_any_tarball(tmp_path, page_pdf):
+    source = make_0225(tmp_path / 'in', page_pdf)
+    assert run(source, tmp_path / 'out').exit_code == 0
+    account = load(tmp_path / 'out' / 'run.json')
+    assert (account['totals']['read'], account['totals']['written'], account['warnings']) == (6, 6, {})
