@@ -75,6 +75,19 @@ def beam_flags() -> dict[str, argparse.Action]:
     return {name[2:]: action for action in parser._actions for name in action.option_strings if name[:2] == '--'}
 
 
+class BeamOptions(PipelineOptions):
+    """Beam's options without our own, which no runner knows and which may hold values that it cannot send."""
+
+    def get_all_options(self, *args: object, **kwargs: object) -> dict[str, object]:
+        found = super().get_all_options(*args, **kwargs)
+        parser = argparse.ArgumentParser(allow_abbrev=False, conflict_handler='resolve')
+        for options in PipelineOptions.__subclasses__():
+            if not options.__module__.startswith('apache_beam.'):
+                options._add_argparse_args(parser)
+        ours = {action.dest for action in parser._actions} - set(beam_flags())
+        return {name: value for name, value in found.items() if name not in ours}
+
+
 def _normalized(argv: Sequence[str]) -> list[str]:
     """Flags with underscores, aliases resolved; values stay as they are."""
     out = []

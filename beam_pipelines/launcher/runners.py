@@ -14,7 +14,7 @@ from apache_beam.options.pipeline_options import (
     PortableOptions,
 )
 
-from beam_pipelines.launcher.arguments import Arguments
+from beam_pipelines.launcher.arguments import Arguments, BeamOptions
 from beam_pipelines.launcher.engine import Engine, Progress
 from beam_pipelines.launcher.spec import UsageError
 
@@ -25,7 +25,7 @@ _HOME = str(Path(__file__).resolve().parents[2])
 def beam_options(arguments: Arguments) -> PipelineOptions:
     """Beam's options; UsageError when a value does not fit."""
     try:
-        return PipelineOptions(flags=arguments.beam)
+        return BeamOptions(flags=arguments.beam)
     except SystemExit:
         raise UsageError("a value of one of Beam's flags does not fit, see above") from None
 

@@ -18,6 +18,7 @@ from apache_beam.options.pipeline_options import (
     PortableOptions,
 )
 
+from beam_pipelines.launcher.arguments import BeamOptions
 from beam_pipelines.launcher.engine import Engine, JobFailed, Progress
 from beam_pipelines.launcher.flink.faults import (
     LOST,
@@ -141,7 +142,7 @@ class FlinkEngine(Engine):
         flags = [flag for flag in self._flags if not flag.startswith('--parallelism')]
         if self._target.parallelism:
             flags.append(f'--parallelism={self._target.parallelism}')
-        options = PipelineOptions(flags=flags)
+        options = BeamOptions(flags=flags)
         options.view_as(GoogleCloudOptions).job_name = name
         options.view_as(FlinkRunnerOptions).flink_version = self._target.jar.flink
         ours = self._options.view_as(PortableOptions)

@@ -1,0 +1,76 @@
+"""The same bytes and accounts from every runner that works on one machine."""
+
+import pytest
+
+from beam_pipelines import olmocr, render_pdf
+from tests.conftest import make_0225
+from tests.flink import JAR, needs_flink
+from tests.helpers import assert_same_output, load, run_process
+
+SMALL = ('--max_size=160', '--progress=off')
+EMBEDDED = ('--runner=FlinkRunner', f'--flink_job_server_jar={JAR.path if JAR else ""}', '--parallelism=2')
+RUNNERS = [
+    pytest.param(('--runner=PortableRunner', '--job_endpoint=embed', '--environment_type=LOOPBACK'), id='portable'),
+    pytest.param(EMBEDDED, id='flink', marks=needs_flink),
+    # Flink 2 runs every job through the streaming translator; this is the same one, in Flink 1.
+    pytest.param((*EMBEDDED, '--streaming'), id='flink-streaming', marks=needs_flink)]
+
+
+@pytest.fixture(scope='module')
+def direct(dataset, tmp_path_factory):
+    output = tmp_path_factory.mktemp('direct') / 'out'
+    assert olmocr.run([f'--input={dataset}', f'--output={output}', *SMALL]).exit_code == 0
+    return output
+
+
+@pytest.mark.parametrize('flags', RUNNERS)
+def test_olmocr(dataset, direct, tmp_path, flags):
+    done = run_process('olmocr', f'--input={dataset}', f'--output={tmp_path}/out', *SMALL, *flags)
+    assert done.returncode == 0, done.stderr
+    assert_same_output(direct, tmp_path / 'out')
+    assert load(tmp_path / 'out' / 'run.json')['sources'] == load(direct / 'run.json')['sources']
+
+
+@pytest.mark.parametrize('flags', RUNNERS[1:])
+def test_mix_0225_whose_rows_wait_for_an_index(page_pdf, tmp_path, flags):
+    source = make_0225(tmp_path / 'in', page_pdf)
+    assert olmocr.run([f'--input={source}', f'--output={tmp_path}/direct', *SMALL]).exit_code == 0
+    done = run_process('olmocr', f'--input={source}', f'--output={tmp_path}/out', *SMALL, *flags)
+    assert done.returncode == 0, done.stderr
+    assert_same_output(tmp_path / 'direct', tmp_path / 'out')
+
+
+@pytest.mark.parametrize('flags', RUNNERS[1:2])
+def test_render_pdf_with_a_file_that_fails(page_pdf, tmp_path, flags):
+    (tmp_path / 'in').mkdir()
+    for i in range(5):
+        (tmp_path / 'in' / f'{i}.pdf').write_bytes(page_pdf if i else b'<html>')
+    for name, runner in (('direct', ()), ('out', flags)):
+        done = run_process('render_pdf', f'--input={tmp_path}/in', f'--output={tmp_path}/{name}', *SMALL, *runner)
+        assert done.returncode == 0, done.stderr
+    assert_same_output(tmp_path / 'direct', tmp_path / 'out')
+    assert render_pdf.SPEC.name == load(tmp_path / 'out' / 'run.json')['pipeline']
+
+
+@needs_flink
+def test_the_engine_is_named_and_the_beams_warned_of(dataset, tmp_path):
+    done = run_process('olmocr', f'--input={dataset}', f'--output={tmp_path}/out', *SMALL, '--runner=FlinkRunner',
+                       '--limit=1')
+    assert f'engine embedded Flink; job server: Flink {JAR.flink}, Beam {JAR.beam}' in done.stdout
+    assert done.stderr.count('\n') <= 1, done.stderr
+
+
+@needs_flink
+def test_a_run_that_cannot_go_on_says_why(dataset, tmp_path):
+    done = run_process('olmocr', f'--input={dataset}', f'--output={tmp_path}/out', *SMALL, *EMBEDDED,
+                       '--max_failures=0')
+    assert done.returncode == 1
+    assert 'failed' in done.stderr.splitlines()[-2]
+    assert not (tmp_path / 'out' / '_SUCCESS').exists()
+
+
+def test_no_java_is_one_line(dataset, tmp_path):
+    done = run_process('olmocr', f'--input={dataset}', f'--output={tmp_path}/out', '--runner=FlinkRunner',
+                       '--job_server_java_launcher=/no/java')
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert 'there is no Java' in done.stderr
