@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import (
@@ -39,7 +39,7 @@ _LOG = logging.getLogger(__name__)
 _LOOK_SECONDS = 1.0
 _CANCEL_SECONDS = 90.0
 _INTERRUPT_SECONDS = 30.0
-_PAUSE_SECONDS = 10.0
+_PAUSE_SECONDS = 30.0
 _POOL_TRIES = 4
 _LAST_WORDS_SECONDS = 3.0
 
@@ -115,8 +115,22 @@ class FlinkEngine(Engine):
                 break
             said.add(fault)
             self._warn(f'{fault}; submitting it again ({attempt + 1} of {self._rules.resubmits})')
-            time.sleep(_PAUSE_SECONDS)
+            self._narrow()
         raise JobFailed(f'{fault}. The same command goes on from there')
+
+    def _narrow(self) -> None:
+        """Gives lost TaskManagers time to come back, then does with the slots that are left: bytes do not depend on it."""
+        end = time.monotonic() + _PAUSE_SECONDS
+        slots = 0
+        while slots < self._target.parallelism and time.monotonic() < end:
+            time.sleep(_LOOK_SECONDS)
+            try:
+                slots = sum(manager['slots'] for manager in self._target.cluster.task_managers())
+            except Unreachable:
+                slots = 0
+        if 0 < slots < self._target.parallelism:
+            self._warn(f'the cluster has {slots} slots left: going on with --parallelism={slots}')
+            self._target = replace(self._target, parallelism=slots)
 
     def _attempt(self, build: Callable[[beam.Pipeline], None], name: str, work: str,
                  progress: Progress) -> tuple[str, bool]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Hashable
 from dataclasses import dataclass, field
@@ -43,7 +42,7 @@ class Watch:
         """'' while it moves; 'no worker' or 'stalled' when it has not for too long.
 
         Args:
-            job_marks: what the cluster tells of the job.
+            job_marks: what the cluster tells of the job, None before it knows it.
             worker: `worker_marks()`.
             done: outcomes so far.
             now: monotonic seconds.
@@ -51,20 +50,9 @@ class Watch:
         now = time.monotonic() if now is None else now
         self.worker_seen = self.worker_seen or bool(worker) or done > 0
         # Before a worker was seen, the job's own marks count for little: a job that restarts again and again moves.
-        signs = (job_marks, worker, done) if self.worker_seen else ()
+        signs = (job_marks, worker, done) if self.worker_seen else bool(job_marks)
         if signs != self._last:
             self._last, self._since = signs, now
         if now - self._since < self.limit:
             return ''
         return 'stalled' if self.worker_seen else 'no worker'
-
-
-def is_alive(process: int) -> bool:
-    """Whether a process of this machine runs."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -1,0 +1,316 @@
+"""A real cluster: the same bytes, also when its processes are killed, and one line for every wrong use."""
+
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from beam_pipelines.plans.olmocr import SAMPLE
+from benchmarks.make_large import make
+from tests.conftest import shared
+from tests.flink import JAR, REASON
+from tests.flink_cluster import Cluster
+from tests.helpers import ROOT, assert_same_output, command, load
+
+ROOT_REASON = '' if os.geteuid() == 0 else 'no root: TaskManagers need network namespaces of their own'
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(900),
+              pytest.mark.skipif(bool(REASON or ROOT_REASON), reason=REASON or ROOT_REASON)]
+FLAGS = ('--max_size=1024', '--progress=off')
+MODES = pytest.mark.parametrize('mode', [(), ('--flink_submit_uber_jar',)], ids=['job-server', 'uber-jar'])
+
+
+@pytest.fixture(scope='module')
+def cluster(tmp_path_factory):
+    made = Cluster(tmp_path_factory.mktemp('cluster'), TASKMANAGERS='2', SLOTS='1')
+    made.up()
+    yield made
+    made.down()
+
+
+@pytest.fixture
+def healthy(cluster):
+    """The cluster with all of its processes running, whatever the test before did to them."""
+    cluster.up()
+    yield cluster
+    cluster.up()
+
+
+@pytest.fixture(scope='module')
+def large(tmp_path_factory):
+    """1,500 pages in four tarballs, and the output of an undisturbed run on one machine."""
+    folder = tmp_path_factory.mktemp('large')
+    make(SAMPLE, folder / 'in', 1500, 4, 1, 1)
+    subprocess.run(command('olmocr', f'--input={folder}/in', f'--output={folder}/whole', *FLAGS), cwd=ROOT, check=True,
+                   capture_output=True)
+    return folder / 'in', folder / 'whole'
+
+
+class Run:
+    """A launcher under way, and the cluster's view of its jobs."""
+
+    def __init__(self, cluster, source, output, *flags) -> None:
+        self.cluster, self.before = cluster, set(cluster.jobs())
+        self.process = subprocess.Popen(
+            command('olmocr', f'--input={source}', f'--output={output}', '--runner=FlinkRunner',
+                    f'--flink_master={cluster.master}', f'--flink_job_server_jar={JAR.path}', *flags),
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+    def jobs(self) -> dict[str, str]:
+        return {name: state for name, state in self.cluster.jobs().items() if name not in self.before}
+
+    def wait_until_running(self) -> None:
+        self.cluster.wait_for(lambda: 'RUNNING' in self.jobs().values() or self.process.poll() is not None, 120)
+        assert self.process.poll() is None, self.process.communicate()
+
+    def finish(self, code: int = 0) -> tuple[str, str]:
+        printed = self.process.communicate(timeout=800)
+        assert self.process.returncode == code, printed
+        return printed
+
+
+def assert_finished(output, whole) -> None:
+    assert_same_output(whole, output)
+    run, expected = load(output / 'run.json'), load(whole / 'run.json')
+    for name in ('sources', 'totals', 'failed_units', 'warnings', 'state'):
+        assert run[name] == expected[name]
+
+
+@MODES
+def test_real_pages(healthy, tmp_path, mode):
+    source = shared('olmocr_mix_mini')
+    flags = ('--max_size=1288', '--progress=off')
+    subprocess.run(command('olmocr', f'--input={source}', f'--output={tmp_path}/direct', *flags), cwd=ROOT, check=True,
+                   capture_output=True)
+    Run(healthy, source, tmp_path / 'out', *flags, *mode).finish()
+    assert_finished(tmp_path / 'out', tmp_path / 'direct')
+
+
+@pytest.mark.parametrize('flags', [('--streaming',), ('--parallelism=1',), ('--drawing_ram=1GB',)])
+def test_same_bytes_however_it_runs(healthy, large, tmp_path, flags):
+    Run(healthy, large[0], tmp_path / 'out', *FLAGS, *flags).finish()
+    assert_finished(tmp_path / 'out', large[1])
+
+
+@pytest.mark.parametrize('seed', range(3))
+@pytest.mark.parametrize('victims', [('taskmanager1',), ('pool2',), ('taskmanager2', 'pool2')], ids='+'.join)
+def test_killed_and_restarted(healthy, large, tmp_path, victims, seed):
+    moments = random.Random(f'{victims} {seed}')
+    run = Run(healthy, large[0], tmp_path / 'out', *FLAGS, '--stall_seconds=60',
+              *(('--flink_submit_uber_jar',) if seed == 2 else ()))
+    run.wait_until_running()
+    time.sleep(moments.uniform(1, 14))
+    healthy.restart(*victims)
+    run.finish()
+    assert_finished(tmp_path / 'out', large[1])
+
+
+@pytest.mark.parametrize('seed', range(2))
+def test_job_manager_killed(healthy, large, tmp_path, seed):
+    """The launcher submits again when it is back; a launcher that gave up goes on by the same command."""
+    run = Run(healthy, large[0], tmp_path / 'out', *FLAGS, *(('--resubmits=0',) if seed else ()))
+    run.wait_until_running()
+    time.sleep(random.Random(seed).uniform(3, 12))
+    healthy.restart('jobmanager')
+    if seed:
+        _, stderr = run.finish(1)
+        assert 'The same command goes on from there' in stderr
+        healthy.wait_for(lambda: healthy.slots() == 2)
+        Run(healthy, large[0], tmp_path / 'out', *FLAGS).finish()
+    else:
+        _, stderr = run.finish()
+        assert 'submitting it again (1 of 3)' in stderr
+    assert_finished(tmp_path / 'out', large[1])
+
+
+def test_job_manager_gone_for_good(healthy, large, tmp_path):
+    run = Run(healthy, large[0], tmp_path / 'out', *FLAGS, '--stall_seconds=15')
+    run.wait_until_running()
+    healthy.kill('jobmanager')
+    _, stderr = run.finish(1)
+    assert f'the JobManager at http://{healthy.master} does not answer' in stderr.splitlines()[-1]
+
+
+def test_a_worker_that_hangs_is_given_up(healthy, large, tmp_path):
+    run = Run(healthy, large[0], tmp_path / 'out', *FLAGS, '--stall_seconds=25')
+    run.wait_until_running()
+    time.sleep(6)
+    healthy.kill('pool2', signal.SIGSTOP)
+    _, stderr = run.finish()
+    assert 'no sign of life for 25 s' in stderr
+    assert_finished(tmp_path / 'out', large[1])  # on the slots that are left
+    healthy.kill('pool2', signal.SIGCONT)
+
+
+@MODES
+def test_client_killed(healthy, large, tmp_path, mode):
+    run = Run(healthy, large[0], tmp_path / 'out', *FLAGS, *mode)
+    run.wait_until_running()
+    time.sleep(2)
+    run.process.kill()
+    run.process.communicate()
+    second = Run(healthy, large[0], tmp_path / 'out', *FLAGS)
+    _, stderr = second.finish(2)
+    assert re.fullmatch(r'error: --output .* is in use by the Flink job olmocr-\w+-1 \(running\).*\n', stderr)
+    healthy.wait_for(lambda: set(run.jobs().values()) == {'FINISHED'}, 180)
+    assert_finished(tmp_path / 'out', large[1])
+    assert 'complete already' in Run(healthy, large[0], tmp_path / 'out', *FLAGS).finish()[0]
+
+
+def test_ctrl_c_cancels_the_job(healthy, large, tmp_path):
+    run = Run(healthy, large[0], tmp_path / 'out', *FLAGS)
+    run.wait_until_running()
+    healthy.wait_for(lambda: len(list((tmp_path / 'out').rglob('images/**/*.png'))) > 20)
+    os.killpg(run.process.pid, signal.SIGINT)
+    _, stderr = run.finish(130)
+    assert re.search(r'interrupted: [\d,]+ outcomes are kept in .*; the Flink job (\S+) was cancelled', stderr)
+    assert set(run.jobs().values()) == {'CANCELED'}
+    assert 'resuming' in Run(healthy, large[0], tmp_path / 'out', *FLAGS).finish()[0]
+    assert_finished(tmp_path / 'out', large[1])
+
+
+def test_sigterm_leaves_the_job_alone(healthy, large, tmp_path):
+    run = Run(healthy, large[0], tmp_path / 'out', *FLAGS)
+    run.wait_until_running()
+    run.process.terminate()
+    assert 'goes on and finishes by itself' in run.finish(143)[1]
+    healthy.wait_for(lambda: set(run.jobs().values()) == {'FINISHED'}, 180)
+    assert_finished(tmp_path / 'out', large[1])
+
+
+def test_progress_moves_while_the_job_runs(healthy, large, tmp_path):
+    run = Run(healthy, large[0], tmp_path / 'out', '--max_size=1024', '--progress=on')
+    _, stderr = run.finish()
+    counts = [int(found) for found in re.findall(r'(\d+)/1500', stderr.replace(',', ''))]
+    assert len({count for count in counts if 0 < count < 1500}) >= 5, counts
+    assert counts == sorted(counts)
+
+
+def told(cluster, source, output, *flags) -> str:
+    """The last line of a run that fails, which must not take long."""
+    start = time.monotonic()
+    run = Run(cluster, source, output, '--max_size=160', '--progress=off', '--stall_seconds=45', *flags)
+    _, stderr = run.process.communicate(timeout=200)
+    assert run.process.returncode in (1, 2), stderr
+    assert time.monotonic() - start < 150
+    cluster.wait_for(lambda: not set(run.jobs().values()) - {'CANCELED', 'FAILED'})
+    lines = [line for line in stderr.splitlines() if not line.startswith('warning: the job server holds')]
+    assert len(lines) == 1, stderr
+    return lines[0]
+
+
+def test_no_pool_listens(healthy, tmp_path, dataset):
+    healthy.script('stop', 'pool1')
+    healthy.script('stop', 'pool2')
+    assert 'no worker pool listens at localhost:50000' in told(healthy, dataset, tmp_path / 'out')
+
+
+def bare_interpreter(folder, with_beam: bool) -> str:
+    """A Python without this package, and with or without Apache Beam."""
+    subprocess.run([sys.executable, '-m', 'venv', '--without-pip', str(folder)], check=True)
+    if with_beam:
+        import apache_beam
+
+        site = next(folder.glob('lib/python*/site-packages'))
+        # A path in a .pth file is not searched for .pth files in turn: an editable install stays behind.
+        (site / 'beam.pth').write_text(os.path.dirname(os.path.dirname(apache_beam.__file__)))
+    return str(folder / 'bin' / 'python')
+
+
+def test_a_worker_without_our_package(healthy, tmp_path, dataset):
+    python = bare_interpreter(tmp_path / 'bare', True)
+    if subprocess.run([python, '-c', 'import transforms'], cwd='/', capture_output=True, check=False).returncode == 0:
+        pytest.skip('this package is not an editable install here')
+    for pool in ('pool1', 'pool2'):
+        healthy.script('stop', pool)
+        healthy.script('start', pool, PYTHON=python)
+    assert 'a worker has not this package' in told(healthy, dataset, tmp_path / 'out')
+    for pool in ('pool1', 'pool2'):
+        healthy.script('stop', pool)
+
+
+def pool_by_hand(cluster, number: int, wrapper: list[str], **environment) -> subprocess.Popen:
+    """A pool started in another way than the script's, in the place of that one."""
+    cluster.script('stop', f'pool{number}')
+    folder = os.path.dirname(sys.executable)
+    made = subprocess.Popen(
+        ['ip', 'netns', 'exec', cluster.namespace(number), *wrapper, sys.executable, '-m',
+         'apache_beam.runners.worker.worker_pool_main', '--service_port=50000'], cwd='/', start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        env={**os.environ, 'PATH': f"{folder}:{os.environ['PATH']}", **environment})
+    time.sleep(5)
+    return made
+
+
+def test_a_worker_without_beam_never_comes(healthy, tmp_path, dataset):
+    folder = os.path.dirname(bare_interpreter(tmp_path / 'bare', False))
+    pools = [pool_by_hand(healthy, i, [], PATH=f"{folder}:{os.environ['PATH']}") for i in (1, 2)]
+    line = told(healthy, dataset, tmp_path / 'out')
+    for pool in pools:
+        os.killpg(pool.pid, signal.SIGKILL)
+    assert line.startswith('error: no Python worker has taken up work after 45 s')
+    assert 'does its interpreter have this package and Apache Beam' in line
+
+
+@pytest.mark.parametrize('which', ['output', 'input'])
+def test_a_folder_that_a_worker_cannot_see(healthy, tmp_path, dataset, which):
+    hidden = tmp_path / 'hidden'
+    hidden.mkdir()
+    source, output = (dataset, hidden / 'out') if which == 'output' else (hidden / 'in', tmp_path / 'out')
+    if which == 'input':
+        shutil.copytree(dataset, source)
+    blind = ['unshare', '-m', 'sh', '-c', f'mount -t tmpfs none {hidden} && exec "$@"', '-']
+    pools = [pool_by_hand(healthy, i, blind) for i in (1, 2)]
+    line = told(healthy, source, output)
+    for pool in pools:
+        os.killpg(pool.pid, signal.SIGKILL)
+    assert re.search(rf'the worker on \S+ does not see --{which} {hidden}', line)
+
+
+def test_two_task_managers_on_one_pool(healthy, tmp_path, dataset):
+    words = open(f"/proc/{healthy.pid('taskmanager1')}/cmdline").read().split('\0')[:-1]
+    words = ['taskmanager.resource-id=extra' if word.startswith('taskmanager.resource-id=') else word for word in words]
+    second = subprocess.Popen(['ip', 'netns', 'exec', healthy.namespace(1), *words], stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, start_new_session=True)
+    healthy.wait_for(lambda: healthy.slots() == 3)
+    line = told(healthy, dataset, tmp_path / 'out')
+    second.kill()
+    assert 'would share the worker pool at localhost:50000, and such a job hangs' in line
+    healthy.wait_for(lambda: healthy.slots() == 2)
+
+
+def test_a_pool_that_no_task_manager_has_for_itself(healthy, tmp_path, dataset):
+    folder = os.path.dirname(sys.executable)
+    pool = subprocess.Popen([sys.executable, '-m', 'apache_beam.runners.worker.worker_pool_main',
+                             '--service_port=50123'], cwd='/', start_new_session=True, stdout=subprocess.DEVNULL,
+                            stderr=subprocess.DEVNULL, env={**os.environ, 'PATH': f"{folder}:{os.environ['PATH']}"})
+    time.sleep(5)
+    host = healthy.master.partition(':')[0]
+    line = told(healthy, dataset, tmp_path / 'out', '--environment_type=EXTERNAL',
+                f'--environment_config={host}:50123')
+    os.killpg(pool.pid, signal.SIGKILL)
+    assert 'two TaskManagers on one pool hang' in line
+
+
+@pytest.mark.parametrize(('flags', 'words'), [
+    (('--flink_version=1.20',), 'runs Flink 1.19: leave the flag out'),
+    (('--parallelism=9',), 'has 2'), (('--artifacts_dir=/no/such',), '--artifacts_dir /no/such does not exist'),
+    (('--flink_master=127.0.0.1:9',), '127.0.0.1:9 does not answer (connection refused)'),
+    (('--environment_type=LOOPBACK',), 'LOOPBACK is for the embedded Flink')])
+def test_refused_before_anything_starts(healthy, tmp_path, dataset, flags, words):
+    line = told(healthy, dataset, tmp_path / 'out', *flags)
+    assert words in line
+    assert not (tmp_path / 'out').exists()
+
+
+def test_a_jar_for_another_flink(healthy, tmp_path, dataset):
+    from tests.beam_pipelines.launcher.flink.test_jars import make_jar
+
+    jar = make_jar(tmp_path / 'other.jar', flink='1.20.0')
+    line = told(healthy, dataset, tmp_path / 'out', f'--flink_job_server_jar={jar}')
+    assert 'is for Flink 1.20, but Flink 1.19 is wanted' in line
