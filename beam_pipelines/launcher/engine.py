@@ -26,6 +26,7 @@ class Engine:
     """Runs a pipeline on some runner and waits; the engines of clusters know more."""
 
     is_remote = False
+    packed = ''  # path of a jar that was made instead of a run, to be submitted by other means
 
     def look(self) -> None:
         """Checks what can be checked before the start.

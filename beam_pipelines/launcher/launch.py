@@ -219,6 +219,10 @@ class _Launch:
             if flags.verbose:
                 complain(traceback.format_exc())
             return self._failed(_one_line(error))
+        if self.engine.packed:
+            say(f'made {self.engine.packed}: submit it with `flink run` or as an application; it finishes '
+                f'{self.context.output} by itself')
+            return RunResult('packed', 0)
         return self._verdict(info)
 
     def _progress(self, run_id: str) -> ProgressBar:

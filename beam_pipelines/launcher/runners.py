@@ -50,7 +50,8 @@ def worker_count(arguments: Arguments) -> int:
 def _is_elsewhere(arguments: Arguments) -> bool:
     options = beam_options(arguments)
     if arguments.runner == 'FlinkRunner':
-        return not options.view_as(FlinkRunnerOptions).flink_master.strip().startswith('[')
+        return (not options.view_as(FlinkRunnerOptions).flink_master.strip().startswith('[')
+                or bool(options.view_as(PortableOptions).output_executable_path))
     if arguments.runner == 'PortableRunner':
         portable = options.view_as(PortableOptions)
         return not (portable.job_endpoint == 'embed' or portable.environment_type == 'LOOPBACK')

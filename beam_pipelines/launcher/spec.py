@@ -104,7 +104,7 @@ class RunResult:
     """How a run ended.
 
     Attributes:
-        state: 'done', 'failed', 'planned', 'usage' (nothing was started) or 'interrupted'.
+        state: 'done', 'failed', 'planned', 'packed' (a jar was made), 'usage' (nothing was started) or 'interrupted'.
         exit_code: 0, 1, 2 or 130.
         accounts: the content of run.json, {} when there is none.
         message: why, when it is not done.

@@ -28,7 +28,14 @@ from beam_pipelines.launcher.flink.faults import (
     permanent_fault,
     pool_refused,
 )
-from beam_pipelines.launcher.flink.preflight import DEFAULT_POOL, Target, artifacts_hint, look, master_of
+from beam_pipelines.launcher.flink.preflight import (
+    DEFAULT_POOL,
+    EMBEDDED,
+    Target,
+    artifacts_hint,
+    look,
+    master_of,
+)
 from beam_pipelines.launcher.flink.remote_job import RemoteJob
 from beam_pipelines.launcher.flink.rest import Job, Unreachable
 from beam_pipelines.launcher.flink.runner import TetheredFlinkRunner
@@ -93,7 +100,8 @@ class FlinkEngine(Engine):
         self._rules, self._say, self._warn = rules, say, warn
         self._target: Target | None = None
         self._remote: RemoteJob | None = None
-        self.is_remote = master_of(options) not in ('[auto]', '[local]')
+        self.packed = options.view_as(PortableOptions).output_executable_path or ''
+        self.is_remote = bool(self.packed) or master_of(options) not in EMBEDDED
 
     def look(self) -> None:
         self._target = look(self._options, self._flags, self._parallelism, self._say, self._warn)
@@ -162,10 +170,16 @@ class FlinkEngine(Engine):
         ours = self._options.view_as(PortableOptions)
         portable = options.view_as(PortableOptions)
         portable.environment_type, portable.environment_config = ours.environment_type, ours.environment_config
+        if self.packed:
+            portable.output_executable_path = os.path.abspath(self.packed)
         return options
 
     def _follow(self, submission: _Submission, work: str, progress: Progress) -> tuple[str, bool]:
         watch, unreachable_since = Watch(self._rules.stall_seconds), 0.0
+        if self.packed:
+            submission.join(self._rules.stall_seconds)
+            return (_told_by(submission.error) if submission.error else '' if not submission.is_alive() else
+                    f'the job server has not made {self.packed} in {self._rules.stall_seconds:.0f} s'), False
         while True:
             submission.join(_LOOK_SECONDS)
             job: Job | None = None

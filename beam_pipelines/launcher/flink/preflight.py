@@ -69,6 +69,9 @@ def look(options: PipelineOptions, flags: list[str], parallelism: int, say: Call
         UsageError: the job could not run.
     """
     flink, master = options.view_as(FlinkRunnerOptions), master_of(options)
+    packs = bool(options.view_as(PortableOptions).output_executable_path)
+    if packs and master not in EMBEDDED:
+        raise UsageError('--output_executable_path makes a jar and submits nothing: leave --flink_master out')
     given = {token[2:].partition('=')[0] for token in flags if token.startswith('--')}
     wanted = flink.flink_version if 'flink_version' in given else ''
     cluster = None
@@ -82,11 +85,12 @@ def look(options: PipelineOptions, flags: list[str], parallelism: int, say: Call
     if not uber:
         _check_java(options.view_as(JobServerOptions).job_server_java_launcher)
     jar = find_jar(flink.flink_job_server_jar or '', wanted, flink.flink_version, say)
-    say(f'engine {"Flink at " + master if cluster else "embedded Flink"}; job server: {jar}')
+    place = f'Flink at {master}' if cluster else 'a jar for Flink' if packs else 'embedded Flink'
+    say(f'engine {place}; job server: {jar}')
     if jar.beam != apache_beam.__version__:
         warn(f'the job server holds Beam {jar.beam}, this is Beam {apache_beam.__version__}: tried for some pairs only, '
              'see docs/flink.md')
-    pool = _environment(options, given, cluster)
+    pool = _environment(options, given, bool(cluster) or packs)
     return Target(cluster, jar, uber, _slots(cluster, parallelism, pool) if cluster else parallelism, pool)
 
 
@@ -113,7 +117,7 @@ def _check_java(java: str) -> None:
         raise UsageError(f'{path} is {version}: Flink needs Java 11 or 17')
 
 
-def _environment(options: PipelineOptions, given: set[str], cluster: FlinkCluster | None) -> str:
+def _environment(options: PipelineOptions, given: set[str], cluster: bool) -> str:
     """Fills in how Python workers are had; returns the pool's address."""
     portable = options.view_as(PortableOptions)
     if cluster and not given & {'environment_type', 'environment_config'}:
