@@ -11,7 +11,9 @@ JOB_SERVICE_VERSION ?= $(BEAM_VERSION)
 TRIED := FLINK_VERSION=1.19 BEAM_VERSION=2.62.0
 JOB_SERVER = build/flink/beam-runners-flink-$(FLINK_VERSION)-job-server-$(BEAM_VERSION).jar
 
-.PHONY: demo test acceptance lint format benchmark clean flink-job-server flink-job-server-exact
+OPERATOR_VERSION ?= 1.10.0
+
+.PHONY: demo test acceptance lint format benchmark clean flink-job-server flink-job-server-exact flink-schemas
 
 demo: $(VENV)/demo  ## the main job on the embedded sample
 	$(BIN)/python -m beam_pipelines.olmocr --runner=DirectRunner --output=output/olmocr
@@ -40,6 +42,11 @@ flink-job-server-exact:
 	  || { grep -m1 -oE "[a-z0-9.-]+:[a-z0-9.-]+:jar:[0-9.]+ (was not found|could not be|\(absent\))|Could not find artifact [^ ]+|Unknown host" build/flink/maven.log; echo "see build/flink/maven.log"; exit 1; }
 	@rm -rf build/flink/pom
 	@echo "job server for Flink $(FLINK_VERSION), Beam $(BEAM_VERSION): $(JOB_SERVER)"
+
+flink-schemas:  ## the Kubernetes operator's own schemas, against which tests check deploy/flink/kubernetes
+	@mkdir -p build/flink/schemas
+	@[ -n "$$(ls build/flink/schemas)" ] || mvn -q -B dependency:copy -DoutputDirectory=$(CURDIR)/build/flink/schemas \
+	  -Dartifact=org.apache.flink:flink-kubernetes-operator-api:$(OPERATOR_VERSION):jar
 
 benchmark: $(VENV)/test  ## pages per second against other ways; needs poppler-utils for one of them
 	rm -rf build/large && $(BIN)/python -m benchmarks.make_large --output build/large --pages 5200

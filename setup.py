@@ -6,9 +6,12 @@ from setuptools import find_packages, setup
 
 TEST = [
     'hypothesis>=6.100,<7',
+    'jsonschema>=4.20,<5',
+    'kubernetes-validate>=1.30,<2',
     'pytest>=8,<10',
     'pytest-timeout>=2.3,<3',
     'pytest-xdist>=3.5,<4',
+    'pyyaml>=6,<7',
 ]
 
 setup(
