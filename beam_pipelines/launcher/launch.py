@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import logging
 import os
-import re
 import sys
 import traceback
 import uuid
@@ -24,6 +23,7 @@ from beam_pipelines.launcher.quiet import quiet_workers
 from beam_pipelines.launcher.runners import make_engine, worker_count
 from beam_pipelines.launcher.spec import Context, PipelineSpec, Plan, RunResult, UsageError
 from beam_pipelines.launcher.summary import summary_table
+from beam_pipelines.launcher.talk import complain, one_line, say, warn
 from beam_pipelines.launcher.versions import versions
 from transforms.accounts.journal import Journal
 from transforms.accounts.run_info import RunInfo
@@ -32,25 +32,7 @@ from transforms.accounts.write_records import read_records
 from transforms.files import storage
 from transforms.pdf.pool import usable_cores
 
-_ABORTED = re.compile(r'RunAborted: (.*?)(?: \[while running|\\n|\n|$)')
 _LOG = logging.getLogger(__name__)
-
-
-def say(text: str) -> None:
-    """A line on stdout."""
-    sys.stdout.write(text + '\n')
-    sys.stdout.flush()
-
-
-def warn(text: str) -> None:
-    """A line on stderr about something odd."""
-    complain(f'warning: {text}')
-
-
-def complain(text: str) -> None:
-    """A line on stderr."""
-    sys.stderr.write(text + '\n')
-    sys.stderr.flush()
 
 
 def launch(spec: PipelineSpec, argv: Sequence[str] | None = None) -> RunResult:
@@ -218,7 +200,7 @@ class _Launch:
             _LOG.debug('the pipeline failed', exc_info=True)
             if flags.verbose:
                 complain(traceback.format_exc())
-            return self._failed(_one_line(error))
+            return self._failed(one_line(error))
         if self.engine.packed:
             say(f'made {self.engine.packed}: submit it with `flink run` or as an application; it finishes '
                 f'{self.context.output} by itself')
@@ -252,14 +234,3 @@ class _Launch:
     def _failed(self, message: str) -> RunResult:
         complain(f'error: {message}')
         return RunResult('failed', 1, message=message)
-
-
-def _one_line(error: Exception) -> str:
-    text = str(error)
-    if isinstance(error, storage.RunAborted):
-        return text
-    if found := _ABORTED.search(text):
-        return found[1]
-    lines = [line.strip() for line in text.splitlines() if line.strip()] or [type(error).__name__]
-    last = next((line for line in reversed(lines) if re.match(r'[\w.]*(Error|Exception)\b', line)), lines[-1])
-    return f'the pipeline failed: {last[:300]}. --verbose shows more'

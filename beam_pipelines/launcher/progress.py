@@ -18,15 +18,17 @@ class JournalCounter:
         self._journal = journal
         self._offsets: dict[str, int] = {}
         self._lines = 0
+        self._lock = threading.Lock()
 
     def count(self) -> int:
         """Outcomes journaled so far."""
         if not storage.is_local(self._journal) or not os.path.isdir(self._journal):
             return self._lines
-        for unit in os.scandir(self._journal):
-            for entry in os.scandir(unit.path) if unit.is_dir() else ():
-                self._lines += self._new_lines(entry)
-        return self._lines
+        with self._lock:
+            for unit in os.scandir(self._journal):
+                for entry in os.scandir(unit.path) if unit.is_dir() else ():
+                    self._lines += self._new_lines(entry)
+            return self._lines
 
     def _new_lines(self, entry: os.DirEntry) -> int:
         start, size = self._offsets.get(entry.path, 0), entry.stat().st_size
@@ -75,7 +77,10 @@ class ProgressBar:
 
     def done(self) -> int:
         """Outcomes so far."""
-        return self._counter.count()
+        try:
+            return self._counter.count()
+        except OSError:  # finishing removes the journals while they are counted
+            return 0
 
     def _follow(self) -> None:
         while not self._stop.wait(0.5):

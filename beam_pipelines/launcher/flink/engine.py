@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import apache_beam as beam
@@ -39,11 +37,13 @@ from beam_pipelines.launcher.flink.preflight import (
 from beam_pipelines.launcher.flink.remote_job import RemoteJob
 from beam_pipelines.launcher.flink.rest import Job, Unreachable
 from beam_pipelines.launcher.flink.runner import TetheredFlinkRunner
+from beam_pipelines.launcher.flink.submission import Submission, quiet_readers
 from beam_pipelines.launcher.flink.watch import Watch, clear_worker_marks, worker_marks
 from transforms.files import storage
 
 _LOG = logging.getLogger(__name__)
 _LOOK_SECONDS = 1.0
+_REMOTE_LOOK_SECONDS = 5.0
 _CANCEL_SECONDS = 90.0
 _INTERRUPT_SECONDS = 30.0
 _PAUSE_SECONDS = 30.0
@@ -64,24 +64,6 @@ class FlinkRules:
     resubmits: int = 3
 
 
-class _Submission(threading.Thread):
-    """Builds, submits and follows one job in a thread, for Beam's calls block without a limit."""
-
-    def __init__(self, build: Callable[[beam.Pipeline], None], options: PipelineOptions,
-                 runner: TetheredFlinkRunner) -> None:
-        super().__init__(name='flink-submission', daemon=True)
-        self._build, self._options, self._runner = build, options, runner
-        self.error: BaseException | None = None
-
-    def run(self) -> None:
-        try:
-            pipeline = beam.Pipeline(runner=self._runner, options=self._options)
-            self._build(pipeline)
-            pipeline.run().wait_until_finish()
-        except BaseException as error:  # told by the thread that waits for this one
-            self.error = error
-
-
 class FlinkEngine(Engine):
     """Runs pipelines on Flink: on a cluster, or embedded in the job server.
 
@@ -100,6 +82,7 @@ class FlinkEngine(Engine):
         self._rules, self._say, self._warn = rules, say, warn
         self._target: Target | None = None
         self._remote: RemoteJob | None = None
+        self._may_run = False  # a job that is out of reach keeps its note, so that the next launcher asks after it
         self.packed = options.view_as(PortableOptions).output_executable_path or ''
         self.is_remote = bool(self.packed) or master_of(options) not in EMBEDDED
 
@@ -109,19 +92,20 @@ class FlinkEngine(Engine):
             self._warn(hint)
 
     def run(self, build: Callable[[beam.Pipeline], None], name: str, work: str, progress: Progress) -> None:
-        with _quiet_readers():
+        with quiet_readers():
             self._run(build, name, work, progress)
 
     def _run(self, build: Callable[[beam.Pipeline], None], name: str, work: str, progress: Progress) -> None:
-        said: set[str] = set()
+        said: set[tuple[str, int]] = set()
         for attempt in range(self._rules.resubmits + 1):
             clear_worker_marks(work)
             fault, again = self._attempt(build, f'{name}-{attempt + 1}', work, progress)
             if not fault or progress.is_over():
                 return
-            if not again or fault in said or attempt == self._rules.resubmits:
+            met = fault, progress.done()  # the same fault without any progress would be met for ever
+            if not again or met in said or attempt == self._rules.resubmits:
                 break
-            said.add(fault)
+            said.add(met)
             self._warn(f'{fault}; submitting it again ({attempt + 1} of {self._rules.resubmits})')
             self._narrow()
         raise JobFailed(f'{fault}. The same command goes on from there')
@@ -149,12 +133,12 @@ class FlinkEngine(Engine):
         if self._target.cluster:
             self._remote = RemoteJob(self._target.cluster, name, work)
             self._remote.remember()
-        submission = _Submission(build, options, runner)
+        submission = Submission(build, options, runner)
         submission.start()
         try:
             return self._follow(submission, work, progress)
         finally:
-            if self._remote:
+            if self._remote and not self._may_run:
                 self._remote.forget()
             submission.join(_LAST_WORDS_SECONDS)
             runner.stop()
@@ -174,14 +158,14 @@ class FlinkEngine(Engine):
             portable.output_executable_path = os.path.abspath(self.packed)
         return options
 
-    def _follow(self, submission: _Submission, work: str, progress: Progress) -> tuple[str, bool]:
+    def _follow(self, submission: Submission, work: str, progress: Progress) -> tuple[str, bool]:
         watch, unreachable_since = Watch(self._rules.stall_seconds), 0.0
         if self.packed:
             submission.join(self._rules.stall_seconds)
-            return (_told_by(submission.error) if submission.error else '' if not submission.is_alive() else
+            return (submission.told() if submission.error else '' if not submission.is_alive() else
                     f'the job server has not made {self.packed} in {self._rules.stall_seconds:.0f} s'), False
         while True:
-            submission.join(_LOOK_SECONDS)
+            submission.join(_LOOK_SECONDS if storage.is_local(work) else _REMOTE_LOOK_SECONDS)
             job: Job | None = None
             try:
                 job = self._remote.look() if self._remote else None
@@ -189,6 +173,7 @@ class FlinkEngine(Engine):
             except Unreachable as error:
                 unreachable_since = unreachable_since or time.monotonic()
                 if time.monotonic() - unreachable_since > min(60.0, self._rules.stall_seconds):
+                    self._may_run = True
                     return f'the JobManager at {self._target.cluster.master} does not answer ({error})', False
                 continue
             if job and job.state == 'FINISHED' or not submission.is_alive() and submission.error is None:
@@ -196,7 +181,7 @@ class FlinkEngine(Engine):
             if job and job.is_over:
                 return self._failed((*self._remote.failures(), job.state.lower())[0], watch)
             if not submission.is_alive() and not (job and self._remote.is_running):
-                return self._failed(_told_by(submission.error), watch)
+                return self._failed(submission.told(), watch)
             if job and (line := self._hopeless(self._remote.failures(), watch)):
                 self._remote.cancel(_CANCEL_SECONDS)
                 return line, False
@@ -223,6 +208,7 @@ class FlinkEngine(Engine):
         words = NO_WORKER if hang == 'no worker' else STALLED
         line = words.format(seconds=watch.limit, pool=self._target.pool or 'its place')
         if self._remote and not self._remote.cancel(_CANCEL_SECONDS):
+            self._may_run = True
             return f'{line}. The job {self._remote.name} could not be cancelled: restart the TaskManagers', False
         if hang == 'no worker' and self._remote:
             for text in self._remote.failures()[:1]:
@@ -240,20 +226,3 @@ class FlinkEngine(Engine):
 
     def detach(self) -> str:
         return f'the Flink job {self._remote.name} goes on and finishes by itself' if self._remote else ''
-
-
-@contextmanager
-def _quiet_readers() -> Iterator[None]:
-    """Within the block Beam's threads that read from the job server may find it gone without a traceback."""
-    before = threading.excepthook
-    threading.excepthook = lambda told: _LOG.debug('%s: %s', told.thread and told.thread.name, told.exc_value)
-    try:
-        yield
-    finally:
-        threading.excepthook = before
-
-
-def _told_by(error: BaseException | None) -> str:
-    if isinstance(error, SystemExit):
-        return "UsageError: a value of one of Flink's flags does not fit (a switch takes none)"
-    return f'{type(error).__name__}: {error}'

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
+from beam_pipelines.launcher.talk import ABORTED
+
 _OURS = ('transforms', 'options', 'beam_pipelines')
-_ABORTED = re.compile(r'RunAborted: (.*?)(?: \[while running|\\n|\n|$)')
 _NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
 _PYTHON_ERROR = re.compile(r'^(?!java|org|Caused)(?:[\w.]+\.)?\w*(?:Error|Exception|Aborted)\b.*')
 
@@ -20,7 +21,7 @@ STALLED = ('the job has shown no sign of life for {seconds:.0f} s: a worker pool
 
 def permanent_fault(text: str) -> str:
     """The line for a failure that another try would meet again, '' for any other."""
-    if found := _ABORTED.search(text):
+    if found := ABORTED.search(text):
         return found[1]
     if found := _NO_MODULE.search(text):
         module = found[1].partition('.')[0]

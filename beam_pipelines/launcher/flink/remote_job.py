@@ -12,6 +12,7 @@ from transforms.files import storage
 
 _NOTE = 'remote_job.json'
 _LOST_LOOKS = 5
+_ON_ITS_WAY_SECONDS = 3.0
 
 
 class RemoteJob:
@@ -72,14 +73,20 @@ class RemoteJob:
             return []
 
     def cancel(self, seconds: float) -> bool:
-        """Cancels it and waits for that; False when it has not ended within so many seconds."""
-        end = time.monotonic() + seconds
+        """Cancels it and waits for that; False when it has not ended within so many seconds.
+
+        A job that was never seen may be on its way: it is given a moment to appear.
+        """
+        start = time.monotonic()
         asked = False
-        while time.monotonic() < end:
+        while time.monotonic() < start + seconds:
             try:
                 found = self._cluster.find_job(self.name)
-                if found is None or found.is_over:
+                if found and found.is_over or not found and (self._id or time.monotonic() > start + _ON_ITS_WAY_SECONDS):
                     return True
+                if not found:
+                    time.sleep(0.5)
+                    continue
                 if not asked:
                     self._cluster.cancel(found.id)
                     asked = True

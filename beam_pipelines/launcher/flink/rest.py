@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import requests
-
 _SECONDS = 10
 TERMINAL = frozenset({'FINISHED', 'FAILED', 'CANCELED'})
 
@@ -36,6 +34,8 @@ class FlinkCluster:
         self.master = master
 
     def _ask(self, path: str, method: str = 'get') -> dict:
+        import requests
+
         try:
             answer = requests.request(method, f'{self.master}/{path}', timeout=_SECONDS)
             answer.raise_for_status()
