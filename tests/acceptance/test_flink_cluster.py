@@ -314,3 +314,24 @@ def test_a_jar_for_another_flink(healthy, tmp_path, dataset):
     jar = make_jar(tmp_path / 'other.jar', flink='1.20.0')
     line = told(healthy, dataset, tmp_path / 'out', f'--flink_job_server_jar={jar}')
     assert 'is for Flink 1.20, but Flink 1.19 is wanted' in line
+
+
+def test_a_jar_to_submit_later(healthy, large, tmp_path):
+    """As `flink run` and application clusters do: the launcher is long gone when the job runs."""
+    import requests
+
+    jar = tmp_path / 'job.jar'
+    made = subprocess.run(
+        command('olmocr', f'--input={large[0]}', f'--output={tmp_path}/out', *FLAGS, '--runner=FlinkRunner',
+                f'--flink_job_server_jar={JAR.path}', f'--output_executable_path={jar}', '--parallelism=2'),
+        cwd=ROOT, capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr
+    assert f'made {jar}' in made.stdout
+    before, url = set(healthy.jobs()), f'http://{healthy.master}/jars'
+    with open(jar, 'rb') as file:
+        name = requests.post(f'{url}/upload', files={'jarfile': ('job.jar', file)}, timeout=60).json()['filename']
+    answer = requests.post(f"{url}/{name.rpartition('/')[2]}/run", timeout=120, json={
+        'entryClass': 'org.apache.beam.runners.flink.FlinkPipelineRunner'})
+    assert answer.status_code == 200, answer.text
+    healthy.wait_for(lambda: {state for job, state in healthy.jobs().items() if job not in before} == {'FINISHED'}, 180)
+    assert_finished(tmp_path / 'out', large[1])
