@@ -50,6 +50,13 @@ class Cluster:
         """Signals a process and all that it started."""
         os.killpg(self.pid(name), number)
 
+    def wake(self, name: str) -> None:
+        """Lets a stopped process go on, where it still is one."""
+        try:
+            self.kill(name, signal.SIGCONT)
+        except (ProcessLookupError, FileNotFoundError):
+            return
+
     def restart(self, *names: str, after: float = 8.0) -> None:
         """Kills with -9, and starts again after a while, as a supervisor would."""
         for name in names:

@@ -53,6 +53,11 @@ def launch(spec: PipelineSpec, argv: Sequence[str] | None = None) -> RunResult:
     except UsageError as error:
         complain(f'error: {error}')
         return RunResult('usage', 2, message=str(error))
+    except KeyboardInterrupt:
+        if argv is not None:
+            raise
+        complain('interrupted before anything was started')
+        return RunResult('interrupted', 130)
     except SystemExit as stop:  # argparse after --help
         return RunResult('usage', stop.code or 0)
 

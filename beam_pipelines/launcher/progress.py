@@ -18,7 +18,7 @@ class JournalCounter:
         self._journal = journal
         self._offsets: dict[str, int] = {}
         self._lines = 0
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may count while its thread does
 
     def count(self) -> int:
         """Outcomes journaled so far."""

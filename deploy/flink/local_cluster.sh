@@ -16,10 +16,12 @@ set -euo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 ROOT=$(cd "$HERE/../.." && pwd)
-FLINK_DIR=${FLINK_DIR:-$ROOT/build/flink-cluster}
+absolute() { case $1 in /*) echo "$1" ;; *) echo "$PWD/$1" ;; esac; }
+FLINK_DIR=$(absolute "${FLINK_DIR:-$ROOT/build/flink-cluster}")
 VERSION=${FLINK_DIST_VERSION:-1.19.3}
-DIST=${FLINK_DIST:-$ROOT/build/flink-$VERSION}
-PYTHON=${PYTHON:-$( [ -x "$ROOT/.venv/bin/python" ] && echo "$ROOT/.venv/bin/python" || command -v python3)}
+DIST=$(absolute "${FLINK_DIST:-$ROOT/build/flink-$VERSION}")
+PYTHON=${PYTHON:-$( [ -x "$ROOT/.venv/bin/python" ] && echo "$ROOT/.venv/bin/python" || echo python3)}
+PYTHON=$(absolute "$(command -v "$PYTHON" || echo "$PYTHON")")
 REST_PORT=${REST_PORT:-8081}
 RPC_PORT=$((REST_PORT - 1958)) BLOB_PORT=$((REST_PORT - 1957))
 TASKMANAGER_MEMORY=${TASKMANAGER_MEMORY:-2560m}
@@ -49,6 +51,10 @@ inside() {  # NUMBER COMMAND...: in the network namespace of TaskManager NUMBER
 
 dist() {
   [ -f "$DIST/lib/.complete" ] && return
+  if [ -n "${FLINK_DIST:-}" ]; then
+    compgen -G "$DIST/lib/flink-dist*.jar" >/dev/null && [ -f "$DIST/bin/bash-java-utils.jar" ] && return
+    die "FLINK_DIST=$DIST is no Flink folder: lib/flink-dist*.jar and bin/bash-java-utils.jar must be there"
+  fi
   local temp="$DIST.tmp$$"
   mkdir -p "$temp/lib"
   echo "fetching the jars of Flink $VERSION (230 MB) ..."
@@ -141,9 +147,11 @@ start() {
       start_flink "$name" org.apache.flink.runtime.taskexecutor.TaskManagerRunner GET_TM_RESOURCE_PARAMS "$number" \
         -D taskmanager.host=$host -D taskmanager.bind-host=$host -D taskmanager.resource-id=$name-$$ ;;
     pool*)
-      # The pool starts its workers as bare `python`: the one of this interpreter must come first in PATH.
+      # The pool starts its workers as bare `python`: one that is this interpreter must come first in PATH.
+      mkdir -p "$FLINK_DIR/bin"
+      printf '#!/bin/sh\nexec "%s" "$@"\n' "$PYTHON" >"$FLINK_DIR/bin/python" && chmod +x "$FLINK_DIR/bin/python"
       export -f inside namespace; export ISOLATED REST_PORT
-      PATH="$(dirname "$PYTHON"):$PATH" launch "$name" bash -c 'number=$1; shift; inside "$number" "$@"' - "$number" \
+      PATH="$FLINK_DIR/bin:$PATH" launch "$name" bash -c 'number=$1; shift; inside "$number" "$@"' - "$number" \
         "$PYTHON" -m apache_beam.runners.worker.worker_pool_main --service_port=$POOL_PORT ;;
     *) die "$name is none of jobmanager, taskmanager1, pool1, ..." ;;
   esac
@@ -156,7 +164,10 @@ stop() {
     kill -- "-$pid" 2>/dev/null || kill "$pid" 2>/dev/null || true
     for _ in $(seq 50); do kill -0 -- "-$pid" 2>/dev/null || break; sleep 0.1; done
   fi
-  kill -9 -- "-$pid" 2>/dev/null || true
+  # A leader that was killed leaves its group behind; a group of somebody else's is not touched.
+  if pgrep -g "$pid" -f "SdkHarness|worker_pool_main|$FLINK_DIR/conf" >/dev/null; then
+    kill -9 -- "-$pid" 2>/dev/null || true
+  fi
   rm -f "$FLINK_DIR/pids/$name"
 }
 
@@ -166,7 +177,9 @@ network() {
     ip link add "$BRIDGE" type bridge && ip addr add "$MASTER/24" dev "$BRIDGE" && ip link set "$BRIDGE" up; }
   for i in $(seq "$TASKMANAGERS"); do
     local ns; ns=$(namespace "$i")
-    ip netns list | grep -qw "$ns" && continue
+    [[ $(ip -n "$ns" route 2>/dev/null) == *"default via $MASTER"* ]] && continue
+    ip netns del "$ns" 2>/dev/null || true
+    ip link del "v$REST_PORT-$i" 2>/dev/null || true  # left behind when a process outlived its namespace
     ip netns add "$ns"
     ip link add "v$REST_PORT-$i" type veth peer name eth0 netns "$ns"
     ip link set "v$REST_PORT-$i" master "$BRIDGE" up

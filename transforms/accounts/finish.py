@@ -6,6 +6,7 @@ run.json, and the launcher exits with them.
 
 import datetime
 import hashlib
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from transforms.accounts.report import render_report
 from transforms.accounts.run_info import RunInfo
 from transforms.files import storage
 
+_LOG = logging.getLogger(__name__)
 _INDENTED = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
 
 
@@ -116,17 +118,30 @@ class FinishRun(beam.PTransform):
 
     def finish(self, ledger: Ledger) -> dict:
         """Judges the run, saves the verdict, and returns it; again for a run that is done, as after a restart."""
-        if before := self._verdict_of_this_run():
-            storage.delete_tree(self.info.work)
-            return before
-        run = summarize(self.info, ledger, self.files, self.by_file)
+        run = {'state': 'failed', 'exit_code': 1, 'run_id': self.info.run_id, 'problems': []}
         try:
+            if self.info.workspace().is_taken_over():
+                return run  # the folder is another run's now
+            if before := self._verdict_of_this_run():
+                self._clean_up()
+                return before
+            run = summarize(self.info, ledger, self.files, self.by_file)
             if run['state'] == 'done':
                 self._save_manifest(ledger)
             self._save(run, ledger)
         except Exception as error:  # see the module's docstring
             run.update(state='failed', exit_code=1, problems=[*run['problems'], describe(error)])
-            self._save_verdict_alone(run)
+            return self._failed(run)
+        return run
+
+    def _failed(self, run: dict) -> dict:
+        """Saves that the run failed, unless another try of this very run has just finished it."""
+        try:
+            if done := self._verdict_of_this_run():
+                return done
+        except (OSError, ValueError) as error:
+            run['problems'].append(describe(error))
+        self._save_verdict_alone(run)
         return run
 
     def _verdict_of_this_run(self) -> dict:
@@ -149,9 +164,16 @@ class FinishRun(beam.PTransform):
         storage.write_bytes(self._path('run.json'), orjson.dumps(run, option=_INDENTED))
         if run['state'] == 'done':
             storage.write_bytes(self._path('_SUCCESS'), b'')
+            self._clean_up()
+
+    def _clean_up(self) -> None:
+        """Removes the work folder; the run is done whether that succeeds or not."""
+        try:
             # The state first: a work folder that is half removed must not look like an unfinished run.
             storage.delete_file(storage.join(self.info.work, 'state.json'))
             storage.delete_tree(self.info.work)
+        except Exception as error:
+            _LOG.warning('%s could not be removed: %s', self.info.work, error)
 
     def _save_verdict_alone(self, run: dict) -> None:
         try:

@@ -67,6 +67,11 @@ class Workspace:
                 'apache-beam': package_version('apache-beam'),
                 'beam-training-data': package_version('beam-training-data'), **byte_versions()}
 
+    def is_taken_over(self) -> bool:
+        """Whether the work folder is marked as another run's."""
+        path = storage.join(self.work, MARK)
+        return storage.exists(path) and orjson.loads(storage.read_bytes(path))['run_id'] != self.run_id
+
     def check(self) -> None:
         """Looks whether this worker sees the run's folders and has its versions.
 
@@ -137,6 +142,8 @@ class _Beat:
     def _touch(self, first: bool) -> None:
         try:
             if not storage.is_local(self._folder):
+                if not first and not storage.exists(storage.join(self._folder.rpartition('/')[0], MARK)):
+                    return  # finishing has removed the work folder
                 storage.write_bytes(self._path, str(time.time()).encode())
             elif first:
                 os.makedirs(self._folder, exist_ok=True)

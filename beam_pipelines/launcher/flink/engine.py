@@ -103,7 +103,7 @@ class FlinkEngine(Engine):
             if not fault or progress.is_over():
                 return
             met = fault, progress.done()  # the same fault without any progress would be met for ever
-            if not again or met in said or attempt == self._rules.resubmits:
+            if not again or (met in said and storage.is_local(work)) or attempt == self._rules.resubmits:
                 break
             said.add(met)
             self._warn(f'{fault}; submitting it again ({attempt + 1} of {self._rules.resubmits})')
@@ -133,13 +133,14 @@ class FlinkEngine(Engine):
         if self._target.cluster:
             self._remote = RemoteJob(self._target.cluster, name, work)
             self._remote.remember()
-        submission = Submission(build, options, runner)
+        submission, self._may_run = Submission(build, options, runner), True
         submission.start()
         try:
-            return self._follow(submission, work, progress)
-        finally:
+            fault, again = self._follow(submission, work, progress)
             if self._remote and not self._may_run:
                 self._remote.forget()
+            return fault, again
+        finally:
             submission.join(_LAST_WORDS_SECONDS)
             runner.stop()
             submission.join(_LAST_WORDS_SECONDS)
@@ -151,6 +152,8 @@ class FlinkEngine(Engine):
         options = BeamOptions(flags=flags)
         options.view_as(GoogleCloudOptions).job_name = name
         options.view_as(FlinkRunnerOptions).flink_version = self._target.jar.flink
+        if self._target.cluster:
+            options.view_as(FlinkRunnerOptions).flink_master = self._target.cluster.master
         ours = self._options.view_as(PortableOptions)
         portable = options.view_as(PortableOptions)
         portable.environment_type, portable.environment_config = ours.environment_type, ours.environment_config
@@ -159,7 +162,8 @@ class FlinkEngine(Engine):
         return options
 
     def _follow(self, submission: Submission, work: str, progress: Progress) -> tuple[str, bool]:
-        watch, unreachable_since = Watch(self._rules.stall_seconds), 0.0
+        watch, unreachable_since, before = Watch(self._patience(work)), 0.0, progress.done()
+        self._may_run = False
         if self.packed:
             submission.join(self._rules.stall_seconds)
             return (submission.told() if submission.error else '' if not submission.is_alive() else
@@ -178,17 +182,23 @@ class FlinkEngine(Engine):
                 continue
             if job and job.state == 'FINISHED' or not submission.is_alive() and submission.error is None:
                 return '', False
+            if job and job.state == 'CANCELED':
+                return 'the job was cancelled on the cluster', False
             if job and job.is_over:
                 return self._failed((*self._remote.failures(), job.state.lower())[0], watch)
             if not submission.is_alive() and not (job and self._remote.is_running):
                 return self._failed(submission.told(), watch)
             if job and (line := self._hopeless(self._remote.failures(), watch)):
-                self._remote.cancel(_CANCEL_SECONDS)
+                self._may_run = not self._remote.cancel(_CANCEL_SECONDS)
                 return line, False
             if self._remote and self._remote.is_lost:
                 return LOST, True
-            if hang := watch.sees(job and (job.state, job.marks), worker_marks(work), progress.done()):
+            if hang := watch.sees(job and (job.state, job.marks), worker_marks(work), progress.done() - before):
                 return self._hung(hang, watch)
+
+    def _patience(self, work: str) -> float:
+        """Seconds without a sign of life; where signs are objects in a store they come every 20 s."""
+        return self._rules.stall_seconds if storage.is_local(work) else max(90.0, self._rules.stall_seconds)
 
     def _hopeless(self, failures: list[str], watch: Watch) -> str:
         """The line for a job that Flink would only start again and again, '' while there is hope."""
@@ -206,23 +216,31 @@ class FlinkEngine(Engine):
 
     def _hung(self, hang: str, watch: Watch) -> tuple[str, bool]:
         words = NO_WORKER if hang == 'no worker' else STALLED
-        line = words.format(seconds=watch.limit, pool=self._target.pool or 'its place')
+        hosts = ', '.join(self._remote.busy_hosts()) if self._remote else ''
+        line = words.format(seconds=watch.limit, pool=self._target.pool or 'its place', hosts=hosts or 'a TaskManager')
         if self._remote and not self._remote.cancel(_CANCEL_SECONDS):
             self._may_run = True
             return f'{line}. The job {self._remote.name} could not be cancelled: restart the TaskManagers', False
-        if hang == 'no worker' and self._remote:
-            for text in self._remote.failures()[:1]:
-                line = f'{line} Its last words: {fault_line(text, self._target.pool)}.'
-            return line + f' The job {self._remote.name} was cancelled', False
-        return line, self._remote is not None
+        if hang == 'stalled' or not self._remote:
+            return line, self._remote is not None
+        if failures := self._remote.failures():
+            line = f'{line} Its last words: {fault_line(failures[0], self._target.pool)}.'
+        elif not hosts:
+            line = f"{fault_line('NoResourceAvailableException', '')}."
+        return f'{line} The job {self._remote.name} was cancelled', False
 
     def interrupt(self) -> str:
         if not self._remote:
             return ''
-        if self._remote.cancel(_INTERRUPT_SECONDS):
+        over = self._remote.cancel(_INTERRUPT_SECONDS)
+        if over and self._remote.was_seen:
             self._remote.forget()
             return f'the Flink job {self._remote.name} was cancelled; the same command goes on from there'
+        if over:
+            return 'no Flink job was there yet; the same command goes on from there'
         return f'the Flink job {self._remote.name} has not confirmed that it was cancelled, look at the cluster'
 
     def detach(self) -> str:
-        return f'the Flink job {self._remote.name} goes on and finishes by itself' if self._remote else ''
+        if not self._remote or not self._remote.was_seen:
+            return ''
+        return f'the Flink job {self._remote.name} goes on and finishes by itself'

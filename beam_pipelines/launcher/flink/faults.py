@@ -15,8 +15,8 @@ NO_WORKER = (
     'TaskManager (one pool for each: two TaskManagers on one pool hang), does its interpreter have this package and '
     'Apache Beam, and do its logs say more?')
 LOST = 'the JobManager has lost the job, as after a restart'
-STALLED = ('the job has shown no sign of life for {seconds:.0f} s: a worker pool that died, or a TaskManager that '
-           'nobody replaced')
+STALLED = ('the job has shown no sign of life for {seconds:.0f} s. Tasks wait at {hosts}: restart the worker pool there, '
+           'together with its TaskManager')
 
 
 def permanent_fault(text: str) -> str:
@@ -28,7 +28,7 @@ def permanent_fault(text: str) -> str:
         what = 'this package' if module in _OURS else f'the module {module}'
         return (f'a worker has not {what}: install it, in the same version, in the Python that the worker pools run '
                 f'(No module named {found[1]!r})')
-    if 'NoSuchFileException' in text or ('FileNotFoundException' in text and 'artifact' in text):
+    if 'artifact' in text and ('NoSuchFileException' in text or 'FileNotFoundException' in text):
         return ('the artifacts of the job are not where the TaskManagers look for them: give --artifacts_dir=FOLDER on '
                 'a disk that the JobManager and all TaskManagers share, or --flink_submit_uber_jar')
     if 'Cannot run program "docker"' in text:

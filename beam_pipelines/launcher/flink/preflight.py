@@ -91,7 +91,7 @@ def look(options: PipelineOptions, flags: list[str], parallelism: int, say: Call
         warn(f'the job server holds Beam {jar.beam}, this is Beam {apache_beam.__version__}: tried for some pairs only, '
              'see docs/flink.md')
     pool = _environment(options, given, bool(cluster) or packs)
-    return Target(cluster, jar, uber, _slots(cluster, parallelism, pool) if cluster else parallelism, pool)
+    return Target(cluster, jar, uber, _slots(cluster, parallelism, pool, warn) if cluster else parallelism, pool)
 
 
 def _version_of(master: str) -> str:
@@ -120,15 +120,17 @@ def _check_java(java: str) -> None:
 def _environment(options: PipelineOptions, given: set[str], cluster: bool) -> str:
     """Fills in how Python workers are had; returns the pool's address."""
     portable = options.view_as(PortableOptions)
-    if cluster and not given & {'environment_type', 'environment_config'}:
-        portable.environment_type, portable.environment_config = 'EXTERNAL', DEFAULT_POOL
+    if cluster and 'environment_type' not in given:
+        portable.environment_type = 'EXTERNAL'
+    if portable.environment_type == 'EXTERNAL' and not portable.environment_config:
+        portable.environment_config = DEFAULT_POOL
     if portable.environment_type == 'LOOPBACK' and cluster:
         raise UsageError('--environment_type=LOOPBACK is for the embedded Flink: a cluster takes worker pools '
                          f'(--environment_type=EXTERNAL --environment_config={DEFAULT_POOL})')
     return portable.environment_config or '' if portable.environment_type == 'EXTERNAL' else ''
 
 
-def _slots(cluster: FlinkCluster, parallelism: int, pool: str) -> int:
+def _slots(cluster: FlinkCluster, parallelism: int, pool: str, warn: Callable[[str], None]) -> int:
     """The parallelism, by default all slots of the cluster."""
     try:
         managers = cluster.task_managers()
@@ -138,7 +140,8 @@ def _slots(cluster: FlinkCluster, parallelism: int, pool: str) -> int:
     if not managers:  # a cluster that starts TaskManagers on demand has none yet
         return parallelism or 1
     if parallelism > slots:
-        raise UsageError(f'--parallelism={parallelism} needs as many slots, the cluster at {cluster.master} has {slots}')
+        warn(f'--parallelism={parallelism} needs as many slots, the cluster at {cluster.master} has {slots} now: the job '
+             'waits for more, for clusters that start them on demand')
     hosts = Counter(manager['host'] for manager in managers)
     shared = [host for host, count in hosts.items() if count > 1]
     if shared and (parallelism or slots) > 1 and pool.startswith(_LOCAL_NAMES):

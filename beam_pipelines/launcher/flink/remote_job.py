@@ -72,6 +72,13 @@ class RemoteJob:
         except Unreachable:
             return []
 
+    def busy_hosts(self) -> list[str]:
+        """Hosts of the TaskManagers that are at work on it."""
+        try:
+            return self._cluster.busy_hosts(self._id) if self._id else []
+        except (Unreachable, KeyError):
+            return []
+
     def cancel(self, seconds: float) -> bool:
         """Cancels it and waits for that; False when it has not ended within so many seconds.
 
@@ -87,13 +94,19 @@ class RemoteJob:
                 if not found:
                     time.sleep(0.5)
                     continue
+                self._id = found.id
                 if not asked:
                     self._cluster.cancel(found.id)
                     asked = True
             except Unreachable:
-                return False
+                pass  # it may answer again before the time is up
             time.sleep(0.5)
         return False
+
+    @property
+    def was_seen(self) -> bool:
+        """Whether the cluster ever knew it."""
+        return bool(self._id)
 
 
 def refuse_if_running(work: str, output: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 _SECONDS = 10
+_ON_A_HOST = ('DEPLOYING', 'INITIALIZING', 'RUNNING')
 TERMINAL = frozenset({'FINISHED', 'FAILED', 'CANCELED'})
 
 
@@ -73,6 +74,13 @@ class FlinkCluster:
         found = self._ask(f'jobs/{job_id}/exceptions')
         history = found.get('exceptionHistory', {}).get('entries', [])
         return [entry.get('stacktrace', '') for entry in history] or list(filter(None, [found.get('root-exception')]))
+
+    def busy_hosts(self, job_id: str) -> list[str]:
+        """Hosts of the TaskManagers on which tasks of the job are running."""
+        vertices = [v['id'] for v in self._ask(f'jobs/{job_id}')['vertices'] if any(map(v['tasks'].get, _ON_A_HOST))]
+        return sorted({task['host'] for vertex in vertices
+                       for task in self._ask(f'jobs/{job_id}/vertices/{vertex}')['subtasks']
+                       if task['status'] in _ON_A_HOST and task.get('host')})
 
     def cancel(self, job_id: str) -> None:
         """Asks for the job to be cancelled; it takes a while."""

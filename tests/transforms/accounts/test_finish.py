@@ -10,6 +10,7 @@ from transforms.accounts.guard import guarded
 from transforms.accounts.ledger import Ledger, accounts_by_file
 from transforms.accounts.records import DROPPED, FAILED, WRITTEN, Record, Tally, UnitError
 from transforms.accounts.run_info import RunInfo
+from transforms.accounts.workspace import Workspace
 from transforms.accounts.write_records import WriteRecords, bucket, read_records
 from transforms.files.storage import RunAborted
 
@@ -94,3 +95,41 @@ def test_what_a_step_raises_becomes_a_problem_and_stops_later_steps():
                                               (90, '90'), ('vi', 'vi'), ('', '(none)'), (True, 'True')])
 def test_buckets(value, label):
     assert bucket(value) == label
+
+
+def test_a_late_try_of_a_finished_run_does_not_spoil_its_verdict(tmp_path):
+    """As when a job was given up and submitted again, and its first finisher wakes up after the second."""
+    run = info(tmp_path)
+    ledger = ledger_with(tmp_path, RECORDS[1:2], tallies=tallies(1, 1, 0)[:2])
+    assert FinishRun(run).finish(ledger)['exit_code'] == 0
+    late = FinishRun(run)
+    first, late._verdict_of_this_run = late._verdict_of_this_run, lambda: {}  # it looked before the other was done
+    saved = late._save_manifest
+
+    def save_manifest(ledger):
+        late._verdict_of_this_run = first
+        saved(ledger)
+
+    late._save_manifest = save_manifest
+    assert late.finish(ledger)['exit_code'] == 0  # its fragments are gone, but the run is done
+    assert load(tmp_path / 'run.json')['exit_code'] == 0
+
+
+def test_a_run_that_was_taken_over_saves_nothing(tmp_path):
+    run = info(tmp_path)
+    ledger = ledger_with(tmp_path, RECORDS[1:2], tallies=tallies(1, 1, 0)[:2])
+    Workspace('another', str(tmp_path), str(tmp_path / '.work')).mark()
+    assert FinishRun(run).finish(ledger)['exit_code'] == 1
+    assert os.listdir(tmp_path) == ['.work']
+
+
+def test_a_work_folder_that_cannot_be_removed_is_no_failure(tmp_path, monkeypatch):
+    run = info(tmp_path)
+    ledger = ledger_with(tmp_path, RECORDS[1:2], tallies=tallies(1, 1, 0)[:2])
+
+    def refuse(path):
+        raise PermissionError(path)
+
+    monkeypatch.setattr('transforms.files.storage.delete_file', refuse)
+    assert FinishRun(run).finish(ledger)['exit_code'] == 0
+    assert (tmp_path / '_SUCCESS').exists()

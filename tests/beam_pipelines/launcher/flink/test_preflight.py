@@ -55,7 +55,6 @@ def test_a_cluster_gives_version_slots_and_pools(jar, java):
 @pytest.mark.parametrize(('flags', 'parallelism', 'words'), [
     (['--flink_version=1.20'], 0, 'runs Flink 1.19: leave the flag out'),
     (['--environment_type=LOOPBACK'], 0, 'LOOPBACK is for the embedded Flink'),
-    ([], 6, '--parallelism=6 needs as many slots'),
     (['--job_server_java_launcher=/no/java'], 0, 'there is no Java'),
     (['--flink_job_server_jar=/no/such.jar'], 0, 'does not exist')])
 def test_what_could_not_run_is_one_line(jar, java, flags, parallelism, words):
@@ -88,6 +87,29 @@ def test_two_task_managers_on_one_pool(jar, java):
         with pytest.raises(UsageError, match='would share the worker pool at localhost:50000'):
             looked(f'--flink_master={url}', *flags)
         assert looked(f'--flink_master={url}', *flags, parallelism=1)[1].parallelism == 1
+
+
+def test_more_tasks_than_slots_is_a_warning(jar, java):
+    warned = ['x']
+    with serving(FakeCluster()) as url:
+        _, target = looked(f'--flink_master={url}/', f'--flink_job_server_jar={jar}',
+                           f'--job_server_java_launcher={java}', parallelism=6, warned=warned)
+    assert target.parallelism == 6
+    assert '--parallelism=6 needs as many slots' in warned[-1]
+    assert target.cluster.master == url
+
+
+@pytest.mark.parametrize(('flags', 'environment'), [
+    (['--environment_config=pool:7'], ('EXTERNAL', 'pool:7')),
+    (['--environment_type=EXTERNAL'], ('EXTERNAL', 'localhost:50000')),
+    (['--environment_type=DOCKER'], ('DOCKER', None))])
+def test_how_workers_are_had(jar, java, flags, environment):
+    with serving(FakeCluster()) as url:
+        options, target = looked(f'--flink_master={url}', f'--flink_job_server_jar={jar}',
+                                 f'--job_server_java_launcher={java}', *flags)
+    portable = options.view_as(PortableOptions)
+    assert (portable.environment_type, portable.environment_config) == environment
+    assert target.pool == (environment[1] if environment[0] == 'EXTERNAL' else '')
 
 
 def test_a_cluster_that_starts_task_managers_on_demand(jar, java):

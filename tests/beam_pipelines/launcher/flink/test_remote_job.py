@@ -46,7 +46,16 @@ def test_cancelling_waits_for_the_end(fake, tmp_path):
     fake.jobs = {'1': {'name': 'a', 'state': 'RUNNING'}}
     assert RemoteJob(FlinkCluster(fake.url), 'a', str(tmp_path)).cancel(5)
     assert fake.cancelled == ['1']
-    assert RemoteJob(FlinkCluster('http://127.0.0.1:9'), 'a', str(tmp_path)).cancel(5) is False
+    assert RemoteJob(FlinkCluster('http://127.0.0.1:9'), 'a', str(tmp_path)).cancel(1) is False
+
+
+def test_cancelling_a_job_that_was_never_seen(fake, tmp_path):
+    remote = RemoteJob(FlinkCluster(fake.url), 'a', str(tmp_path))
+    assert remote.cancel(10)
+    assert not remote.was_seen
+    fake.jobs = {'1': {'name': 'a', 'state': 'RUNNING'}}
+    assert remote.cancel(10)
+    assert remote.was_seen
 
 
 def test_a_running_job_keeps_others_out(fake, tmp_path):
