@@ -214,7 +214,13 @@ class _Launch:
 
     def _progress(self, run_id: str) -> ProgressBar:
         return ProgressBar(storage.join(self.context.work, 'journal'), self.plan.records, self.plan.unit,
-                           self.arguments.flags.progress, lambda: self._saved_run().get('run_id') == run_id)
+                           self.arguments.flags.progress, lambda: self._is_over(run_id))
+
+    def _is_over(self, run_id: str) -> bool:
+        """Whether this run has saved its verdict: run.json, and behind a good one `_SUCCESS`."""
+        run = self._saved_run()
+        return run.get('run_id') == run_id and (
+            run['exit_code'] != 0 or storage.exists(storage.join(self.context.output, '_SUCCESS')))
 
     def _saved_run(self) -> dict:
         path = storage.join(self.context.output, 'run.json')
