@@ -241,6 +241,6 @@ class FlinkEngine(Engine):
         return f'the Flink job {self._remote.name} has not confirmed that it was cancelled, look at the cluster'
 
     def detach(self) -> str:
-        if not self._remote or not self._remote.was_seen:
+        if not self._remote or not self._remote.asked_once():
             return ''
         return f'the Flink job {self._remote.name} goes on and finishes by itself'

@@ -103,6 +103,13 @@ class RemoteJob:
             time.sleep(0.5)
         return False
 
+    def asked_once(self) -> bool:
+        """Whether the cluster knows it, asked now unless that is clear."""
+        try:
+            return self.was_seen or self.look() is not None
+        except Unreachable:
+            return self.was_seen
+
     @property
     def was_seen(self) -> bool:
         """Whether the cluster ever knew it."""

@@ -51,11 +51,13 @@ def test_cancelling_waits_for_the_end(fake, tmp_path):
 
 def test_cancelling_a_job_that_was_never_seen(fake, tmp_path):
     remote = RemoteJob(FlinkCluster(fake.url), 'a', str(tmp_path))
+    assert not remote.asked_once()
     assert remote.cancel(10)
     assert not remote.was_seen
     fake.jobs = {'1': {'name': 'a', 'state': 'RUNNING'}}
-    assert remote.cancel(10)
+    assert remote.asked_once()
     assert remote.was_seen
+    assert remote.cancel(10)
 
 
 def test_a_running_job_keeps_others_out(fake, tmp_path):
