@@ -66,13 +66,18 @@ def own_parser(spec: PipelineSpec) -> argparse.ArgumentParser:
     return parser
 
 
-def beam_flags() -> dict[str, argparse.Action]:
-    """Beam's flags by name, without those of our own options classes."""
+def _declared(beams: bool) -> list[argparse.Action]:
+    """All that Beam's options classes declare, or all that our own do."""
     parser = argparse.ArgumentParser(allow_abbrev=False, conflict_handler='resolve')
     for options in PipelineOptions.__subclasses__():
-        if options.__module__.startswith('apache_beam.'):
+        if options.__module__.startswith('apache_beam.') == beams:
             options._add_argparse_args(parser)
-    return {name[2:]: action for action in parser._actions for name in action.option_strings if name[:2] == '--'}
+    return parser._actions
+
+
+def beam_flags() -> dict[str, argparse.Action]:
+    """Beam's flags by name, without those of our own options classes."""
+    return {name[2:]: action for action in _declared(beams=True) for name in action.option_strings if name[:2] == '--'}
 
 
 class BeamOptions(PipelineOptions):
@@ -80,11 +85,7 @@ class BeamOptions(PipelineOptions):
 
     def get_all_options(self, *args: object, **kwargs: object) -> dict[str, object]:
         found = super().get_all_options(*args, **kwargs)
-        parser = argparse.ArgumentParser(allow_abbrev=False, conflict_handler='resolve')
-        for options in PipelineOptions.__subclasses__():
-            if not options.__module__.startswith('apache_beam.'):
-                options._add_argparse_args(parser)
-        ours = {action.dest for action in parser._actions} - set(beam_flags())
+        ours = {action.dest for action in _declared(beams=False)} - set(beam_flags())
         return {name: value for name, value in found.items() if name not in ours}
 
 

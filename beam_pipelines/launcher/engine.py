@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Protocol
 
@@ -22,19 +23,19 @@ class Progress(Protocol):
         """Whether the run's own last step has saved its verdict."""
 
 
-class Engine:
+class Engine(ABC):
     """Runs a pipeline on some runner and waits; the engines of clusters know more."""
 
-    is_remote = False
     packed = ''  # path of a jar that was made instead of a run, to be submitted by other means
 
-    def look(self) -> None:
+    def look(self) -> None:  # noqa: B027 - a hook: most engines have nothing to look at
         """Checks what can be checked before the start.
 
         Raises:
             UsageError: the run could not work.
         """
 
+    @abstractmethod
     def run(self, build: Callable[[beam.Pipeline], None], name: str, work: str, progress: Progress) -> None:
         """Builds the pipeline, runs it, and returns when it has ended.
 
@@ -47,7 +48,6 @@ class Engine:
         Raises:
             JobFailed: it failed, in words for people; a runner's own exceptions pass as they are.
         """
-        raise NotImplementedError
 
     def interrupt(self) -> str:
         """Ends what runs elsewhere, on Ctrl-C; returns what to tell people, '' for nothing."""

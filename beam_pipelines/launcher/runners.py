@@ -9,7 +9,6 @@ from pathlib import Path
 import apache_beam as beam
 from apache_beam.options.pipeline_options import (
     DirectOptions,
-    FlinkRunnerOptions,
     PipelineOptions,
     PortableOptions,
 )
@@ -50,7 +49,9 @@ def worker_count(arguments: Arguments) -> int:
 def _is_elsewhere(arguments: Arguments) -> bool:
     options = beam_options(arguments)
     if arguments.runner == 'FlinkRunner':
-        return (not options.view_as(FlinkRunnerOptions).flink_master.strip().startswith('[')
+        from beam_pipelines.launcher.flink.preflight import EMBEDDED, master_of
+
+        return (master_of(options) not in EMBEDDED
                 or bool(options.view_as(PortableOptions).output_executable_path))
     if arguments.runner == 'PortableRunner':
         portable = options.view_as(PortableOptions)
@@ -74,7 +75,6 @@ class _BlockingEngine(Engine):
 
     def __init__(self, arguments: Arguments) -> None:
         self._arguments = arguments
-        self.is_remote = worker_count(arguments) == 0
 
     def run(self, build: Callable[[beam.Pipeline], None], name: str, work: str, progress: Progress) -> None:
         pipeline = self._pipeline()

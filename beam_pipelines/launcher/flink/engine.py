@@ -28,11 +28,9 @@ from beam_pipelines.launcher.flink.faults import (
 )
 from beam_pipelines.launcher.flink.preflight import (
     DEFAULT_POOL,
-    EMBEDDED,
     Target,
     artifacts_hint,
     look,
-    master_of,
 )
 from beam_pipelines.launcher.flink.remote_job import RemoteJob
 from beam_pipelines.launcher.flink.rest import Job, Unreachable
@@ -84,7 +82,6 @@ class FlinkEngine(Engine):
         self._remote: RemoteJob | None = None
         self._may_run = False  # a job that is out of reach keeps its note, so that the next launcher asks after it
         self.packed = options.view_as(PortableOptions).output_executable_path or ''
-        self.is_remote = bool(self.packed) or master_of(options) not in EMBEDDED
 
     def look(self) -> None:
         self._target = look(self._options, self._flags, self._parallelism, self._say, self._warn)

@@ -36,7 +36,6 @@ class Watch:
     worker_seen: bool = False
     _last: Hashable = None
     _since: float = field(default_factory=time.monotonic)
-    _started: float = field(default_factory=time.monotonic)
 
     def sees(self, job_marks: Hashable, worker: tuple, done: int, now: float | None = None) -> str:
         """'' while it moves; 'no worker' or 'stalled' when it has not for too long.

@@ -3,7 +3,7 @@ from transforms.accounts.workspace import at_work
 
 
 def test_anything_that_moves_is_life():
-    watch = Watch(10, _since=0, _started=0)
+    watch = Watch(10, _since=0)
     assert watch.sees('RUNNING', ('a',), 0, now=0) == ''
     assert watch.sees('RUNNING', ('a',), 1, now=9) == ''
     assert watch.sees('RUNNING', ('b',), 1, now=18) == ''
@@ -13,7 +13,7 @@ def test_anything_that_moves_is_life():
 
 
 def test_restarts_without_a_worker_are_no_life():
-    watch = Watch(10, _since=0, _started=0)
+    watch = Watch(10, _since=0)
     for now, state in enumerate(['RUNNING', 'RESTARTING'] * 5):
         assert watch.sees(state, (), 0, now=now) == ''
     assert watch.sees('RUNNING', (), 0, now=10) == 'no worker'
