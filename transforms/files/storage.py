@@ -19,12 +19,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from transforms.files.abort import RunAborted
+
 _LOG = logging.getLogger(__name__)
 _SCHEME = re.compile(r'^[a-zA-Z][-a-zA-Z0-9+.]*://')
-
-
-class RunAborted(RuntimeError):
-    """The surroundings failed (disk full, no permission), not a record: the run stops and can be resumed."""
 
 
 @dataclass(frozen=True)
