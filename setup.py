@@ -26,7 +26,9 @@ setup(
     package_data={'beam_pipelines': ['samples/**/*']},
     install_requires=[
         'apache-beam>=2.77,<2.78',
+        'certifi',
         'fastavro>=1.9,<2',
+        'filelock>=3.12,<5',
         'huggingface-hub>=1.0,<3',
         'ijson>=3.2,<4',
         'isal>=1.6,<2',
@@ -38,6 +40,7 @@ setup(
         'pymupdf>=1.24,<2',
         'pypdfium2>=5,<6',
         'tqdm>=4.66,<5',
+        'urllib3>=2.1,<3',
     ],
     extras_require={
         'clip': ['torch>=2.2,<3', 'open-clip-torch>=2.24,<4'],

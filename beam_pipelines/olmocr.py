@@ -18,6 +18,7 @@ import apache_beam as beam
 from beam_pipelines.launcher import PipelineSpec, RunResult, launch
 from beam_pipelines.plans.olmocr import ABOUT, known_outcome, prepare
 from options.cluster_options import ClusterOptions
+from options.hub_options import HubOptions
 from options.llava_options import LlavaOptions
 from options.olmocr_options import OlmocrOptions
 from options.olmocr_settings import OlmocrSettings
@@ -112,8 +113,8 @@ def build(pipeline: beam.Pipeline, settings: OlmocrSettings) -> None:
 
 SPEC = PipelineSpec(
     name='olmocr', summary='olmOCR-mix (PDF pages with text) to LLaVA conversations and page images',
-    about=ABOUT, options=(RunOptions, OlmocrOptions, LlavaOptions, RenderOptions, ClusterOptions), prepare=prepare, build=build,
-    known=known_outcome)
+    about=ABOUT, options=(RunOptions, OlmocrOptions, LlavaOptions, RenderOptions, HubOptions, ClusterOptions),
+    prepare=prepare, build=build, known=known_outcome)
 
 
 def run(argv: Sequence[str] | None = None) -> RunResult:

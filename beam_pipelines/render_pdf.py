@@ -13,6 +13,7 @@ import apache_beam as beam
 from beam_pipelines.launcher import PipelineSpec, RunResult, launch
 from beam_pipelines.plans.render_pdf import ABOUT, known_outcome, prepare
 from options.cluster_options import ClusterOptions
+from options.hub_options import HubOptions
 from options.render_options import RenderOptions
 from options.render_pdf_options import RenderPdfOptions
 from options.render_pdf_settings import RenderPdfSettings
@@ -58,7 +59,8 @@ def build(pipeline: beam.Pipeline, settings: RenderPdfSettings) -> None:
 
 SPEC = PipelineSpec(
     name='render_pdf', summary='any PDFs (folder or glob) to page images and a records table', about=ABOUT,
-    options=(RunOptions, RenderPdfOptions, RenderOptions, ClusterOptions), prepare=prepare, build=build, known=known_outcome)
+    options=(RunOptions, RenderPdfOptions, RenderOptions, HubOptions, ClusterOptions), prepare=prepare, build=build,
+    known=known_outcome)
 
 
 def run(argv: Sequence[str] | None = None) -> RunResult:

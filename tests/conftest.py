@@ -62,3 +62,26 @@ def shared(name: str) -> Path:
     if not path.exists():
         pytest.skip(f'the data set {name} is not beside this checkout')
     return path
+
+
+@pytest.fixture
+def hub(monkeypatch, tmp_path):
+    """A Hub over loopback that this process and its children talk to, without a token."""
+    from huggingface_hub import constants
+
+    from tests.hub_server import serving
+    from transforms.hub.settings import HubSettings, configure
+
+    with serving() as server:
+        monkeypatch.setenv('HF_ENDPOINT', server.url)
+        monkeypatch.setenv('HF_HOME', str(tmp_path / 'hf-home'))
+        monkeypatch.setenv('HF_HUB_DOWNLOAD_TIMEOUT', '1')
+        monkeypatch.setenv('HF_HUB_DISABLE_XET', '1')  # the server speaks LFS
+        monkeypatch.setattr(constants, 'HF_HUB_DISABLE_XET', True)
+        monkeypatch.delenv('HF_TOKEN', raising=False)
+        monkeypatch.setattr(constants, 'HF_HUB_CACHE', str(tmp_path / 'hf-home' / 'hub'))
+        monkeypatch.setattr(constants, 'HF_TOKEN_PATH', str(tmp_path / 'hf-home' / 'token'))
+        monkeypatch.setattr(constants, 'ENDPOINT', server.url)
+        configure(HubSettings(patience_seconds=6))
+        yield server
+        configure(HubSettings())

@@ -25,11 +25,14 @@ from beam_pipelines.launcher.spec import Context, PipelineSpec, Plan, RunResult,
 from beam_pipelines.launcher.summary import summary_table
 from beam_pipelines.launcher.talk import complain, one_line, say, warn
 from beam_pipelines.launcher.versions import versions
+from options.hub_options import hub_settings
 from transforms.accounts.journal import Journal
 from transforms.accounts.run_info import RunInfo
 from transforms.accounts.workspace import byte_versions
 from transforms.accounts.write_records import read_records
 from transforms.files import storage
+from transforms.hub import meter
+from transforms.hub.settings import configure
 from transforms.pdf.pool import usable_cores
 
 _LOG = logging.getLogger(__name__)
@@ -65,7 +68,8 @@ def launch(spec: PipelineSpec, argv: Sequence[str] | None = None) -> RunResult:
 def _set_log_level(verbose: bool) -> None:
     logging.getLogger().setLevel(logging.INFO if verbose else logging.ERROR)
     # Without --verbose a failed step is told in one line at the end, not in Beam's pages.
-    logging.getLogger('apache_beam').setLevel(logging.INFO if verbose else logging.CRITICAL)
+    for library in ('apache_beam', 'huggingface_hub'):
+        logging.getLogger(library).setLevel(logging.INFO if verbose else logging.CRITICAL)
 
 
 @dataclass
@@ -85,11 +89,13 @@ class _Launch:
         flags = arguments.flags
         output = (flags.output or f'output/{spec.name}').rstrip('/') or '/'
         context = Context(flags, output, '', worker_count(arguments), usable_cores())
+        configure(hub_settings(flags, context.local_workers))
+        meter.restart()
         output = context.place(output)
         context = replace(context, output=output, work=storage.join(output, folder.WORK))
         try:
             settings, plan = spec.prepare(context)
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, storage.RunAborted) as error:
             raise error if isinstance(error, UsageError) else UsageError(str(error)) from None
         return cls(spec, arguments, settings, plan, context, make_engine(arguments, say, warn), own_process)
 
@@ -188,7 +194,8 @@ class _Launch:
             pipeline=self.spec.name, run_id=uuid.uuid4().hex, output=self.context.output, work=self.context.work,
             source=self.plan.source, revision=self.plan.revision, options=identity['options'],
             inputs=self.plan.inputs, versions=versions(), seed=flags.seed, started=now.isoformat(),
-            max_failures=flags.max_failures, max_failure_rate=flags.max_failure_rate)
+            max_failures=flags.max_failures, max_failure_rate=flags.max_failure_rate,
+            hub=hub_settings(flags, self.context.local_workers))
 
     def _execute(self) -> RunResult:
         info, flags, work = self._info(), self.arguments.flags, self.context.work

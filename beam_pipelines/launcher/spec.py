@@ -45,8 +45,10 @@ class Context:
         return self.flags.render_processes or self.flags.num_workers or max(1, self.cores // self.local_workers)
 
     def place(self, path: str) -> str:
-        """A path as workers must be given it: absolute where they have another working directory."""
-        return path if self.local_workers or not storage.is_local(path) else os.path.abspath(path)
+        """A path as workers must be given it: absolute where they have another working directory, pinned on the Hub."""
+        if not storage.is_local(path):
+            return storage.pin(path)
+        return path if self.local_workers else os.path.abspath(path)
 
 
 @dataclass(frozen=True)

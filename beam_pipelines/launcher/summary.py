@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from beam_pipelines.launcher.folder import human_bytes
 from transforms.accounts.ledger import balance
 
 
@@ -27,6 +28,10 @@ def summary_table(run: dict) -> str:
         lines.append(f"faulty files: {_counts(run['failed_units'])}")
     if run['warnings']:
         lines.append(f"oddities: {_counts(run['warnings'])}")
+    if fetched := run.get('hub'):
+        share = 100 * fetched['fetched_bytes'] / max(1, fetched['input_bytes'])
+        lines.append(f"fetched from the Hub: {human_bytes(fetched['fetched_bytes'])} of "
+                     f"{human_bytes(fetched['input_bytes'])} ({share:.3g} %)")
     if balance(total):
         lines.append(f'the accounts do not balance: {balance(total):+d}')
     return '\n'.join(lines)

@@ -10,6 +10,7 @@ from beam_pipelines.launcher.spec import Context, Plan, UsageError
 from options.cluster_options import drawing_hints
 from options.olmocr_settings import OlmocrSettings
 from options.render_options import render_settings
+from transforms.files.storage import revision_of
 from transforms.llava.conversation import DEFAULT_PROMPTS, ToLlavaConversation
 from transforms.llava.special_tokens import find_special_token
 from transforms.olmocr.discover import OlmocrInput, discover, discover_annotations
@@ -102,9 +103,9 @@ def _plan(flags: object, settings: OlmocrSettings) -> Plan:
              ('write', f'{settings.output}, about {human_bytes(out_bytes)}'),
              ('time', f'about {human_time(seconds)} with {settings.render_processes} drawing processes'
               if settings.render_processes else 'depends on the cores of the workers'))
-    inputs = [(file.name, file.bytes, file.modified) for file in found.files]
-    inputs += [(name, info.size, info.modified) for name, info in sorted(found.archives.items())]
-    return Plan(lines, rows, int(out_bytes), tuple(inputs), flags.input or 'embedded sample',
+    inputs = [(file.name, file.bytes, file.stamp) for file in found.files]
+    inputs += [(name, info.size, info.stamp) for name, info in sorted(found.archives.items())]
+    return Plan(lines, rows, int(out_bytes), tuple(inputs), flags.input or 'embedded sample', revision_of(found.root),
                 note='' if flags.input else _SAMPLE_NOTE)
 
 

@@ -89,12 +89,12 @@ def prepare(context: Context) -> tuple[RenderPdfSettings, Plan]:
              ('write', f'{settings.output}, about {human_bytes(one)} a page'),
              ('with', f'{settings.render_processes} drawing processes' if settings.render_processes
               else 'a drawing process for each core of a worker'))
-    return settings, Plan(lines, 0, int(count * one), _inputs(names, infos), flags.input)
+    return settings, Plan(lines, 0, int(count * one), _inputs(names, infos), flags.input, storage.revision_of(root))
 
 
-def _inputs(names: list[str], infos: list[storage.FileInfo]) -> tuple[tuple[str, int, float], ...]:
+def _inputs(names: list[str], infos: list[storage.FileInfo]) -> tuple[tuple[str, int, float | str], ...]:
     """The files, or where they are many one entry with their digest: run.json is to be read by people."""
-    entries = tuple((display_name(n), i.size, i.modified) for n, i in zip(names, infos, strict=True))
+    entries = tuple((display_name(n), i.size, i.stamp) for n, i in zip(names, infos, strict=True))
     if len(entries) <= _LISTED_INPUTS:
         return entries
     digest = hashlib.sha256(repr(entries).encode()).hexdigest()[:16]

@@ -20,6 +20,7 @@ from transforms.accounts.records import WRITTEN, Record
 from transforms.accounts.report import render_report
 from transforms.accounts.run_info import RunInfo
 from transforms.files import storage
+from transforms.hub import meter
 
 _LOG = logging.getLogger(__name__)
 _INDENTED = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
@@ -126,6 +127,8 @@ class FinishRun(beam.PTransform):
                 self._clean_up()
                 return before
             run = summarize(self.info, ledger, self.files, self.by_file)
+            if fetched := meter.saved_total(self.info.work):
+                run['hub'] = {'fetched_bytes': fetched, 'input_bytes': sum(size for _, size, _ in self.info.inputs)}
             if run['state'] == 'done':
                 self._save_manifest(ledger)
             self._save(run, ledger)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from transforms.accounts.workspace import Workspace
+from transforms.hub.settings import HubSettings
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class RunInfo:
         started: start of the run, ISO 8601, UTC.
         max_failures: more failed records than this fail the run; -1 for no limit.
         max_failure_rate: a larger share of failed records than this fails the run.
+        hub: how workers talk to the Hub.
     """
 
     pipeline: str
@@ -40,7 +42,8 @@ class RunInfo:
     started: str = ''
     max_failures: int = -1
     max_failure_rate: float = 0.5
+    hub: HubSettings = HubSettings()
 
     def workspace(self, place: str = '') -> Workspace:
         """The run's folders as its workers must see them; `place` is the input's, '' for none to look for."""
-        return Workspace(self.run_id, self.output, self.work, place)
+        return Workspace(self.run_id, self.output, self.work, place, self.hub)

@@ -19,6 +19,8 @@ import apache_beam as beam
 import orjson
 
 from transforms.files import storage
+from transforms.hub import meter
+from transforms.hub.settings import HubSettings, configure
 
 ALIVE = 'alive'
 MARK = 'run_mark.json'
@@ -49,12 +51,14 @@ class Workspace:
         output: output folder.
         work: work folder.
         source: input folder or file, '' when there is nothing to look for.
+        hub: how workers talk to the Hub.
     """
 
     run_id: str
     output: str
     work: str
     source: str = ''
+    hub: HubSettings = HubSettings()
 
     def mark(self) -> None:
         """Makes the work folder this run's own; workers of an earlier one find out at their next stage."""
@@ -169,11 +173,15 @@ def at_work(work: str) -> Iterator[None]:
         yield
     finally:
         beat.leave()
+        meter.save(work)
 
 
 class _CheckInFn(beam.DoFn):
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
+
+    def setup(self) -> None:
+        configure(self._workspace.hub)
 
     def process(self, element: object) -> Iterator[object]:
         self._workspace.check()

@@ -27,11 +27,20 @@ _SCHEME = re.compile(r'^[a-zA-Z][-a-zA-Z0-9+.]*://')
 
 @dataclass(frozen=True)
 class FileInfo:
-    """One file that a pattern matched: its path, size in bytes, and modification time (0 if unknown)."""
+    """One file that a pattern matched: its path, size in bytes, and modification time (0 if unknown).
+
+    `etag` is the hash of its content where the file system knows one (the Hub).
+    """
 
     path: str
     size: int
     modified: float
+    etag: str = ''
+
+    @property
+    def stamp(self) -> float | str:
+        """What changes when the file does, beside its size."""
+        return self.etag or self.modified
 
 
 def is_local(path: str) -> bool:
@@ -41,6 +50,8 @@ def is_local(path: str) -> bool:
 
 def _remote():
     from apache_beam.io.filesystems import FileSystems
+
+    import transforms.hub.filesystem  # noqa: F401 - Beam finds hf:// by the class that this defines
 
     return FileSystems
 
@@ -100,6 +111,10 @@ def open_read(path: str) -> BinaryIO:
     """Opens a file for reading bytes, as it is (no decompression by file name)."""
     if is_local(path):
         return open(path, 'rb')
+    if path.startswith('hf://'):
+        from transforms.hub.filesystem import open_path
+
+        return open_path(path)
     from apache_beam.io.filesystem import CompressionTypes
 
     return _remote().open(path, compression_type=CompressionTypes.UNCOMPRESSED)
@@ -116,10 +131,38 @@ def list_files(folder: str, pattern: str = '**') -> list[FileInfo]:
     if is_local(folder):
         return _list_local(folder, pattern)
     matcher = glob_to_regex(pattern)
-    found = _remote().match([join(folder, '**')])[0].metadata_list
     prefix = folder.rstrip('/') + '/'
-    infos = (FileInfo(m.path, m.size_in_bytes, m.last_updated_in_seconds or 0.0) for m in found)
+    infos = _list_hub(folder) if folder.startswith('hf://') else _list_remote(prefix)
     return sorted((i for i in infos if matcher.match(i.path[len(prefix):])), key=lambda i: i.path)
+
+
+def _list_remote(prefix: str) -> Iterator[FileInfo]:
+    for found in _remote().match([f'{prefix}**'])[0].metadata_list:
+        yield FileInfo(found.path, found.size_in_bytes, found.last_updated_in_seconds or 0.0)
+
+
+def _list_hub(folder: str) -> Iterator[FileInfo]:
+    from transforms.hub.filesystem import list_infos
+
+    return list_infos(folder)
+
+
+def pin(path: str) -> str:
+    """The path with everything resolved that may change: a Hub revision is pinned to its commit."""
+    if not path.startswith('hf://'):
+        return path
+    from transforms.hub.filesystem import place_of
+
+    return str(place_of(path))
+
+
+def revision_of(path: str) -> str:
+    """The Hub commit of a pinned path, '' for other places."""
+    if not path.startswith('hf://'):
+        return ''
+    from transforms.hub.place import HubPlace
+
+    return HubPlace.parse(path).revision
 
 
 def _list_local(folder: str, pattern: str) -> list[FileInfo]:

@@ -31,7 +31,7 @@ class RowFile:
         split: 'train' or 'eval'.
         rows: number of rows by the footer.
         bytes: size of the file.
-        modified: modification time.
+        stamp: modification time, or on the Hub the content's hash.
         kind: '1025', '0225' or 'annotations'.
     """
 
@@ -42,7 +42,7 @@ class RowFile:
     split: str
     rows: int
     bytes: int
-    modified: float
+    stamp: float | str
     kind: str
 
 
@@ -132,7 +132,7 @@ def _row_file(info: storage.FileInfo, named: tuple[str, str, str]) -> RowFile:
                if c not in columns]
     if missing:
         raise InputError(f'{info.path} lacks the columns {", ".join(missing)}; it has {", ".join(sorted(columns))}')
-    return RowFile(info.path, name, *named, rows, info.size, info.modified, kind)
+    return RowFile(info.path, name, *named, rows, info.size, info.stamp, kind)
 
 
 def discover_annotations(root: str) -> OlmocrInput:
@@ -149,7 +149,7 @@ def discover_annotations(root: str) -> OlmocrInput:
         rows = sum(1 for _ in read_annotations(path))
     except ValueError as error:
         raise InputError(f'{path} cannot be read as a JSON list ({error})') from None
-    return OlmocrInput(root, (RowFile(path, ANNOTATIONS, '', '', '', rows, info.size, info.modified, 'annotations'),), {})
+    return OlmocrInput(root, (RowFile(path, ANNOTATIONS, '', '', '', rows, info.size, info.stamp, 'annotations'),), {})
 
 
 def read_annotations(path: str) -> object:

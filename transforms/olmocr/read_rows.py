@@ -18,6 +18,7 @@ from apache_beam.pvalue import TaggedOutput
 
 from transforms.accounts.records import DROPPED, FAILED, Record, Tally, UnitError
 from transforms.files import storage
+from transforms.files.parquet import open_parquet
 from transforms.olmocr.discover import RowFile, read_annotations
 from transforms.olmocr.filters import RowRules, apply_text_rules, filter_reason
 from transforms.olmocr.index_archives import ArchiveIndex
@@ -78,8 +79,7 @@ def read_raw_rows(file: RowFile) -> Iterator[tuple[int, dict] | UnitError]:
         yield from enumerate(read_annotations(file.path))
         return
     with storage.open_read(file.path) as source:
-        # A buffered, page by page read: one row group may hold the whole file.
-        parquet = pq.ParquetFile(source, pre_buffer=False, buffer_size=1 << 20)
+        parquet = open_parquet(source, (*COLUMNS_1025, 'response'))
         names = [n for n in (*COLUMNS_1025, 'response') if n in parquet.schema_arrow.names]
         start = 0
         for group in range(parquet.metadata.num_row_groups):

@@ -1,0 +1,70 @@
+import gzip
+
+import apache_beam as beam
+import pytest
+from apache_beam.io.filesystem import BeamIOError
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.testing.test_pipeline import TestPipeline
+from apache_beam.testing.util import assert_that, equal_to
+
+import transforms.hub.filesystem  # noqa: F401 - Beam finds hf:// by it
+from transforms.hub.errors import HubDenied
+from transforms.hub.place import HubPlace
+from transforms.hub.publish import publish, publish_staged
+
+NAME = 'hf://datasets/me/set'
+
+
+@pytest.fixture
+def folder(tmp_path, hub):
+    (tmp_path / 'repo' / 'part').mkdir(parents=True)
+    for i in range(3):
+        (tmp_path / 'repo' / 'part' / f'{i}.txt').write_text(f'{i}a\n{i}b\n')
+    (tmp_path / 'repo' / 'more.txt.gz').write_bytes(gzip.compress(b'x\ny\n'))
+    hub.add('me/set', tmp_path / 'repo')
+    return tmp_path / 'repo'
+
+
+def test_beams_own_readers_understand_it(hub, folder):
+    with TestPipeline('FnApiRunner') as pipeline:
+        lines = pipeline | beam.io.ReadFromText(f'{NAME}/part/*.txt')
+        assert_that(lines, equal_to(['0a', '0b', '1a', '1b', '2a', '2b']))
+        packed = pipeline | 'Gz' >> beam.io.ReadFromText(f'{NAME}/more.txt.gz')
+        assert_that(packed, equal_to(['x', 'y']), label='Packed')
+
+
+def test_match_size_and_checksum(hub, folder):
+    found = FileSystems.match([f'{NAME}/part/[01].txt', f'{NAME}/**.gz', f'{NAME}/more.txt.gz', f'{NAME}/no*'])
+    assert [[m.path.rpartition('/')[2] for m in f.metadata_list] for f in found] == [
+        ['0.txt', '1.txt'], ['more.txt.gz'], ['more.txt.gz'], []]
+    assert found[0].metadata_list[0].size_in_bytes == 6
+    assert FileSystems.exists(f'{NAME}/part') and not FileSystems.exists(f'{NAME}/parts')
+    assert len(FileSystems.checksum(f'{NAME}/part/0.txt')) == 40
+    with pytest.raises(BeamIOError):
+        FileSystems.delete([f'{NAME}/part/0.txt'])
+
+
+def test_what_beam_writes_becomes_one_commit(hub, folder, monkeypatch, tmp_path):
+    monkeypatch.setenv('BEAM_HUB_STAGING', str(tmp_path / 'staging'))
+    with TestPipeline('FnApiRunner') as pipeline:
+        pipeline | beam.Create(['one', 'two']) | beam.io.WriteToText(f'{NAME}/out/lines', file_name_suffix='.txt')
+    assert not hub.repos['me/set'].commits
+    with pytest.raises(HubDenied, match='no token is set'):
+        publish_staged(NAME, 'lines')
+    monkeypatch.setenv('HF_TOKEN', hub.token)
+    publish_staged(NAME, 'lines')
+    repo = hub.repos['me/set']
+    assert len(repo.commits) == 1 and repo.commits[0]['summary'] == 'lines'
+    assert repo.written == {'out/lines-00000-of-00001.txt': b'one\ntwo\n'}
+
+
+def test_a_folder_is_published_in_one_commit(hub, tmp_path, monkeypatch):
+    monkeypatch.setenv('HF_TOKEN', hub.token)
+    (tmp_path / 'out' / '.work').mkdir(parents=True)
+    (tmp_path / 'out' / '.work' / 'state').write_text('x')
+    (tmp_path / 'out' / 'large.bin').write_bytes(bytes(10_000))
+    (tmp_path / 'out' / 'chat.json').write_text('[]')
+    publish(str(tmp_path / 'out'), HubPlace('me/new', '', 'sub'), 'a run')
+    repo = hub.repos['me/new']
+    assert repo.written == {'sub/large.bin': bytes(10_000), 'sub/chat.json': b'[]'} and len(repo.commits) == 1
+    assert all('Authorization' not in a.headers for a in hub.asked if a.origin == 'storage')

@@ -1,0 +1,190 @@
+"""hf:// for every Beam reader, and for `transforms.files.storage`.
+
+Files are read at the commit that the revision is when the path is first used; a path with @COMMIT is read at that one
+wherever it is opened. What is created waits on the local disk until `transforms.hub.publish.publish` makes one commit
+of it.
+"""
+
+import io
+import os
+import shutil
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import BinaryIO
+
+from apache_beam.io.filesystem import (
+    BeamIOError,
+    CompressedFile,
+    CompressionTypes,
+    FileMetadata,
+    FileSystem,
+)
+
+from transforms.files.storage import FileInfo
+from transforms.hub.cache import BlockCache
+from transforms.hub.place import HubPlace
+from transforms.hub.reader import HubReader
+from transforms.hub.repository import downloaded, find, is_folder, list_folder, pin
+from transforms.hub.settings import current, endpoint
+from transforms.hub.staging import staged_files, staged_path
+from transforms.hub.transport import HubFile, transport
+
+_BUFFER = 256 << 10
+
+
+@lru_cache(1024)
+def _pinned(_home: str, place: HubPlace) -> HubPlace:
+    return pin(place)
+
+
+def place_of(path: str) -> HubPlace:
+    """The place that an hf:// path names, at its commit."""
+    place = HubPlace.parse(path)
+    return _pinned(endpoint(), place) if not place.is_pinned else place
+
+
+def file_of(path: str) -> HubFile:
+    """The file at an hf:// path.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    file = find(place_of(path))
+    if file is None:
+        raise FileNotFoundError(2, 'no such file on the Hub', path)
+    return file
+
+
+def list_infos(folder: str) -> Iterator[FileInfo]:
+    """Files below an hf:// folder, with their content hashes, under the folder's own spelling."""
+    asked = HubPlace.parse(folder)
+    prefix = f'{asked.path}/' if asked.path else ''
+    for path, file in list_folder(place_of(folder)).items():
+        if path.startswith(prefix):
+            yield FileInfo(f"{folder.rstrip('/')}/{path[len(prefix):]}", file.size, 0.0, file.etag)
+
+
+def open_file(file: HubFile) -> BinaryIO:
+    """The file for reading: from huggingface_hub's cache when it is there whole, else by ranges, through our cache."""
+    if path := downloaded(file):
+        return open(path, 'rb')
+    fetcher, settings = transport(), current()
+    if not settings.cache:
+        return HubReader(lambda start, end: fetcher.submit(file, start, end), file.size, str(file.place))
+    cache = BlockCache(settings.cache, settings.cache_bytes)
+
+    def through_cache(start: int, end: int) -> bytes:
+        return cache.read(file, start, end, lambda low, high: fetcher.fetch(file, low, high))
+
+    return HubReader(lambda start, end: fetcher.call(through_cache, start, end), file.size, str(file.place))
+
+
+def open_path(path: str) -> BinaryIO:
+    """The file at an hf:// path, read by ranges as they are asked for.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    staged = staged_path(HubPlace.parse(path))
+    return open(staged, 'rb') if os.path.isfile(staged) else open_file(file_of(path))
+
+
+class HubFileSystem(FileSystem):
+    """hf://datasets/NAMESPACE/NAME[@REVISION]/PATH."""
+
+    @classmethod
+    def scheme(cls) -> str:
+        return 'hf'
+
+    def join(self, basepath: str, *paths: str) -> str:
+        return '/'.join([basepath.rstrip('/'), *(path.strip('/') for path in paths)])
+
+    def split(self, path: str) -> tuple[str, str]:
+        head, _, tail = path.rpartition('/')
+        return head, tail
+
+    def mkdirs(self, path: str) -> None:
+        """Folders come with their files."""
+
+    def has_dirs(self) -> bool:
+        return True
+
+    def _list(self, dir_or_prefix: str) -> Iterator[FileMetadata]:
+        asked = HubPlace.parse(dir_or_prefix)
+        for path, file in list_folder(place_of(dir_or_prefix)).items():
+            yield FileMetadata(str(asked.within(path)), file.size)  # as asked for, so that patterns match
+        for path, size in staged_files(asked):
+            yield FileMetadata(str(asked.within(path)), size)
+
+    def create(self, path: str, mime_type: str = 'application/octet-stream',
+               compression_type: str = CompressionTypes.AUTO) -> BinaryIO:
+        """A file on the local disk until it is published."""
+        target = staged_path(HubPlace.parse(path))
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        return self._compressed(open(target, 'wb'), path, compression_type)
+
+    def open(self, path: str, mime_type: str = 'application/octet-stream',
+             compression_type: str = CompressionTypes.AUTO) -> BinaryIO:
+        source = open_path(path)
+        if isinstance(source, HubReader):
+            source = io.BufferedReader(source, _BUFFER)
+        return self._compressed(source, path, compression_type)
+
+    def _compressed(self, file: BinaryIO, path: str, compression: str) -> BinaryIO:
+        kind = FileSystem._get_compression_type(path, compression)
+        return file if kind == CompressionTypes.UNCOMPRESSED else CompressedFile(file, kind)
+
+    def copy(self, source_file_names: list[str], destination_file_names: list[str]) -> None:
+        self._each(source_file_names, destination_file_names, shutil.copyfile)
+
+    def rename(self, source_file_names: list[str], destination_file_names: list[str]) -> None:
+        self._each(source_file_names, destination_file_names, os.replace)
+
+    def _each(self, sources: list[str], targets: list[str], action: object) -> None:
+        faults = {}
+        for source, target in zip(sources, targets, strict=True):
+            try:
+                path = staged_path(HubPlace.parse(target))
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                action(staged_path(HubPlace.parse(source)), path)
+            except OSError as error:
+                faults[source, target] = error
+        if faults:
+            raise BeamIOError('only files that are not published yet can be copied or renamed', faults)
+
+    def exists(self, path: str) -> bool:
+        place = HubPlace.parse(path)
+        if os.path.exists(staged_path(place)):
+            return True
+        pinned = place_of(path)
+        return not place.path or find(pinned) is not None or is_folder(pinned)
+
+    def size(self, path: str) -> int:
+        return self.metadata(path).size_in_bytes
+
+    def last_updated(self, path: str) -> float:
+        """0: a commit has no time of its files. `checksum` tells a changed file."""
+        return 0.0
+
+    def checksum(self, path: str) -> str:
+        return file_of(path).etag
+
+    def metadata(self, path: str) -> FileMetadata:
+        staged = staged_path(HubPlace.parse(path))
+        if os.path.isfile(staged):
+            return FileMetadata(path, os.path.getsize(staged))
+        try:
+            return FileMetadata(path, file_of(path).size)
+        except FileNotFoundError as error:
+            raise BeamIOError('no such file', {path: error}) from error
+
+    def delete(self, paths: list[str]) -> None:
+        faults = {}
+        for path in paths:
+            staged = staged_path(HubPlace.parse(path))
+            try:
+                shutil.rmtree(staged) if os.path.isdir(staged) else os.unlink(staged)
+            except OSError as error:
+                faults[path] = error
+        if faults:
+            raise BeamIOError('only files that are not published yet can be deleted', faults)

@@ -1,0 +1,72 @@
+"""publish(): a folder to a dataset repository in one commit, complete or not at all."""
+
+from __future__ import annotations
+
+import os
+
+from transforms.hub.errors import HubDenied, HubFault, Transient
+from transforms.hub.place import HubPlace
+from transforms.hub.settings import current, endpoint
+from transforms.hub.staging import staged_folder
+from transforms.hub.transport import ask_patiently, denied, read_token
+
+_SKIPPED = ('.work/**', '.work')
+
+
+def publish(folder: str, target: HubPlace, message: str) -> str:
+    """Uploads what lies in a local folder as one commit; returns the commit's address.
+
+    Contents go to the Hub's storage first, where unchanged ones are found to be there already, so a publication that
+    was cut off goes on where it stopped. The repository is made, private, when there is none.
+
+    Args:
+        folder: local folder.
+        target: repository, branch and folder within it.
+        message: of the commit.
+
+    Raises:
+        HubDenied: no token, or no right to write.
+        HubFault: the Hub cannot take it.
+    """
+    if not read_token():
+        raise HubDenied(f'{target} cannot be written: no token is set. Set HF_TOKEN, or log in with `hf auth login`')
+    return ask_patiently(f'publishing {target}', lambda: _upload(folder, target, message), current().patience_seconds)
+
+
+def publish_staged(url: str, message: str) -> str:
+    """Makes one commit of all that Beam's writers left at an hf:// address, and removes it from the local disk."""
+    import shutil
+
+    target = HubPlace.parse(url)
+    folder = staged_folder(target)
+    commit = publish(folder, target.within(''), message)
+    shutil.rmtree(folder, ignore_errors=True)
+    return commit
+
+
+def _upload(folder: str, target: HubPlace, message: str) -> str:
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    if not os.path.isdir(folder):
+        raise HubFault(f'nothing waits to be published as {target}')
+    api = HfApi(endpoint=endpoint(), token=read_token(), library_name='beam-training-data')
+    try:
+        api.create_repo(target.repo, repo_type='dataset', private=True, exist_ok=True)
+        done = api.upload_folder(repo_id=target.repo, repo_type='dataset', folder_path=folder,
+                                 path_in_repo=target.path or None, revision=target.revision or None,
+                                 commit_message=message, ignore_patterns=list(_SKIPPED))
+    except HfHubHTTPError as error:
+        status = error.response.status_code if error.response is not None else 0
+        if status in (401, 403):
+            raise HubDenied(denied(str(target))) from None
+        if status and status < 500 and status not in (408, 429):
+            raise HubFault(f'{target} cannot be written: the Hub answered {status}') from None
+        raise Transient(f'it answered {status}') from None
+    except (OSError, RuntimeError) as error:
+        raise Transient(type(error).__name__) from None
+    except Exception as error:
+        if not type(error).__module__.startswith('httpx'):
+            raise
+        raise Transient(type(error).__name__) from None
+    return done.commit_url

@@ -1,0 +1,161 @@
+"""HubReader: a file on the Hub as a seekable file object that reads ahead as much as its readers earn.
+
+A reader that goes on from where it stopped (a tarball, a column of a Parquet) is a stream. Each stream reads ahead a
+share of what it has already read, so that one who stops early has fetched little too much; within ranges that were
+declared to be wanted it reads ahead at once and never past their end.
+"""
+
+from __future__ import annotations
+
+import bisect
+import io
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+
+_FIRST = 256 << 10
+_LARGEST = 4 << 20
+_BUDGET = 32 << 20
+_SHARE = 4
+_MAX_STREAMS = 64
+
+
+class _Stream:
+    """Bytes [`at`, `ahead`) that are there or on their way, of a run that ends at `end`."""
+
+    def __init__(self, at: int, end: int, declared: bool) -> None:
+        self.at = self.ahead = self.begin = at
+        self.end, self.declared = end, declared
+        self.chunks: deque[tuple[int, int, Future]] = deque()
+
+    @property
+    def consumed(self) -> int:
+        return self.at - self.begin
+
+
+class HubReader(io.RawIOBase):
+    """A file of `size` bytes behind `submit(start, end)`, which gives a future of bytes.
+
+    Memory: 32 MiB at most, shared by the streams. Safe for several threads.
+
+    Args:
+        submit: starts fetching a range.
+        size: bytes of the file.
+        name: for messages.
+    """
+
+    mode = 'rb'
+
+    def __init__(self, submit: Callable[[int, int], Future], size: int, name: str = '') -> None:
+        self._submit, self._size, self.name = submit, size, name
+        self._position = 0
+        self._streams: deque[_Stream] = deque()
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        self._lock = threading.RLock()
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return self._size
+
+    def declare(self, ranges: Iterable[tuple[int, int]]) -> None:
+        """Says which ranges [start, end) will be read, each from its start to its end."""
+        ordered = sorted(ranges)
+        self._starts, self._ends = [r[0] for r in ordered], [r[1] for r in ordered]
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        if base + offset < 0:
+            raise ValueError(f'seek to {base + offset}')
+        self._position = base + offset
+        return self._position
+
+    def readinto(self, buffer: object) -> int:
+        view = memoryview(buffer).cast('B')
+        data = self.read(len(view))
+        view[:len(data)] = data
+        return len(data)
+
+    def readall(self) -> bytes:
+        return self.read()
+
+    def read(self, size: int = -1) -> bytes:
+        """The next `size` bytes, fewer only at the end of the file."""
+        with self._lock:
+            end = self._size if size is None or size < 0 else min(self._size, self._position + size)
+            pieces = []
+            while self._position < end:
+                piece = self._piece(self._position, end)
+                self._position += len(piece)
+                pieces.append(piece)
+        return pieces[0] if len(pieces) == 1 and isinstance(pieces[0], bytes) else b''.join(pieces)
+
+    def _piece(self, at: int, end: int) -> bytes | memoryview:
+        stream = self._stream(at)
+        self._read_ahead(stream, end)
+        start, stop, future = stream.chunks[0]
+        data = future.result()
+        upto = min(end, stop)
+        stream.at = upto
+        if upto == stop:
+            stream.chunks.popleft()
+            self._read_ahead(stream, stream.at)
+        return data if (at, upto) == (start, stop) else memoryview(data)[at - start:upto - start]
+
+    def _stream(self, at: int) -> _Stream:
+        for stream in self._streams:
+            low = stream.chunks[0][0] if stream.chunks else stream.at
+            # A little backwards within a chunk that is still held is no new stream.
+            if low <= at <= stream.ahead and (at < stream.ahead or at < stream.end):
+                while stream.chunks and stream.chunks[0][1] <= at:
+                    stream.chunks.popleft()
+                stream.at = at
+                self._streams.remove(stream)
+                self._streams.appendleft(stream)
+                return stream
+        n = bisect.bisect_right(self._starts, at) - 1
+        declared = n >= 0 and at < self._ends[n]
+        stream = _Stream(at, self._ends[n] if declared else self._size, declared)
+        self._streams.appendleft(stream)
+        while len(self._streams) > _MAX_STREAMS:
+            self._drop(self._streams.pop())
+        return stream
+
+    def _read_ahead(self, stream: _Stream, wanted: int) -> None:
+        """Starts fetching up to `wanted`, and further as far as the stream has earned."""
+        budget = _BUDGET // max(1, len(self._streams))
+        earned = budget if stream.declared else min(budget, max(_FIRST, stream.consumed // _SHARE))
+        goal = min(stream.end if wanted <= stream.end else self._size, max(wanted, stream.at + earned))
+        if wanted > stream.end:  # someone reads on past what was declared
+            stream.end = self._size
+        chunk = max(_FIRST, min(_LARGEST, budget // 2, earned))
+        # Small remainders wait until a whole chunk is due, unless they are wanted now.
+        while stream.ahead < goal and (stream.ahead < wanted or goal - stream.ahead >= chunk or goal == stream.end
+                                       or not stream.chunks):
+            stop = min(stream.end, max(stream.ahead + chunk, min(wanted, stream.ahead + _LARGEST)), max(goal, wanted))
+            stream.chunks.append((stream.ahead, stop, self._submit(stream.ahead, stop)))
+            stream.ahead = stop
+
+    @staticmethod
+    def _drop(stream: _Stream) -> None:
+        for _, _, future in stream.chunks:
+            future.cancel()
+        stream.chunks.clear()
+
+    def close(self) -> None:
+        with self._lock:
+            for stream in self._streams:
+                self._drop(stream)
+            self._streams.clear()
+        super().close()
