@@ -40,7 +40,9 @@ def find_files(pattern: str) -> tuple[str, list[storage.FileInfo]]:
     Raises:
         UsageError: nothing is there.
     """
-    if storage.is_local(pattern) and os.path.isdir(pattern):
+    is_folder = os.path.isdir(pattern) if storage.is_local(pattern) else \
+        not any(c in pattern for c in '*?[') and not pattern.lower().endswith('.pdf')
+    if is_folder:
         root = pattern.rstrip('/') or '/'
         files = [f for f in storage.list_files(root) if f.path.lower().endswith('.pdf')]
     elif storage.is_local(pattern) and os.path.isfile(pattern):

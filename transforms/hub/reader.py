@@ -54,6 +54,7 @@ class HubReader(io.RawIOBase):
         self._starts: list[int] = []
         self._ends: list[int] = []
         self._lock = threading.RLock()
+        self._whole: Future | None = None
 
     @property
     def size(self) -> int:
@@ -102,6 +103,9 @@ class HubReader(io.RawIOBase):
         return pieces[0] if len(pieces) == 1 and isinstance(pieces[0], bytes) else b''.join(pieces)
 
     def _piece(self, at: int, end: int) -> bytes | memoryview:
+        if self._size <= _FIRST:  # small files are read from both ends, and kept
+            self._whole = self._whole or self._submit(0, self._size)
+            return memoryview(self._whole.result())[at:end]
         stream = self._stream(at)
         self._read_ahead(stream, end)
         start, stop, future = stream.chunks[0]
