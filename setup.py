@@ -5,13 +5,13 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 TEST = [
+    'datasets>=4,<6',
     'hypothesis>=6.100,<7',
     'jsonschema>=4.20,<5',
     'kubernetes-validate>=1.30,<2',
     'pytest>=8,<10',
     'pytest-timeout>=2.3,<3',
     'pytest-xdist>=3.5,<4',
-    'pyyaml>=6,<7',
 ]
 
 setup(
@@ -29,18 +29,22 @@ setup(
         'certifi',
         'fastavro>=1.9,<2',
         'filelock>=3.12,<5',
+        'fsspec>=2023.12',
         'huggingface-hub>=1.0,<3',
         'ijson>=3.2,<4',
         'isal>=1.6,<2',
         'numpy>=1.26,<3',
         'orjson>=3.9,<4',
+        'pandas>=2.1,<4',
         'pillow>=10.3,<13',
         'psutil>=5.9,<8',
         'pyarrow>=15,<27',
         'pymupdf>=1.24,<2',
         'pypdfium2>=5,<6',
+        'pyyaml>=6,<7',
         'tqdm>=4.66,<5',
         'urllib3>=2.1,<3',
+        'zstandard>=0.22,<1',
     ],
     extras_require={
         'clip': ['torch>=2.2,<3', 'open-clip-torch>=2.24,<4'],

@@ -108,7 +108,10 @@ class HubServer:
 
     @property
     def bytes_sent(self) -> int:
-        """Bytes of file bodies."""
+        """Bytes of file bodies, when all answers under way are finished."""
+        deadline = time.monotonic() + 2
+        while self.open_now and time.monotonic() < deadline:
+            time.sleep(0.01)
         return self.sent['file']
 
 

@@ -120,6 +120,16 @@ def open_read(path: str) -> BinaryIO:
     return _remote().open(path, compression_type=CompressionTypes.UNCOMPRESSED)
 
 
+def open_info(root: str, info: FileInfo) -> BinaryIO:
+    """Opens a listed file whose path is relative to `root` ('' for a full path), without asking for its size again."""
+    path = join(root, info.path) if root else info.path
+    if not path.startswith('hf://') or not info.etag:
+        return open_read(path)
+    from transforms.hub.filesystem import open_listed
+
+    return open_listed(path, info.size, info.etag)
+
+
 def read_bytes(path: str) -> bytes:
     """The whole file; for small ones only."""
     with open_read(path) as source:

@@ -76,16 +76,21 @@ def _count_ends(data: bytes, ends: int) -> int:
     return 0 if data else ends + 1
 
 
-class _Gunzip:
+class Gunzip:
     """Decompresses gzip, several members too; what comes before a fault is handed out before it is raised."""
 
-    def __init__(self, source: BinaryIO) -> None:
+    def __init__(self, source: BinaryIO, start: int = 0, end: int | None = None) -> None:
         from isal import isal_zlib
 
         self._source, self._new = source, isal_zlib.decompressobj
         self._engine = self._new(wbits=31)
         self._packed, self._ready, self._fault = b'', bytearray(), None
         self._read_packed = self._handed_out = self._ends = 0
+        # Decompressed bytes of the members that begin in [start, end), once it is known.
+        self.made_before_end: int | None = None
+        self._start, self._end = start, end
+        if start:
+            source.seek(start)
 
     def read(self, size: int) -> bytes:
         while len(self._ready) < size and self._fault is None and self._fill():
@@ -109,11 +114,15 @@ class _Gunzip:
             self._packed = self._packed.lstrip(b'\0')  # padding between members and at the end
             if self._packed:
                 self._engine = self._new(wbits=31)
+                if self.made_before_end is None and self._end is not None \
+                        and self._start + self._read_packed - len(self._packed) >= self._end:
+                    self.made_before_end = self._handed_out + len(self._ready)
             elif not (more := self._source.read(_PACKED_CHUNK)):
                 self._fault = True
                 return False
             else:
                 self._packed = more
+                self._read_packed += len(more)
                 return True
         elif not self._packed:
             self._fault = EOFError('the compressed data ends too early')
@@ -136,7 +145,7 @@ def stream_members(source: BinaryIO, wanted: Callable[[str], bool], max_bytes: i
     """
     head = source.read(2)
     source.seek(0)
-    reader = _Gunzip(source) if head == _GZIP_MAGIC else _Plain(source)
+    reader = Gunzip(source) if head == _GZIP_MAGIC else _Plain(source)
     try:
         with tarfile.open(fileobj=reader, mode='r|', bufsize=_TAR_BUFFER, tarinfo=_BoundedTarInfo) as archive:
             for info in archive:

@@ -89,6 +89,11 @@ def open_path(path: str) -> BinaryIO:
     return open(staged, 'rb') if os.path.isfile(staged) else open_file(file_of(path))
 
 
+def open_listed(path: str, size: int, etag: str) -> BinaryIO:
+    """A file at a pinned hf:// path whose size and hash are known."""
+    return open_file(HubFile(HubPlace.parse(path), size, etag))
+
+
 class HubFileSystem(FileSystem):
     """hf://datasets/NAMESPACE/NAME[@REVISION]/PATH."""
 

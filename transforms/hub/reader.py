@@ -17,6 +17,7 @@ from concurrent.futures import Future
 _FIRST = 256 << 10
 _LARGEST = 4 << 20
 _BUDGET = 32 << 20
+_TAIL = 64 << 10
 _SHARE = 4
 _MAX_STREAMS = 64
 
@@ -37,7 +38,7 @@ class _Stream:
 class HubReader(io.RawIOBase):
     """A file of `size` bytes behind `submit(start, end)`, which gives a future of bytes.
 
-    Memory: 32 MiB at most, shared by the streams. Safe for several threads.
+    Memory: 32 MiB at most, shared by the streams, and the last 64 KiB, which are kept. Safe for several threads.
 
     Args:
         submit: starts fetching a range.
@@ -54,7 +55,8 @@ class HubReader(io.RawIOBase):
         self._starts: list[int] = []
         self._ends: list[int] = []
         self._lock = threading.RLock()
-        self._whole: Future | None = None
+        self._kept: Future | None = None
+        self._kept_from = 0 if size <= _FIRST else size - _TAIL
 
     @property
     def size(self) -> int:
@@ -103,9 +105,10 @@ class HubReader(io.RawIOBase):
         return pieces[0] if len(pieces) == 1 and isinstance(pieces[0], bytes) else b''.join(pieces)
 
     def _piece(self, at: int, end: int) -> bytes | memoryview:
-        if self._size <= _FIRST:  # small files are read from both ends, and kept
-            self._whole = self._whole or self._submit(0, self._size)
-            return memoryview(self._whole.result())[at:end]
+        if at >= self._kept_from:  # a footer is read more than once, a small file from both ends
+            self._kept = self._kept or self._submit(self._kept_from, self._size)
+            return memoryview(self._kept.result())[at - self._kept_from:end - self._kept_from]
+        end = min(end, self._kept_from)
         stream = self._stream(at)
         self._read_ahead(stream, end)
         start, stop, future = stream.chunks[0]
@@ -130,7 +133,7 @@ class HubReader(io.RawIOBase):
                 return stream
         n = bisect.bisect_right(self._starts, at) - 1
         declared = n >= 0 and at < self._ends[n]
-        stream = _Stream(at, self._ends[n] if declared else self._size, declared)
+        stream = _Stream(at, min(self._ends[n] if declared else self._size, self._kept_from), declared)
         self._streams.appendleft(stream)
         while len(self._streams) > _MAX_STREAMS:
             self._drop(self._streams.pop())
@@ -140,9 +143,9 @@ class HubReader(io.RawIOBase):
         """Starts fetching up to `wanted`, and further as far as the stream has earned."""
         budget = _BUDGET // max(1, len(self._streams))
         earned = budget if stream.declared else min(budget, max(_FIRST, stream.consumed // _SHARE))
-        goal = min(stream.end if wanted <= stream.end else self._size, max(wanted, stream.at + earned))
         if wanted > stream.end:  # someone reads on past what was declared
-            stream.end = self._size
+            stream.end = self._kept_from
+        goal = min(stream.end, max(wanted, stream.at + earned))
         chunk = max(_FIRST, min(_LARGEST, budget // 2, earned))
         # Small remainders wait until a whole chunk is due, unless they are wanted now.
         while stream.ahead < goal and (stream.ahead < wanted or goal - stream.ahead >= chunk or goal == stream.end

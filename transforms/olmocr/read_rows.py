@@ -18,6 +18,7 @@ from apache_beam.pvalue import TaggedOutput
 
 from transforms.accounts.records import DROPPED, FAILED, Record, Tally, UnitError
 from transforms.files import storage
+from transforms.files.columns import Unreadable, column_values
 from transforms.files.parquet import open_parquet
 from transforms.olmocr.discover import RowFile, read_annotations
 from transforms.olmocr.filters import RowRules, apply_text_rules, filter_reason
@@ -98,31 +99,6 @@ def _read_group(parquet: pq.ParquetFile, group: int, names: list[str], start: in
         for i, values in enumerate(zip(*columns, strict=True)):
             yield start + i, dict(zip(batch.schema.names, values, strict=True))
         start += batch.num_rows
-
-
-class Unreadable:
-    """Stands for a value that Python cannot hold."""
-
-    def __init__(self, error: Exception) -> None:
-        self.error = error
-
-    def __str__(self) -> str:
-        return f'unreadable ({self.error})'
-
-
-def column_values(column: pa.Array) -> list:
-    """The values of a column; one that cannot be converted is Unreadable, the others are not lost for it."""
-    try:
-        return column.to_pylist()
-    except (ValueError, OverflowError):
-        return [_value(item) for item in column]
-
-
-def _value(item: pa.Scalar) -> object:
-    try:
-        return item.as_py()
-    except (ValueError, OverflowError) as error:
-        return Unreadable(error)
 
 
 def _as_bytes(column: pa.Array) -> pa.Array:

@@ -1,0 +1,174 @@
+"""Archives: WebDataset samples, and tar or zip files whose members are data files."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import BinaryIO
+
+import orjson
+
+from transforms.files.storage import FileInfo, is_unsafe
+from transforms.files.tar_stream import ArchiveDamaged, Member, Oversized, stream_members
+from transforms.read_hf.layouts import AUDIO, IMAGES, layout_of
+from transforms.read_hf.rows import BadRow, LostPart, ReadLimits, Rows, UnitFault
+from transforms.read_hf.units import ReadUnit
+
+# webdataset's rule: the key ends at the first dot of the base name (webdataset/tariterators.py, base_plus_ext).
+_KEY = re.compile(r'((?:.*/|)[^.]+)[.]([^/]*)\Z', re.DOTALL)
+_MAX_ZIP_RATIO, _FREE_BYTES = 200, 1 << 30
+MEMBER_ROW_SHIFT = 32
+
+
+def read_webdataset(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
+    """Samples of a tar: members of one key that follow each other.
+
+    A field is the member's bytes, or what its extension says: text, JSON, a class number, an image or audio as
+    {'path', 'bytes'}. A member of a data format (JSONL, CSV, Parquet, text) at the head of a packed tar makes it an
+    archive of data files instead.
+    """
+    row, sample, first = 0, {}, True
+    try:
+        for member in stream_members(source, lambda name: True, limits.member_bytes):
+            if member.odd == 'folder':
+                continue
+            if first and unit.layout.compression and _is_data(member.name):
+                source.seek(0)
+                yield from read_members(unit, source, limits, _tar_members)
+                return
+            first = False
+            found = _KEY.match(member.name)
+            if not found or member.name.rpartition('/')[2].startswith('.'):
+                continue
+            key, extension = found[1], found[2].lower()
+            if sample and sample['__key__'] != key:
+                yield row, _finished(sample, unit)
+                row, sample = row + 1, {}
+            sample.setdefault('__key__', key)
+            _add(sample, extension, member)
+    except (ArchiveDamaged, Oversized) as error:
+        if sample:
+            yield row, BadRow('IncompleteSample', f"the archive breaks off in sample {sample['__key__']}")
+            row += 1
+        yield LostPart(f'from row {row}', 'DamagedArchive', str(error))
+        return
+    if sample:
+        yield row, _finished(sample, unit)
+
+
+def _is_data(name: str) -> bool:
+    layout = layout_of(name)
+    return layout is not None and layout.format in ('json', 'csv', 'tsv', 'parquet', 'avro', 'arrow') \
+        and not name.lower().endswith('.json')
+
+
+def _add(sample: dict, extension: str, member: Member) -> None:
+    if '__bad__' in sample:
+        return
+    if member.odd:
+        sample['__bad__'] = BadRow('OddMember', f'{member.name} is {member.odd.replace("_", " ")}')
+    elif extension in sample:
+        sample['__bad__'] = BadRow('DuplicateMember', f'{extension} comes twice in sample {sample["__key__"]}')
+    else:
+        try:
+            sample[extension] = _decoded(sample['__key__'], extension, member.data)
+        except ValueError as error:
+            sample['__bad__'] = BadRow('InvalidField', f'{member.name}: {str(error)[:160]}')
+
+
+def _decoded(key: str, extension: str, data: bytes) -> object:
+    kind = extension.rpartition('.')[2]
+    if kind in IMAGES or kind in AUDIO:
+        return {'path': f'{key}.{extension}', 'bytes': data}
+    if kind in ('txt', 'text', 'transcript'):
+        return data.decode()
+    if kind in ('cls', 'cls2', 'class', 'count', 'index', 'inx', 'id'):
+        return int(data)
+    if kind in ('json', 'jsn'):
+        return orjson.loads(data)
+    return data
+
+
+def _finished(sample: dict, unit: ReadUnit) -> dict | BadRow:
+    if bad := sample.get('__bad__'):
+        return bad
+    sample = {**sample, '__url__': unit.origin.file}
+    return {name: sample.get(name) for name in unit.columns} if unit.columns else sample
+
+
+def read_members(unit: ReadUnit, source: BinaryIO, limits: ReadLimits,
+                 members: Callable[[BinaryIO, ReadLimits], Iterator[Member | LostPart]]) -> Rows:
+    """Rows of the data files in an archive, in the archive's order.
+
+    Row numbers are ordered, not counted: the member's number shifted by 32 bits, plus the row in it.
+    """
+    from transforms.read_hf.read_unit import read_data
+
+    number = 0
+    for member in members(source, limits):
+        if isinstance(member, LostPart):
+            yield member
+            continue
+        layout = layout_of(member.name)
+        if member.odd == 'folder' or layout is None or member.name.rpartition('/')[2].startswith(('.', '__')):
+            continue
+        if member.odd or is_unsafe(member.name):
+            yield LostPart(member.name[:200], 'OddMember', member.odd.replace('_', ' ') or 'its path leaves the archive')
+            continue
+        base, number = number << MEMBER_ROW_SHIFT, number + 1
+        if layout.format in ('image', 'audio'):
+            yield base, {layout.format: {'path': member.name, 'bytes': member.data}}
+            continue
+        inner = replace(unit, file=FileInfo(member.name, len(member.data), 0.0), layout=layout, start=0,
+                        end=len(member.data))
+        try:
+            for item in read_data(inner, io.BytesIO(member.data), limits):
+                yield replace(item, part=f'{member.name} {item.part}') if isinstance(item, LostPart) \
+                    else (base + item[0], item[1])
+        except UnitFault as fault:
+            yield LostPart(member.name, fault.error, str(fault))
+
+
+def _tar_members(source: BinaryIO, limits: ReadLimits) -> Iterator[Member | LostPart]:
+    try:
+        yield from stream_members(source, lambda name: layout_of(name) is not None, limits.member_bytes)
+    except (ArchiveDamaged, Oversized) as error:
+        yield LostPart('rest of the archive', 'DamagedArchive', str(error))
+
+
+def zip_members(source: BinaryIO, limits: ReadLimits) -> Iterator[Member | LostPart]:
+    """Members of a zip with the bytes of data files, bounded in size and in what they expand to.
+
+    Raises:
+        UnitFault: the list of members cannot be read.
+    """
+    try:
+        archive = zipfile.ZipFile(source)
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError) as error:
+        raise UnitFault('DamagedArchive', f'{type(error).__name__}: {str(error)[:160]}') from None
+    made = packed = 0
+    for info in archive.infolist():
+        if info.is_dir() or layout_of(info.filename) is None:
+            continue
+        name = info.filename
+        if (info.external_attr >> 16) & 0o170000 == 0o120000:
+            yield Member(name, 0, b'', 'link')
+            continue
+        if info.flag_bits & 1:
+            yield Member(name, 0, b'', 'encrypted')
+            continue
+        made, packed = made + info.file_size, packed + info.compress_size
+        if info.file_size > limits.member_bytes or made > _FREE_BYTES + _MAX_ZIP_RATIO * packed:
+            yield Member(name, info.file_size, b'', 'too_big')
+            continue
+        try:
+            with archive.open(info) as member:
+                data = member.read(limits.member_bytes + 1)
+        except (zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError, zlib.error) as error:
+            yield LostPart(name[:200], 'DamagedMember', f'{type(error).__name__}: {str(error)[:160]}')
+            continue
+        yield Member(name, len(data), data, 'too_big' if len(data) > limits.member_bytes else '')

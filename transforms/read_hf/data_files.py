@@ -1,0 +1,273 @@
+"""Which files belong to which subset and split, decided as `datasets` decides it.
+
+Rules after `datasets` 5.2 (src/datasets/data_files.py, load.py): the README's `configs:` first, else the names of
+sharded splits, folders and files. A repository's scripts are never run.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from transforms.files import storage
+from transforms.files.storage import FileInfo
+from transforms.read_hf.layouts import METADATA_NAMES, layout_of
+
+_SHARDED = 'data/*-[0-9][0-9][0-9][0-9][0-9]-of-[0-9][0-9][0-9][0-9][0-9]*.*'
+_SHARDED_NAME = re.compile(r'(?P<split>.+?)-\d{5}-of-\d{5}.*\..*\Z')
+_KEYWORDS = {'train': ('train', 'training'), 'validation': ('validation', 'valid', 'dev', 'val'),
+             'test': ('test', 'testing', 'eval', 'evaluation')}
+_SEPARATORS = '-._ 0-9'
+_IN_FOLDER = ('**/{k}/**', '**/{k}[{s}]*/**', '**/*[{s}]{k}/**', '**/*[{s}]{k}[{s}]*/**')
+_IN_NAME = ('**/{k}[{s}]*', '**/*[{s}]{k}[{s}]*')
+_IGNORED = frozenset({'README.md', 'config.json', 'dataset_info.json', 'dataset_infos.json', 'dummy_data.zip',
+                      'dataset_dict.json'})
+_SPLIT_NAME = re.compile(r'\w+(\.\w+)*\Z')
+_FRONT_MATTER = re.compile(rb'\A\s*---[ \t]*\r?\n(.*?)\r?\n---', re.DOTALL)
+_MAX_README = 4 << 20
+DEFAULT = 'default'
+
+
+class DatasetError(ValueError):
+    """The dataset cannot be read as asked; the message says why and what there is."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """The files of one split of one subset, in order; paths are relative to the root."""
+
+    subset: str
+    name: str
+    files: tuple[FileInfo, ...]
+    params: tuple[tuple[str, object], ...] = ()
+
+    @property
+    def label(self) -> str:
+        """'subset/split', for people and sources."""
+        return f'{self.subset}/{self.name}'
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What a root holds."""
+
+    root: str
+    splits: tuple[Split, ...]
+    card: dict = field(default_factory=dict)
+    has_script: bool = False
+
+    def choose(self, subset: str = '', split: str = 'all') -> tuple[Split, ...]:
+        """The splits that are asked for.
+
+        Args:
+            subset: a name, 'all', or '' for the only one (or the default one).
+            split: a name, or 'all'.
+
+        Raises:
+            DatasetError: there is none such, or a choice is needed.
+        """
+        names = sorted({s.subset for s in self.splits})
+        if not subset:
+            default = next((c.get('config_name') for c in self.card.get('configs', ()) if c.get('default')), DEFAULT)
+            if len(names) > 1 and default not in names:
+                raise DatasetError(f'{self.root} has several subsets: choose one of {_some(names)} with --subset, or all')
+            subset = names[0] if len(names) == 1 else default
+        chosen = [s for s in self.splits if subset in ('all', s.subset)]
+        if not chosen:
+            raise DatasetError(f'{self.root} has no subset {subset}; {_hint(subset, names)}')
+        found = tuple(s for s in chosen if split in ('all', s.name))
+        if not found:
+            raise DatasetError(f'{self.root} has no split {split}; {_hint(split, [s.name for s in chosen])}')
+        return found
+
+
+def _some(names: list[str]) -> str:
+    return ', '.join(names[:12]) + (f' and {len(names) - 12} more' if len(names) > 12 else '')
+
+
+def _hint(wanted: str, names: list[str]) -> str:
+    close = difflib.get_close_matches(wanted, names, 1, 0.5)
+    return f'did you mean {close[0]}?' if close else f'it has {_some(names)}'
+
+
+def find_dataset(root: str, pattern: str = '') -> Dataset:
+    """The subsets and splits of a pinned root (a folder, or hf://datasets/...@COMMIT[/PATH]).
+
+    Args:
+        root: where to look; a single file is a dataset of one split.
+        pattern: a glob relative to the root; then its files are one split 'train', whatever the README says.
+
+    Raises:
+        DatasetError: nothing is there, or nothing that can be read.
+    """
+    root = root.rstrip('/') or '/'
+    if layout_of(root) and storage.is_file(root):
+        folder, _, name = root.rpartition('/')
+        info = next(i for i in storage.list_files(folder or '.', name.replace('[', '[[]')))
+        return Dataset(folder or '.', (Split(DEFAULT, 'train', (_relative(info, folder or '.'),)),))
+    if not storage.exists(root):
+        raise DatasetError(f'{root} does not exist')
+    infos = {i.path: i for i in (_relative(i, root) for i in storage.list_files(root))}
+    script = any(path.endswith('.py') and '/' not in path for path in infos)
+    if pattern:
+        matcher = storage.glob_to_regex(pattern)
+        chosen = tuple(i for p, i in infos.items() if matcher.match(p) and layout_of(p))
+        if not chosen:
+            raise DatasetError(f'{root} has no data file that matches {pattern}')
+        return Dataset(root, (Split(DEFAULT, 'train', chosen),), {}, script)
+    card = read_card(root, infos)
+    splits = tuple(_from_card(root, card['configs'], infos) if card.get('configs') else
+                   _as_splits(DEFAULT, _by_names(infos, root), infos, {}))
+    if not any(s.files for s in splits):
+        hint = ' It has a loading script, which is never run: try --hub_parquet, the conversion that the Hub made' \
+            if script else ''
+        raise DatasetError(f'{root} has no data file of a known format.{hint}')
+    return Dataset(root, splits, card, script)
+
+
+def _relative(info: FileInfo, root: str) -> FileInfo:
+    return FileInfo(info.path[len(root.rstrip('/')) + 1:], info.size, info.modified, info.etag)
+
+
+def read_card(root: str, infos: dict[str, FileInfo]) -> dict:
+    """The YAML at the head of the root's README.md, {} when there is none.
+
+    Raises:
+        DatasetError: it is no YAML, with the line.
+    """
+    import yaml
+
+    if 'README.md' not in infos or infos['README.md'].size > _MAX_README:
+        return {}
+    found = _FRONT_MATTER.match(storage.read_bytes(storage.join(root, 'README.md')))
+    if not found:
+        return {}
+    try:
+        card = yaml.load(found.group(1), Loader=_NoAliases)
+    except (yaml.YAMLError, RecursionError) as error:
+        line = getattr(getattr(error, 'problem_mark', None), 'line', None)
+        where = f' at line {line + 2}' if line is not None else ''
+        raise DatasetError(f'the README.md of {root} has broken YAML{where} '
+                           f"({str(getattr(error, 'problem', error)).splitlines()[0][:100]})") from None
+    card = card if isinstance(card, dict) else {}
+    configs = card.get('configs')
+    card['configs'] = [c for c in configs if isinstance(c, dict)] if isinstance(configs, list) else []
+    return card
+
+
+def _make_loader() -> type:
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        """SafeLoader without aliases: a few bytes of them can mean gigabytes."""
+
+        def compose_node(self, parent: object, index: object) -> object:
+            if self.check_event(yaml.AliasEvent):
+                raise yaml.YAMLError('aliases are not read')
+            return super().compose_node(parent, index)
+
+    return Loader
+
+
+def _NoAliases(stream: object) -> object:  # noqa: N802 - stands for a class, made when yaml is there
+    return _make_loader()(stream)
+
+
+def _from_card(root: str, configs: list[dict], infos: dict[str, FileInfo]) -> Iterable[Split]:
+    for config in configs:
+        name, folder = str(config.get('config_name') or DEFAULT), str(config.get('data_dir') or '').strip('/')
+        patterns = _sanitized(root, name, config['data_files']) if config.get('data_files') is not None else \
+            _by_names(_below(infos, folder), root)
+        prefixed = {split: [f'{folder}/{p}' if folder and not p.startswith('/') else p for p in of]
+                    for split, of in patterns.items()}
+        params = {k: config[k] for k in ('sep', 'delimiter', 'drop_labels') if k in config}
+        yield from _as_splits(name, prefixed, infos, params)
+
+
+def _below(infos: dict[str, FileInfo], folder: str) -> dict[str, FileInfo]:
+    if not folder:
+        return infos
+    return {p[len(folder) + 1:]: i for p, i in infos.items() if p.startswith(folder + '/')}
+
+
+def _sanitized(root: str, name: str, given: object) -> dict[str, list[str]]:
+    """`data_files` of a config as patterns by split."""
+    def listed(value: object) -> list[str]:
+        return [str(v) for v in value] if isinstance(value, list) else [str(value)]
+
+    if isinstance(given, dict):
+        return {str(split): listed(of) for split, of in given.items()}
+    if isinstance(given, list) and any(isinstance(item, dict) for item in given):
+        if not all(isinstance(item, dict) and 'split' in item and 'path' in item for item in given):
+            raise DatasetError(f'the README.md of {root} has data_files of {name} without split and path')
+        return {str(item['split']): listed(item['path']) for item in given}
+    return {'train': listed(given)}
+
+
+def _matched(pattern: str, paths: Iterable[str]) -> list[str]:
+    """Paths that a pattern of `datasets` means: fsspec's globs, no hidden or special files unless named."""
+    from fsspec.utils import glob_translate
+
+    matcher = re.compile(glob_translate('/' + pattern.removeprefix('./').lstrip('/')))
+    base = pattern.rpartition('/')[2]
+    return [p for p in paths if matcher.match('/' + p)
+            and (p.rpartition('/')[2] not in _IGNORED or p.rpartition('/')[2] == base)
+            and _parts(p, '.') == _parts(pattern, '.') and _parents(p) == _parents(pattern)]
+
+
+def _parts(path: str, mark: str) -> int:
+    return sum(part.startswith(mark) and set(part) != {'.'} for part in PurePosixPath(path).parts)
+
+
+def _parents(path: str) -> int:
+    return sum(part.startswith('__') for part in PurePosixPath(path).parent.parts)
+
+
+def _by_names(infos: dict[str, FileInfo], root: str) -> dict[str, list[str]]:
+    """Patterns by split from the names of files and folders."""
+    paths = [p for p in infos if layout_of(p)]
+    if sharded := _matched(_SHARDED, paths):
+        named = {_SHARDED_NAME.match(p.rpartition('/')[2])['split'] for p in sharded}
+        if wrong := [name for name in sorted(named) if not _SPLIT_NAME.match(name)]:
+            raise DatasetError(f'{root}: {wrong[0]!r} is no name of a split')
+        ordered = [s for s in _KEYWORDS if s in named] + sorted(named - set(_KEYWORDS))
+        return {s: [_SHARDED.replace('*-', f'{s}-', 1)] for s in ordered}
+    for templates in (_IN_FOLDER, _IN_NAME):
+        found = {}
+        for split, keywords in _KEYWORDS.items():
+            patterns = [t.format(k=k, s=_SEPARATORS) for k in keywords for t in templates]
+            if any(_matched(p, paths) for p in patterns):
+                found[split] = patterns
+        if found:
+            return found
+    return {'train': ['**']}
+
+
+def _as_splits(subset: str, patterns: dict[str, list[str]], infos: dict[str, FileInfo],
+               params: dict[str, object]) -> Iterable[Split]:
+    paths = [p for p in infos if layout_of(p) or p.rpartition('/')[2] in METADATA_NAMES]
+    chosen = {split: list(dict.fromkeys(p for pattern in of for p in _matched(pattern, paths)))
+              for split, of in patterns.items()}
+    keep = _main_layout([p for of in chosen.values() for p in of])
+    for split, of in chosen.items():
+        yield Split(subset, split, tuple(infos[p] for p in of if keep(p)), tuple(sorted(params.items())))
+
+
+def _main_layout(paths: list[str]) -> Callable[[str], bool]:
+    """Keeps the files of the format that most files have; a draw goes to Parquet, Arrow, JSON, CSV in this order."""
+    counts = Counter(layout_of(p).format for p in paths if p.rpartition('/')[2] not in METADATA_NAMES)
+    if not counts:
+        counts = Counter(layout_of(p).format for p in paths)
+    order = ('parquet', 'arrow', 'json', 'csv')
+    best = max(counts, key=lambda f: (counts[f], -order.index(f) if f in order else -len(order), f), default='')
+
+    def keep(path: str) -> bool:
+        if best in ('image', 'audio') and path.rpartition('/')[2] in METADATA_NAMES:
+            return True
+        return layout_of(path).format in ((best, 'zip') if best in ('csv', 'json', 'text') else (best,))
+
+    return keep

@@ -1,0 +1,131 @@
+"""JSON lines and text: lines of a range, so that many workers share one file and no line is read twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+
+import orjson
+
+from transforms.read_hf.conform import Conformer
+from transforms.read_hf.gz_members import next_member
+from transforms.read_hf.rows import BadRow, LostPart, ReadLimits, Rows, UnitFault
+from transforms.read_hf.streams import GzRange, Stream, open_stream
+from transforms.read_hf.units import SPLIT_BYTES, ReadUnit
+
+_BLOCK = 1 << 20
+_BOM = b'\xef\xbb\xbf'
+_GZ_ROW_SHIFT = 24
+
+
+def iter_lines(stream: Stream, skip_first: bool, limit_bytes: int) -> Iterator[tuple[int, list[bytes | None]]]:
+    """Blocks of lines as (offset of the first, lines), lines without their newline; None for one that is too long.
+
+    A range owns the lines that begin after its first byte and up to the first byte of the next range, so the line
+    that a border cuts belongs to the range before it. Offsets are in decompressed bytes from the range's beginning.
+    Lines beyond `stream.limit` are not handed out.
+    """
+    position, tail, too_long, skipping = 0, b'', False, skip_first
+    while data := stream.read(_BLOCK):
+        lines = (tail + data).split(b'\n') if tail else data.split(b'\n')
+        tail = lines.pop()
+        if (skipping or too_long) and lines:
+            position += len(lines[0]) + 1
+            if too_long and not skipping:
+                yield position, [None]
+            del lines[0]
+            skipping = too_long = False
+        if lines:
+            if stream.limit is not None and position > stream.limit:
+                return
+            yield position, lines
+            position += sum(map(len, lines)) + len(lines)
+        if stream.limit is not None and position > stream.limit:
+            return
+        if len(tail) > limit_bytes or ((skipping or too_long) and tail):
+            position += len(tail)
+            tail, too_long = b'', True
+    if too_long and not skipping:
+        yield position, [None]
+    elif tail and not skipping:
+        yield position, [tail]
+
+
+def read_lines(unit: ReadUnit, source: BinaryIO, limits: ReadLimits,
+               parse: Callable[[bytes], list[object]]) -> Rows:
+    """Rows of a unit of lines; `parse` gives the values of a line (none for a blank one), or raises ValueError."""
+    stream, base = _open_range(unit, source)
+    if stream is None:
+        return
+    by_offset = not unit.layout.compression and unit.file.size > SPLIT_BYTES
+    number = base << _GZ_ROW_SHIFT if unit.layout.compression else 0
+    blocks = iter_lines(stream, not unit.is_first, limits.line_bytes)
+    while True:
+        try:
+            offset, lines = next(blocks)
+        except StopIteration:
+            return
+        except UnitFault as fault:
+            yield LostPart(f'from row {number}', fault.error, fault.message)
+            return
+        if unit.is_first and offset == 0 and lines[0] is not None and lines[0].startswith(_BOM):
+            lines[0] = lines[0][len(_BOM):]
+            offset += len(_BOM)
+        for line in lines:
+            if stream.limit is not None and offset > stream.limit:
+                return
+            row = unit.start + offset if by_offset else number
+            if line is None:
+                yield row, BadRow('LineTooLong', f'a line of more than {limits.line_bytes} bytes')
+                number += 1
+                continue
+            offset += len(line) + 1
+            try:
+                for values in parse(line):
+                    yield row, values
+                    number += 1
+                    row += 1
+            except ValueError as error:
+                yield row, BadRow(*_described(error, line))
+                number += 1
+
+
+def _open_range(unit: ReadUnit, source: BinaryIO) -> tuple[Stream | None, int]:
+    """The stream of a unit and where its first line may begin; (None, 0) when nothing begins in it."""
+    whole = unit.is_first and unit.end == unit.file.size
+    if unit.layout.compression == 'gz' and not whole:
+        start = 0 if unit.is_first else next_member(source, unit.start, unit.end)
+        return (GzRange(source, start, unit.end), start) if start >= 0 else (None, 0)
+    if unit.layout.compression or whole:
+        return open_stream(source, unit.layout.compression), 0
+    source.seek(unit.start)
+    return Stream(source.read, unit.end - unit.start), unit.start
+
+
+def _described(error: ValueError, line: bytes) -> tuple[str, str]:
+    try:
+        line.decode()
+    except UnicodeDecodeError as wrong:
+        return 'InvalidUtf8', f'byte {wrong.start} of the line is no UTF-8'
+    return 'InvalidJson', str(error)[:200]
+
+
+def json_parser(unit: ReadUnit) -> Callable[[bytes], list[object]]:
+    """Parses a line of JSON to one record, conformed to the unit's schema and columns."""
+    conform, loads = Conformer(unit.schema, unit.columns), orjson.loads
+
+    def parse(line: bytes) -> list[object]:
+        if not line or line.isspace():
+            return []
+        return [conform(loads(line))]
+
+    return parse
+
+
+def text_parser(unit: ReadUnit) -> Callable[[bytes], list[object]]:
+    """Parses a line of text to {'text': line}; a lone carriage return ends a line too."""
+    def parse(line: bytes) -> list[object]:
+        text = (line[:-1] if line.endswith(b'\r') else line).decode()
+        return [{'text': part} for part in text.split('\r')] if '\r' in text else [{'text': text}]
+
+    return parse

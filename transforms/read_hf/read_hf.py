@@ -1,0 +1,138 @@
+"""ReadHF: a dataset of the Hub, or of a folder in the Hub's layouts, to records with provenance."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+import apache_beam as beam
+from apache_beam.pvalue import TaggedOutput
+
+from transforms.accounts.records import FAILED, Record, Tally, UnitError
+from transforms.read_hf.plan import ReadPlan, plan_read
+from transforms.read_hf.read_unit import read_unit
+from transforms.read_hf.rows import BadRow, LostPart, ReadLimits, UnitFault
+from transforms.read_hf.units import Origin, ReadUnit, UnitChain
+
+
+@dataclass(frozen=True, slots=True)
+class HFRecord:
+    """One record and where it comes from.
+
+    Attributes:
+        origin: source, revision, subset, split and file.
+        row: its number in the file, from 0. Of a text or JSON lines file of more than 64 MiB it is the byte offset of
+            the line; of a shared gzip or an archive it is ordered, but not counted from 0 without gaps.
+        values: by column, as plain Python values.
+    """
+
+    origin: Origin
+    row: int
+    values: dict[str, Any]
+
+
+class ReadRecords(NamedTuple):
+    """The outputs of ReadHF.
+
+    Attributes:
+        records: PCollection[HFRecord].
+        failed: PCollection[Record]: records that cannot be read.
+        tallies: PCollection[Tally]: how many were read of each file, failed ones included.
+        errors: PCollection[UnitError]: files and parts of files that cannot be read.
+    """
+
+    records: beam.PCollection
+    failed: beam.PCollection
+    tallies: beam.PCollection
+    errors: beam.PCollection
+
+
+class _ReadUnitsFn(beam.DoFn):
+    def __init__(self, limits: ReadLimits) -> None:
+        self._limits = limits
+
+    def process(self, chain: UnitChain) -> Iterator[
+            HFRecord | TaggedOutput[Literal['failed'], Record] | TaggedOutput[Literal['tallies'], Tally]
+            | TaggedOutput[Literal['errors'], UnitError]]:
+        read: Counter = Counter()
+        for unit in chain.units:
+            left = chain.limit - sum(read.values()) if chain.limit else -1
+            if left == 0:
+                break
+            yield from self._read(unit, left, read)
+        for file, count in sorted(read.items()):
+            yield TaggedOutput('tallies', Tally(file, 'read', '', count))
+
+    def _read(self, unit: ReadUnit, left: int, read: Counter) -> Iterator[object]:
+        origin, count = unit.origin, 0
+        rows = read_unit(unit, self._limits)
+        try:
+            for item in rows:
+                if type(item) is LostPart:
+                    yield TaggedOutput('errors', UnitError(origin.file, item.part, 'read', item.error, item.message,
+                                                           item.count))
+                    continue
+                row, values = item
+                count += 1
+                if type(values) is BadRow:
+                    yield TaggedOutput('failed', Record(origin.file, row, '', FAILED, values.error, values.message,
+                                                        details={'stage': 'read'}))
+                else:
+                    yield HFRecord(origin, row, values)
+                if count == left:
+                    break
+        except UnitFault as fault:
+            part = 'whole file' if unit.end - unit.start == unit.file.size else f'bytes {unit.start} to {unit.end}'
+            yield TaggedOutput('errors', UnitError(origin.file, part, 'read', fault.error, str(fault)))
+        finally:
+            rows.close()
+        if count:
+            read[origin.file] += count
+
+
+@dataclass(eq=False)
+class ReadHF(beam.PTransform):
+    """PBegin to ReadRecords: every record of the chosen splits, and an account of those that cannot be read.
+
+    Layouts: Parquet, JSON and JSON lines, CSV, TSV, text (each plain or gz, zst, bz2, xz), Avro, Arrow, WebDataset,
+    zip and tar.gz of data files, folders of images or sounds (as references). Data files are found as `datasets` finds
+    them. A Parquet is shared by row groups, plain lines by byte ranges, gzip by members. The source is resolved when
+    this object is made: a Hub revision is pinned to its commit then. Memory: 32 MiB of read-ahead, and a batch of 512
+    rows or a block of lines for each unit under way. Records are not in order; (file, row) orders them.
+
+    Args:
+        source: a folder or file, or hf://datasets/NAMESPACE/NAME[@REVISION][/PATH].
+        subset: name, 'all', or '' for the only or default one.
+        split: name or 'all'.
+        columns: to read; () for all.
+        pattern: glob of data files, instead of the dataset's own splits.
+        limit: read only the first records of each split; 0 for all.
+        hub_parquet: read the Parquet conversion that the Hub made (for repositories with a loading script).
+        limits: what one record may cost.
+
+    Raises:
+        ValueError: no such dataset, subset, split or column; the message says what there is.
+        HubFault: the Hub cannot be reached or refuses.
+        RunAborted: while running, the Hub fails for longer than patience, or a file has changed.
+    """
+
+    source: str
+    subset: str = ''
+    split: str = 'all'
+    columns: tuple[str, ...] = ()
+    pattern: str = ''
+    limit: int = 0
+    hub_parquet: bool = False
+    limits: ReadLimits = field(default_factory=ReadLimits)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        self.plan: ReadPlan = plan_read(self.source, self.subset, self.split, tuple(self.columns), self.pattern, self.limit,
+                                        self.hub_parquet, self.limits)
+
+    def expand(self, pbegin: beam.pvalue.PBegin):  # noqa: ANN201 - Beam reads tuples wrongly
+        read = (pbegin | 'Units' >> beam.Create(self.plan.chains)
+                | 'SpreadUnits' >> beam.Reshuffle()
+                | 'ReadUnits' >> beam.ParDo(_ReadUnitsFn(self.limits)).with_outputs(
+                    'failed', 'tallies', 'errors', main='records'))
+        return ReadRecords(read.records, read.failed, read.tallies, read.errors)

@@ -1,0 +1,55 @@
+"""read_unit(): one unit of any format to rows."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from transforms.files import storage
+from transforms.read_hf.archives import read_members, read_webdataset, zip_members
+from transforms.read_hf.folders import read_media, read_metadata
+from transforms.read_hf.lines import read_lines, text_parser
+from transforms.read_hf.rows import DEFAULT_LIMITS, ReadLimits, Rows, UnitFault
+from transforms.read_hf.tables import read_arrow, read_avro, read_csv, read_json, read_parquet
+from transforms.read_hf.units import ReadUnit
+
+
+def _read_text(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
+    return read_lines(unit, source, limits, text_parser(unit))
+
+
+def _read_zip(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
+    return read_members(unit, source, limits, zip_members)
+
+
+_READERS = {'parquet': read_parquet, 'json': read_json, 'csv': read_csv, 'tsv': read_csv, 'text': _read_text,
+            'arrow': read_arrow, 'avro': read_avro, 'webdataset': read_webdataset, 'zip': _read_zip}
+
+
+def read_data(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
+    """(row number, values or BadRow) of an open data file, and LostPart where a part of it cannot be read.
+
+    Raises:
+        UnitFault: nothing of it can be read (any more).
+    """
+    return _READERS[unit.layout.format](unit, source, limits)
+
+
+def read_unit(unit: ReadUnit, limits: ReadLimits = DEFAULT_LIMITS) -> Rows:
+    """The same of a unit, which is opened here; the file is closed when the rows end or are left.
+
+    Raises:
+        UnitFault: as `read_data`; the file is not there any more.
+        RunAborted: the Hub is down, or the file has changed.
+    """
+    if unit.layout.format in ('image', 'audio'):
+        yield from read_media(unit)
+        return
+    try:
+        source = storage.open_info(unit.root, unit.file)
+    except FileNotFoundError:
+        raise UnitFault('FileMissing', 'it is not there any more') from None
+    with source:
+        rows = read_data(unit, source, limits)
+        if dict(unit.params).get('media'):
+            rows = read_metadata(unit, rows, limits)
+        yield from rows

@@ -1,0 +1,53 @@
+"""What readers hand out besides (row number, values): rows that cannot be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+class UnitFault(Exception):
+    """The rest of a unit cannot be read: `error` is its class in errors.jsonl."""
+
+    def __init__(self, error: str, message: str) -> None:
+        super().__init__(message)
+        self.error = error
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """One row that cannot be read."""
+
+    error: str
+    message: str
+
+
+@dataclass(frozen=True)
+class LostPart:
+    """A part of a unit that cannot be read; what follows it can. `count` rows are lost, 0 when unknown."""
+
+    part: str
+    error: str
+    message: str
+    count: int = 0
+
+
+@dataclass(frozen=True)
+class ReadLimits:
+    """What one record may cost.
+
+    Attributes:
+        line_bytes: a longer line is one failed record and is never held.
+        document_bytes: of a JSON document that can only be read as a whole.
+        member_bytes: of a member of an archive.
+        footer_bytes: of a Parquet's footer.
+    """
+
+    line_bytes: int = 32 << 20
+    document_bytes: int = 256 << 20
+    member_bytes: int = 256 << 20
+    footer_bytes: int = 32 << 20
+
+
+DEFAULT_LIMITS = ReadLimits()
+Rows = Iterator[tuple[int, 'dict | BadRow'] | LostPart]

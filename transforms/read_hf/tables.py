@@ -1,0 +1,286 @@
+"""Parquet, Arrow, Avro, CSV and JSON documents to rows."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from transforms.files.columns import Unreadable, column_values
+from transforms.files.parquet import chunk_ranges, open_parquet
+from transforms.read_hf.conform import Conformer
+from transforms.read_hf.lines import json_parser, read_lines
+from transforms.read_hf.rows import BadRow, LostPart, ReadLimits, Rows, UnitFault
+from transforms.read_hf.streams import Stream, open_stream
+from transforms.read_hf.units import ReadUnit
+
+_BATCH_ROWS = 512
+_CSV_ROWS = 10_000
+
+
+def check_footer(source: BinaryIO, size: int, limits: ReadLimits) -> None:
+    """Refuses a Parquet footer that would take much memory before anything parses it.
+
+    Raises:
+        UnitFault: it is no Parquet, or its footer is too large.
+    """
+    if size < 12:
+        raise UnitFault('DamagedFile', f'{size} bytes are no Parquet file')
+    source.seek(size - min(size, 64 << 10))
+    tail = source.read()
+    length, magic = struct.unpack('<I4s', tail[-8:])
+    if magic not in (b'PAR1', b'PARE'):
+        raise UnitFault('DamagedFile', f'it ends with {magic!r}, a Parquet file ends with PAR1')
+    if length > limits.footer_bytes or length + 8 > size:
+        raise UnitFault('DamagedFile', f'a footer of {length} bytes in a file of {size}; the limit is '
+                                       f'{limits.footer_bytes}')
+
+
+def read_parquet(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
+    """Rows of the row groups that begin in the unit's range; a row group that cannot be read is lost alone."""
+    check_footer(source, unit.file.size, limits)
+    source.seek(0)
+    try:
+        parquet = open_parquet(source, unit.columns or None, ())
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise UnitFault('DamagedFile', _first_line(error)) from None
+    meta = parquet.metadata
+    names = [n for n in parquet.schema_arrow.names if not unit.columns or n in unit.columns]
+    if missing := set(unit.columns) - set(names):
+        raise UnitFault('ColumnMissing', f"it has no column {', '.join(sorted(missing))}")
+    ranges = [min(chunk_ranges(meta, None, (g,)), default=(0, 0))[0] for g in range(meta.num_row_groups)]
+    groups = [g for g, at in enumerate(ranges) if unit.start <= at < unit.end or (unit.is_first and at < unit.start)]
+    if hasattr(source, 'declare'):
+        source.declare(chunk_ranges(meta, unit.columns or None, groups))
+    first = 0
+    for group in range(meta.num_row_groups):
+        count = meta.row_group(group).num_rows
+        if group in groups:
+            done = 0
+            try:
+                for batch in parquet.iter_batches(_BATCH_ROWS, row_groups=[group], columns=names):
+                    yield from batch_rows(batch, first + done)
+                    done += batch.num_rows
+            except (pa.ArrowException, OSError, ValueError) as error:
+                yield LostPart(f'row group {group}', 'DamagedRowGroup', _first_line(error), count - done)
+        first += count
+
+
+def batch_rows(batch: pa.RecordBatch, first: int) -> Rows:
+    """Rows of a batch, numbered from `first`; a value that Python cannot hold costs its row."""
+    names = batch.schema.names
+    columns = [column_values(column) for column in batch.columns]
+    # column_values gives lists of plain values unless something was wrong.
+    spoilt = [any(type(v) is Unreadable for v in column) for column in columns] if any(
+        type(column) is not list for column in columns) else ()
+    if not any(spoilt):
+        for row, values in enumerate(zip(*columns, strict=True), first):
+            yield row, dict(zip(names, values, strict=True))
+        return
+    for row, values in enumerate(zip(*columns, strict=True), first):
+        bad = next((n for n, v in zip(names, values, strict=True) if type(v) is Unreadable), None)
+        record = dict(zip(names, values, strict=True))
+        yield row, BadRow('UnreadableValue', f'{bad} is {record[bad]}') if bad else record
+
+
+def read_arrow(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
+    """Rows of an Arrow IPC file or stream."""
+    head = source.read(6)
+    source.seek(0)
+    first = 0
+    try:
+        batches = _file_batches(source) if head == b'ARROW1' else pa.ipc.open_stream(source)
+        for batch in batches:
+            if unit.columns:
+                batch = batch.select(list(unit.columns))
+            for start in range(0, batch.num_rows, _BATCH_ROWS):
+                part = batch.slice(start, _BATCH_ROWS)
+                yield from batch_rows(part, first)
+                first += part.num_rows
+    except KeyError as error:
+        raise UnitFault('ColumnMissing', f'it has no column {error}') from None
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+        yield LostPart(f'from row {first}', 'DamagedFile', _first_line(error))
+
+
+def _file_batches(source: BinaryIO) -> Iterator[pa.RecordBatch]:
+    reader = pa.ipc.open_file(source)
+    for i in range(reader.num_record_batches):
+        yield reader.get_batch(i)
+
+
+def read_avro(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
+    """Rows of an Avro object container file."""
+    import fastavro
+
+    row = 0
+    try:
+        for record in fastavro.reader(_Whole(open_stream(source, unit.layout.compression))):
+            if not isinstance(record, dict):
+                yield row, BadRow('NotARecord', f'an Avro record is expected, this is {type(record).__name__}')
+            else:
+                yield row, {n: record[n] for n in unit.columns} if unit.columns else record
+            row += 1
+    except UnitFault as fault:
+        yield LostPart(f'from row {row}', fault.error, fault.message)
+    except KeyError as error:
+        raise UnitFault('ColumnMissing', f'it has no column {error}') from None
+    except (EOFError, ValueError, TypeError, IndexError, OverflowError, MemoryError, OSError, RecursionError) as error:
+        yield LostPart(f'from row {row}', 'DamagedFile', f'{type(error).__name__}: {_first_line(error)}')
+
+
+class _Whole:
+    """A stream whose `read(n)` gives n bytes until the end, as parsers expect of a file."""
+
+    mode = 'rb'
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream, self._ready = stream, b''
+
+    def read(self, size: int = -1) -> bytes:
+        pieces, have = [self._ready], len(self._ready)
+        while (size < 0 or have < size) and (data := self._stream.read()):
+            pieces.append(data)
+            have += len(data)
+        data = b''.join(pieces)
+        cut = len(data) if size < 0 else size
+        self._ready = data[cut:]
+        return data[:cut]
+
+    def __iter__(self) -> Iterator[bytes]:
+        while data := self.read(1 << 20):
+            yield data
+
+
+def read_csv(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
+    """Rows of a CSV or TSV, typed as pandas types each 10,000 of them, as `datasets` does."""
+    import pandas as pd
+
+    params = dict(unit.params)
+    separator = str(params.get('sep') or params.get('delimiter') or ('\t' if unit.layout.format == 'tsv' else ','))
+    row, reader = 0, None
+    try:
+        stream = _Lines(open_stream(source, unit.layout.compression), limits.line_bytes)
+        reader = pd.read_csv(stream, sep=separator, chunksize=_CSV_ROWS, usecols=list(unit.columns) or None,
+                             on_bad_lines='error', encoding_errors='strict')
+        for frame in reader:
+            for start in range(0, len(frame), _BATCH_ROWS):
+                table = pa.Table.from_pandas(frame.iloc[start:start + _BATCH_ROWS], preserve_index=False)
+                for batch in table.to_batches():
+                    yield from batch_rows(batch, row)
+                    row += batch.num_rows
+    except UnitFault as fault:
+        yield LostPart(f'from row {row}', fault.error, fault.message)
+    except (ValueError, OverflowError, pa.ArrowException) as error:  # pandas' parser errors are ValueErrors
+        if not row and 'No columns to parse' in str(error):
+            return
+        if 'Usecols do not match' in str(error):
+            raise UnitFault('ColumnMissing', _first_line(error)) from None
+        yield LostPart(f'from row {row}', 'DamagedFile', f'{type(error).__name__}: {_first_line(error)}')
+
+
+class _Lines(_Whole):
+    """A file for pandas that refuses lines without end."""
+
+    def __init__(self, stream: Stream, limit: int) -> None:
+        super().__init__(stream)
+        self._limit, self._since = limit, 0
+
+    def read(self, size: int = -1) -> bytes:
+        data = super().read(min(size, 1 << 20) if size >= 0 else 1 << 20)
+        self._since = len(data) - data.rfind(b'\n') if b'\n' in data else self._since + len(data)
+        if self._since > self._limit:
+            raise UnitFault('LineTooLong', f'a line of more than {self._limit} bytes')
+        return data
+
+
+def read_json(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
+    """Rows of JSON: lines, one list of objects, or one object over many lines, which is one row."""
+    if not unit.is_first:
+        yield from read_lines(unit, source, limits, json_parser(unit))
+        return
+    head = _head(unit, source)
+    if head.startswith(b'['):
+        yield from _read_list(unit, source, limits)
+    elif head.startswith(b'{') and unit.file.path.lower().partition('.json')[2][:1] != 'l' and _is_document(head):
+        yield from _read_document(unit, source, limits)
+    else:
+        yield from read_lines(unit, source, limits, json_parser(unit))
+
+
+def _head(unit: ReadUnit, source: BinaryIO) -> bytes:
+    try:
+        head = open_stream(source, unit.layout.compression).read(64 << 10)
+    except UnitFault:
+        head = b''
+    source.seek(0)
+    return head.removeprefix(b'\xef\xbb\xbf').lstrip()
+
+
+def _is_document(head: bytes) -> bool:
+    """Whether a first line that begins an object does not end it: one object over many lines."""
+    import orjson
+
+    line, newline, _ = head.partition(b'\n')
+    if not newline:
+        return False
+    try:
+        orjson.loads(line)
+    except ValueError:
+        return len(line) < 1024
+    return False
+
+
+def _read_list(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
+    import ijson
+
+    conform, row = Conformer(unit.schema, unit.columns), 0
+    try:
+        for value in ijson.items(_Whole(open_stream(source, unit.layout.compression)), 'item', use_float=True):
+            try:
+                yield row, conform(value)
+            except ValueError as error:
+                yield row, BadRow('InvalidJson', str(error))
+            row += 1
+    except UnitFault as fault:
+        yield LostPart(f'from row {row}', fault.error, fault.message)
+    except (ijson.JSONError, UnicodeDecodeError, RecursionError) as error:
+        yield LostPart(f'from row {row}', 'InvalidJson', _first_line(error))
+
+
+def _read_document(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
+    import orjson
+
+    data = _Whole(open_stream(source, unit.layout.compression)).read(limits.document_bytes + 1)
+    if len(data) > limits.document_bytes:
+        raise UnitFault('DocumentTooLarge', f'one JSON object of more than {limits.document_bytes} bytes')
+    try:
+        value = orjson.loads(data.removeprefix(b'\xef\xbb\xbf'))
+    except ValueError as error:
+        raise UnitFault('InvalidJson', str(error)[:200]) from None
+    conform = Conformer(unit.schema, unit.columns)
+    yield 0, conform(value)
+
+
+def _first_line(error: Exception) -> str:
+    words = error.args[0] if error.args else error
+    text = words.decode(errors='replace') if isinstance(words, bytes) else str(words)
+    return (text.splitlines() or [type(error).__name__])[0][:200]
+
+
+def parquet_schema(source: BinaryIO, size: int, limits: ReadLimits) -> tuple[pa.Schema, pq.FileMetaData]:
+    """The Arrow schema and metadata of a Parquet, from its footer alone.
+
+    Raises:
+        UnitFault: it cannot be read.
+    """
+    check_footer(source, size, limits)
+    source.seek(0)
+    try:
+        parquet = pq.ParquetFile(source)
+        return parquet.schema_arrow, parquet.metadata
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise UnitFault('DamagedFile', _first_line(error)) from None
