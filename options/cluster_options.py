@@ -28,7 +28,7 @@ class ClusterOptions(PipelineOptions):
     @classmethod
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
         parser.add_argument('--drawing_ram', type=memory, default=None, metavar='8GB',
-                            help='resource hint: memory of workers that draw')
+                            help='resource hint: memory of workers that open documents or images')
         parser.add_argument('--stall_seconds', type=positive, default=180, metavar='S',
                             help='Flink: give up a job that shows no sign of life for so long (default 180)')
         parser.add_argument('--resubmits', type=not_negative, default=3, metavar='N',

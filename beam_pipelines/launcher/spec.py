@@ -40,9 +40,10 @@ class Context:
 
         0 leaves it to each worker, which knows its own cores.
         """
+        asked = getattr(self.flags, 'render_processes', None)
         if not self.local_workers:
-            return self.flags.render_processes or 0
-        return self.flags.render_processes or self.flags.num_workers or max(1, self.cores // self.local_workers)
+            return asked or 0
+        return asked or self.flags.num_workers or max(1, self.cores // self.local_workers)
 
     def place(self, path: str) -> str:
         """A path as workers must be given it: absolute where they have another working directory, pinned on the Hub."""

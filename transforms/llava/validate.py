@@ -8,8 +8,9 @@ exactly one `<image>`, in the human turn; an answer that is not empty and holds 
 import array
 import hashlib
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import apache_beam as beam
 import numpy as np
@@ -59,6 +60,11 @@ def check_turns(turns: object, allow_special: bool = False) -> str:
     return ''
 
 
+def check_image_exists(path: str) -> str:
+    """What is wrong with an image file that was decoded before: whether it is there."""
+    return '' if storage.is_file(path) else f'{path} is not there'
+
+
 def check_image_file(path: str) -> str:
     """What is wrong with an image file by its header; '' when Pillow opens it as gray or RGB."""
     from PIL import Image, UnidentifiedImageError
@@ -78,11 +84,13 @@ def read_samples(path: str) -> Iterator[object]:
         yield from ijson.items(file, 'item', use_float=True)
 
 
-def validate_chat(folder: str, name: str, allow_special: bool = False) -> tuple[int, list[str]]:
+def validate_chat(folder: str, name: str, check: Callable[[object], str] = check_sample, images: str = '',
+                  check_image: Callable[[str], str] = check_image_file) -> tuple[int, list[str]]:
     """Checks one chat file and its images; returns the number of samples and the first few problems."""
+    root = storage.join(folder, images) if images else folder
     problems, hashes, count = [], array.array('Q'), 0
     for count, sample in enumerate(read_samples(storage.join(folder, name)), 1):
-        problem = check_sample(sample, allow_special) or check_image_file(storage.join(folder, sample['image']))
+        problem = check(sample) or check_image(storage.join(root, sample['image']))
         if problem:
             problems.append(f'{name}: sample {count - 1}: {problem}')
             if len(problems) >= _SHOWN:
@@ -118,6 +126,7 @@ class ValidateLlava(beam.PTransform):
         """Adds the problems of the chat files, and what was checked for the report."""
         checked, problems = {}, list(ledger.problems)
         for split in self.splits:
-            checked[CHAT_FILES[split]], found = validate_chat(self.output, CHAT_FILES[split], self.allow_special)
+            checked[CHAT_FILES[split]], found = validate_chat(
+                self.output, CHAT_FILES[split], partial(check_sample, allow_special=self.allow_special))
             problems += found
         return replace(ledger, problems=tuple(problems), views={**ledger.views, 'validated': checked})

@@ -15,6 +15,7 @@ import signal
 import sys
 import traceback
 
+from transforms.pdf.check_image import check_image
 from transforms.pdf.encode import encode, ink_share, to_mode, to_one_channel
 from transforms.pdf.engines import Document, MupdfDocument, PdfiumDocument, draw_image, restart_pdfium
 from transforms.pdf.errors import FINAL_ERRORS, PageError, worse
@@ -103,6 +104,8 @@ class _Worker:
             self._forget()
 
     def _serve(self, task: dict, payload: bytes) -> tuple[dict, bytes]:
+        if task['op'] == 'check':
+            return check_image(payload, self._settings), b''
         source = task.get('path') or payload
         kind = _kind(source, task['name'], self._settings.max_input_bytes)
         if task['op'] == 'count':

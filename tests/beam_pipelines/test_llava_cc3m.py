@@ -1,0 +1,193 @@
+"""llava_cc3m: every planted defect for its own reason, bytes as they were, the same from zip, folder and Hub."""
+
+import json
+import os
+import shutil
+import struct
+import zipfile
+
+import pytest
+
+from beam_pipelines import llava_cc3m
+from beam_pipelines.plans.llava_cc3m import SAMPLE
+from beam_pipelines.samples.make_llava_cc3m import make, picture, record
+from tests.helpers import assert_balanced, assert_same_output, load, records, tree
+from tests.stages import graph_of, settings_of
+from transforms.llava_cc3m.rules import DROP_REASONS
+
+
+def run(source, output, *flags):
+    return llava_cc3m.run([f'--input={source}', f'--output={output}', '--progress=off', *flags])
+
+
+@pytest.fixture(scope='module')
+def finished(tmp_path_factory):
+    output = tmp_path_factory.mktemp('cc3m') / 'out'
+    assert run(SAMPLE, output).exit_code == 0
+    return output
+
+
+def write_set(root, images, chat, compression=zipfile.ZIP_DEFLATED):
+    root.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(root / 'images.zip', 'w', compression) as archive:
+        for name, data in images.items():
+            archive.writestr(name, data)
+    (root / 'chat.json').write_text(json.dumps(chat))
+    return root
+
+
+def test_the_embedded_sample_is_what_its_maker_makes(tmp_path):
+    make(tmp_path)
+    assert tree(tmp_path) == tree(SAMPLE)
+
+
+def test_every_defect_has_its_own_reason(finished):
+    account = load(finished / 'run.json')
+    assert_balanced(account)
+    reasons = {r['id']: r['reason'] for r in records(finished).values() if r['outcome'] == 'dropped'}
+    assert reasons.pop('GCC_train_000000003') == 'duplicate_id'
+    assert reasons == {
+        'GCC_train_000000100': 'image_missing', 'GCC_train_000000101': 'image_truncated',
+        'GCC_train_000000102': 'image_undecodable', 'GCC_train_000000103': 'image_token_count',
+        'GCC_train_000000104': 'image_token_count', 'GCC_train_000000105': 'empty_answer',
+        'GCC_train_000000106': 'special_token', 'GCC_train_000000107': 'unsafe_image_path',
+        'GCC_train_000000109': 'turn_order', 'GCC_train_000000110': 'bad_record'}
+    assert set(reasons.values()) <= set(DROP_REASONS)
+    assert account['totals']['written'] == 12 and account['warnings'] == {'orphan_member': 1}
+
+
+def test_what_is_kept_is_not_changed(finished):
+    original = load(SAMPLE / 'chat.json')
+    kept = {r['id'] for r in records(finished).values() if r['outcome'] == 'written'}
+    seen: set = set()
+    expected = [r for r in original if r['id'] in kept and not (r['id'] in seen or seen.add(r['id']))]
+    assert load(finished / 'chat.json') == expected
+    with zipfile.ZipFile(SAMPLE / 'images.zip') as archive:
+        for sample in expected:
+            assert (finished / 'images' / sample['image']).read_bytes() == archive.read(sample['image'])
+    assert len(list((finished / 'images').iterdir())) == 12
+    assert load(finished / 'manifest.json')[-1]['path'].startswith('images/')
+
+
+def test_a_trailing_token_is_moved_on_request_alone(finished, tmp_path):
+    assert any(s['conversations'][0]['value'].endswith('<image>') for s in load(finished / 'chat.json'))
+    assert run(SAMPLE, tmp_path / 'out', '--fix=first_image_token').exit_code == 0
+    fixed = load(tmp_path / 'out' / 'chat.json')
+    assert all(s['conversations'][0]['value'].startswith('<image>\n') for s in fixed)
+    assert [s['conversations'][1] for s in fixed] == [s['conversations'][1] for s in load(finished / 'chat.json')]
+
+
+@pytest.mark.parametrize('flags', [('--num_workers=2',), ('--direct_runner_bundle_repeat=2',),
+                                   ('--direct_running_mode=multi_processing', '--direct_num_workers=2')])
+def test_the_same_bytes_however_it_runs(finished, tmp_path, flags):
+    assert run(SAMPLE, tmp_path / 'out', *flags).exit_code == 0
+    assert_same_output(finished, tmp_path / 'out')
+
+
+def test_the_same_from_a_folder_of_images(finished, tmp_path):
+    source = tmp_path / 'in'
+    with zipfile.ZipFile(SAMPLE / 'images.zip') as archive:
+        archive.extractall(source / 'images')
+    shutil.copy(SAMPLE / 'chat.json', source)
+    assert run(source, tmp_path / 'out').exit_code == 0
+    aside = {'errors.jsonl', 'manifest.json', 'records/records-00000.parquet'}  # they hold the source
+    one, two = tree(finished), tree(tmp_path / 'out')
+    assert {k: v for k, v in one.items() if k not in aside} == {k: v for k, v in two.items() if k not in aside}
+
+
+def test_the_same_from_the_hub(finished, hub, tmp_path):
+    hub.add('liu/cc3m', SAMPLE)
+    assert run('hf://datasets/liu/cc3m', tmp_path / 'out').exit_code == 0
+    assert (tmp_path / 'out' / 'chat.json').read_bytes() == (finished / 'chat.json').read_bytes()
+    assert sorted(os.listdir(tmp_path / 'out' / 'images')) == sorted(os.listdir(finished / 'images'))
+
+
+def test_the_first_records_alone(tmp_path):
+    assert run(SAMPLE, tmp_path / 'out', '--limit=4').exit_code == 0
+    assert [s['id'] for s in load(tmp_path / 'out' / 'chat.json')] == [f'GCC_train_{i:09d}' for i in range(4)]
+
+
+def test_one_image_for_two_records_and_a_folder_in_the_zip(tmp_path):
+    chat = [record(i, '<image>\nWhat?', f'answer {i} .', 'a/same.jpg') for i in range(2)]
+    chat.append(record(2, '<image>\nWhat?', 'more .', 'other.jpg'))
+    source = write_set(tmp_path / 'in', {'top/a/same.jpg': picture('red', 'circle'),
+                                         'top/other.jpg': picture('blue', 'circle')}, chat)
+    assert run(source, tmp_path / 'out').exit_code == 0
+    assert load(tmp_path / 'out' / 'chat.json') == chat
+    assert (tmp_path / 'out' / 'images' / 'a' / 'same.jpg').read_bytes() == picture('red', 'circle')
+
+
+def test_multi_turn_conversations(tmp_path):
+    good = record(1, '<image>\nWhat?', 'a circle .')
+    good['conversations'] += [{'from': 'human', 'value': 'And its colour?'}, {'from': 'gpt', 'value': 'red .'}]
+    late = record(2, 'What?', 'a circle .')
+    late['conversations'] += [{'from': 'human', 'value': '<image>\nNow?'}, {'from': 'gpt', 'value': 'red .'}]
+    odd = record(3, '<image>\nWhat?', 'a circle .')
+    odd['conversations'].append({'from': 'human', 'value': 'And?'})
+    images = {f'GCC_train_{i:09d}.jpg': picture('red', 'circle') for i in range(4)}
+    assert run(write_set(tmp_path / 'in', images, [good, late, odd]), tmp_path / 'out').exit_code == 0
+    assert load(tmp_path / 'out' / 'chat.json') == [good]
+    assert [r['reason'] for r in records(tmp_path / 'out').values()] == ['', 'image_token_count', 'turn_order']
+
+
+def test_members_that_are_damaged_bombs_or_encrypted(tmp_path):
+    chat = [record(i, '<image>\nWhat?', f'answer {i} .') for i in range(5)]
+    images = {r['image']: picture('red', 'circle') for r in chat}
+    images[chat[3]['image']] = bytes(3 << 20)
+    source = write_set(tmp_path / 'in', images, chat)
+    data = bytearray((source / 'images.zip').read_bytes())
+    with zipfile.ZipFile(source / 'images.zip') as archive:
+        infos = {i.filename: i for i in archive.infolist()}
+    at = infos[chat[1]['image']].header_offset + 30 + len(chat[1]['image']) + 40
+    data[at:at + 8] = b'\xff' * 8
+    directory = data.rfind(chat[2]['image'].encode()) - 46
+    struct.pack_into('<H', data, directory + 8, 1)  # the flag that says encrypted
+    (source / 'images.zip').write_bytes(data)
+    assert run(source, tmp_path / 'out', '--max_image_bytes=1MB').exit_code == 0
+    assert [r['reason'] for r in records(tmp_path / 'out').values()] == [
+        '', 'image_undecodable', 'image_undecodable', 'image_too_big', '']
+
+
+def test_a_zip_without_its_end_fails_the_run(tmp_path):
+    source = tmp_path / 'in'
+    shutil.copytree(SAMPLE, source)
+    source.chmod(0o755)
+    (source / 'images.zip').write_bytes((SAMPLE / 'images.zip').read_bytes()[:-3000])
+    result = run(source, tmp_path / 'out')
+    assert result.exit_code == 1
+    account = load(tmp_path / 'out' / 'run.json')
+    assert_balanced(account)
+    assert account['failed_units'] == {'DamagedArchive': 1} and account['totals']['failed'] == {'ArchiveUnreadable': 15}
+
+
+def test_a_chat_that_breaks_off_keeps_what_came_before(tmp_path):
+    source = tmp_path / 'in'
+    shutil.copytree(SAMPLE, source)
+    data = (SAMPLE / 'chat.json').read_bytes()
+    (source / 'chat.json').write_bytes(data[:len(data) // 3])
+    assert run(source, tmp_path / 'out').exit_code == 0
+    account = load(tmp_path / 'out' / 'run.json')
+    assert account['failed_units'] == {'InvalidJson': 1} and account['totals']['written'] > 3
+
+
+@pytest.mark.parametrize(('files', 'words'), [
+    ({}, 'has no chat.json at its top'), ({'chat.jsonl': ''}, 'it has chat.jsonl'),
+    ({'chat.json': '[]'}, 'neither images.zip nor a folder images/')])
+def test_one_line_for_an_input_that_is_none(tmp_path, files, words):
+    (tmp_path / 'in').mkdir()
+    for name, text in files.items():
+        (tmp_path / 'in' / name).write_text(text)
+    result = run(tmp_path / 'in', tmp_path / 'out')
+    assert result.exit_code == 2 and words in result.message
+
+
+def test_images_stay_in_the_step_that_reads_them():
+    graph = graph_of(llava_cc3m.build, settings_of(llava_cc3m.SPEC, f'--input={SAMPLE}', '--drawing_ram=4GB'))
+    copying = graph.stage_of('CopyImages/Copy')
+    for step in ('CheckInCopying/', 'CopyImages/Copy'):
+        assert step in copying
+    assert copying.hints == {'beam:resources:min_ram_bytes:v1': b'4000000000'}
+    from tests.beam_pipelines.test_stages import HARMLESS
+
+    assert {urn for urn, _ in graph.between} <= HARMLESS
+    assert all((stage.side_inputs, stage.states) == ((), 0) for stage in graph.stages)

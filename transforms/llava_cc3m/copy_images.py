@@ -1,0 +1,189 @@
+"""CopyImages: units of records to checked images under their final names, byte for byte."""
+
+import hashlib
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import BinaryIO, Literal, NamedTuple
+
+import apache_beam as beam
+import orjson
+from apache_beam.pvalue import TaggedOutput
+
+from transforms.accounts.fragments import Keyed, merge_fragments
+from transforms.accounts.journal import Journal, read_journal
+from transforms.accounts.records import DROPPED, WRITTEN, Record
+from transforms.files import storage
+from transforms.llava_cc3m.cut_chat import ChatUnit
+from transforms.llava_cc3m.discover import Cc3mInput
+from transforms.llava_cc3m.zip_index import BadZip, Place, read_member
+from transforms.pdf.pool import RenderPool, acquire_pool, release_pool
+from transforms.pdf.settings import RenderSettings
+
+IMAGES = 'images'
+COLUMNS = (('width', 'int32'), ('height', 'int32'), ('format', 'string'))
+_AHEAD = 8
+_REASONS = {'PageTooBig': 'image_too_big', 'PageTimeout': 'image_too_big', 'PageOutOfMemory': 'image_too_big',
+            'TruncatedImage': 'image_truncated'}
+
+
+class CopiedRecords(NamedTuple):
+    """The outputs of CopyImages."""
+
+    records: beam.PCollection
+    samples: beam.PCollection
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One record, its image, and where that lies."""
+
+    row: int
+    id: str
+    image: str
+    sample: bytes
+    place: Place | None
+
+
+def _task(item: Keyed) -> _Task:
+    head, _, sample = item.payload.partition(b'\n')
+    where, record = orjson.loads(head)['place'], orjson.loads(sample)
+    return _Task(item.row, record['id'], record['image'], sample, Place(*where) if where else None)
+
+
+class _CopyFn(beam.DoFn):
+    """Journal line first, then the name: an image that can be seen is never checked again."""
+
+    def __init__(self, found: Cc3mInput, output: str, journal: str, settings: RenderSettings, processes: int) -> None:
+        self._found, self._output, self._journal_folder = found, output, journal
+        self._settings, self._processes = settings, processes
+
+    def setup(self) -> None:
+        self._pool: RenderPool = acquire_pool(self._settings, self._processes)
+        self._journal = Journal(self._journal_folder)
+
+    def teardown(self) -> None:
+        release_pool(self._pool)
+
+    def finish_bundle(self) -> None:
+        self._journal.close()
+
+    def process(self, unit: ChatUnit) -> Iterator[Record | TaggedOutput[Literal['samples'], Keyed]]:
+        file = self._found.chat.path
+        known = {row: outcome for (_, row), outcome in read_journal(self._journal_folder, unit.name).items()}
+        waiting: list[_Task] = []
+        for task in map(_task, merge_fragments(unit.segments)):
+            outcome = known.get(task.row)
+            if outcome and storage.is_still_there(self._output, outcome):
+                yield from self._ended(file, task, outcome)
+            else:
+                waiting.append(task)
+        waiting.sort(key=lambda task: (task.place.offset if task.place else 0, task.row))
+        for task, outcome in self._outcomes(unit, waiting):
+            self._journal.add(unit.name, file, task.row, outcome)
+            yield from self._ended(file, task, outcome)
+
+    def _ended(self, file: str, task: _Task, outcome: dict) -> Iterator[object]:
+        if reason := outcome.get('error'):
+            yield Record(file, task.row, task.id, DROPPED, reason, outcome['message'])
+            return
+        details = {name: outcome[name] for name, _ in COLUMNS}
+        yield Record(file, task.row, task.id, WRITTEN, output=outcome['output'], bytes=outcome['bytes'],
+                     sha256=outcome['sha256'], details=details)
+        yield TaggedOutput('samples', Keyed(file, task.row, task.sample))
+
+    def _outcomes(self, unit: ChatUnit, tasks: list[_Task]) -> Iterator[tuple[_Task, dict]]:
+        """Outcomes in the order of the tasks, some images being checked at one time."""
+        if not tasks:
+            return
+        under_way: deque[tuple[_Task, bytes, Future | dict]] = deque()
+        source = self._open_archive(unit, tasks)
+        try:
+            for task in tasks:
+                data = self._read(source, task)
+                checked = data if isinstance(data, dict) else self._pool.submit(
+                    {'op': 'check', 'name': task.image}, data)
+                under_way.append((task, b'' if isinstance(data, dict) else data, checked))
+                if len(under_way) > _AHEAD * self._pool.processes:
+                    yield self._written(*under_way.popleft())
+            while under_way:
+                yield self._written(*under_way.popleft())
+        finally:
+            if source:
+                source.close()
+
+    def _open_archive(self, unit: ChatUnit, tasks: list[_Task]) -> BinaryIO | None:
+        if not self._found.archive:
+            return None
+        source = storage.open_info(self._found.root, self._found.archive)
+        if hasattr(source, 'declare'):
+            source.declare([(tasks[0].place.offset, min(unit.end, self._found.archive.size))])
+        return source
+
+    def _read(self, source: BinaryIO | None, task: _Task) -> bytes | dict:
+        limit = self._settings.max_input_bytes
+        if source is not None:
+            if max(task.place.size, task.place.packed) > limit:
+                return _dropped('image_too_big', f'it has {task.place.size} bytes, over the limit of {limit}')
+            try:
+                return read_member(source, task.place, task.image)
+            except BadZip as error:
+                return _dropped('image_undecodable', str(error))
+        root = storage.join(self._found.root, self._found.folder) if self._found.folder else self._found.root
+        path = storage.join(root, task.image)
+        if not storage.is_file_within(path, self._found.root):
+            return _dropped('image_missing', f'no file {task.image[:100]} in {self._found.folder or "the input"}')
+        if storage.is_local(path) and storage.size_of(path) > limit:
+            return _dropped('image_too_big', f'it has {storage.size_of(path)} bytes, over the limit of {limit}')
+        return storage.read_bytes(path)
+
+    def _written(self, task: _Task, data: bytes, checked: Future | dict) -> tuple[_Task, dict]:
+        if isinstance(checked, dict):
+            return task, checked
+        found = checked.result().header
+        if error := found.get('error'):
+            return task, _dropped(_REASONS.get(error, 'image_undecodable'), found['message'])
+        output = f'{IMAGES}/{task.image}'
+        target = storage.join(self._output, output)
+        if not (storage.is_local(target) and storage.size_of(target) == len(data) and storage.read_bytes(target) == data):
+            storage.write_bytes(target, data)
+        return task, {'output': output, 'bytes': len(data), 'sha256': hashlib.sha256(data).hexdigest(),
+                      **{name: found[name] for name, _ in COLUMNS}}
+
+
+def _dropped(reason: str, message: str) -> dict:
+    return {'error': reason, 'message': message}
+
+
+@dataclass(eq=False)
+class CopyImages(beam.PTransform):
+    """PCollection[ChatUnit] to CopiedRecords: Records of what became of each, and the samples whose image was copied.
+
+    Each image is decoded in a sandboxed process; the bytes that are written are those that were read. Outcomes that
+    the journal knows are not found out again. Memory: eight images for each process.
+
+    Args:
+        found: the input.
+        output: output folder.
+        journal: folder of the journals.
+        settings: limits of bytes, pixels, CPU time and memory.
+        processes: checking processes of each worker, 0 for one on each of its cores.
+
+    Raises:
+        RunAborted: the disk is full, or the Hub fails.
+    """
+
+    found: Cc3mInput
+    output: str
+    journal: str
+    settings: RenderSettings
+    processes: int = 1
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, units: beam.PCollection[ChatUnit]):  # noqa: ANN201 - Beam reads tuples wrongly
+        copied = units | 'Copy' >> beam.ParDo(_CopyFn(
+            self.found, self.output, self.journal, self.settings, self.processes)).with_outputs('samples', main='records')
+        return CopiedRecords(copied.records, copied.samples)

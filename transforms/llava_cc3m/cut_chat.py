@@ -1,0 +1,199 @@
+"""CutChat: chat.json, read once, to units of records whose images lie together.
+
+The order of chat.json is not that of the images, and an archive on the Hub is best read from its start to its end. So
+records are checked by themselves, looked up in the archive's directory, and put into small files by the 64 MiB stretch
+of the archive that their image begins in; what goes on is a reference for each stretch.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import apache_beam as beam
+import orjson
+from apache_beam.pvalue import TaggedOutput
+
+from transforms.accounts.fragments import FragmentRef, Keyed, write_fragment
+from transforms.accounts.records import DROPPED, FAILED, Record, Tally, UnitError
+from transforms.files import storage
+from transforms.llava_cc3m.discover import CHAT, Cc3mInput
+from transforms.llava_cc3m.rules import check_record, fixed
+from transforms.llava_cc3m.zip_index import BadZip, ZipIndex
+
+_STRETCH = 64 << 20
+_FOLDER_UNIT_ROWS = 1000
+_HELD_BYTES = 32 << 20
+
+
+@dataclass(frozen=True)
+class ChatUnit:
+    """Records whose images lie together: stretch `number` of the archive, or a thousand rows.
+
+    Attributes:
+        number: of the unit.
+        segments: files of its records (payloads of `Keyed`: {'sample', 'place'}).
+        end: end of the last image in the archive, 0 for a folder.
+    """
+
+    number: int
+    segments: tuple[FragmentRef, ...]
+    end: int = 0
+
+    @property
+    def name(self) -> str:
+        """The unit's name in journals."""
+        return f'images {self.number:06d}'
+
+
+class CutRecords(NamedTuple):
+    """The outputs of CutChat."""
+
+    units: beam.PCollection
+    dropped: beam.PCollection
+    tallies: beam.PCollection
+    errors: beam.PCollection
+
+
+class _Cutter:
+    """Buffers records by unit, spills the largest buffer when they hold too much."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._buffers: dict[int, list[Keyed]] = {}
+        self._sizes: Counter = Counter()
+        self._segments: dict[int, list[FragmentRef]] = {}
+        self._ends: dict[int, int] = {}
+
+    def add(self, unit: int, item: Keyed, end: int) -> None:
+        self._buffers.setdefault(unit, []).append(item)
+        self._sizes[unit] += len(item.payload) + 300
+        self._ends[unit] = max(self._ends.get(unit, 0), end)
+        if sum(self._sizes.values()) > _HELD_BYTES:
+            self._spill(max(self._sizes, key=self._sizes.__getitem__))
+
+    def _spill(self, unit: int) -> None:
+        self._segments.setdefault(unit, []).append(write_fragment(self._folder, 'chat', self._buffers.pop(unit)))
+        del self._sizes[unit]
+
+    def finish(self) -> Iterator[ChatUnit]:
+        for unit in list(self._buffers):
+            self._spill(unit)
+        for unit, segments in sorted(self._segments.items()):
+            yield ChatUnit(unit, tuple(segments), self._ends[unit])
+
+
+def read_chat(root: str, found: Cc3mInput) -> Iterator[tuple[int, object] | UnitError]:
+    """(number, record) of chat.json in order; a UnitError where it stops making sense."""
+    import ijson
+
+    row = 0
+    with storage.open_info(root, found.chat) as source:
+        try:
+            for record in ijson.items(source, 'item', use_float=True):
+                yield row, record
+                row += 1
+        except (ijson.JSONError, UnicodeDecodeError, RecursionError) as error:
+            words = error.args[0] if error.args else error
+            text = words.decode(errors='replace') if isinstance(words, bytes) else str(words)
+            yield UnitError(CHAT, f'from record {row}', 'read', 'InvalidJson', text.splitlines()[0][:200])
+
+
+class _CutChatFn(beam.DoFn):
+    def __init__(self, found: Cc3mInput, folder: str, fix: str, limit: int) -> None:
+        self._found, self._folder, self._fix, self._limit = found, folder, fix, limit
+
+    def process(self, _: str) -> Iterator[
+            ChatUnit | TaggedOutput[Literal['dropped'], Record] | TaggedOutput[Literal['tallies'], Tally]
+            | TaggedOutput[Literal['errors'], UnitError]]:
+        found, cutter, seen, used, count = self._found, _Cutter(self._folder), set(), set(), 0
+        index = None
+        if found.archive:
+            try:
+                with storage.open_info(found.root, found.archive) as source:
+                    index = ZipIndex(source, found.archive.size)
+            except BadZip as error:
+                yield TaggedOutput('errors', UnitError(CHAT, found.archive.path, 'read', 'DamagedArchive', str(error)))
+        for item in read_chat(found.root, found):
+            if isinstance(item, UnitError):
+                yield TaggedOutput('errors', item)
+                break
+            if self._limit and count >= self._limit:
+                break
+            count += 1
+            if (dropped := self._place(*item, index, cutter, seen, used)) is not None:
+                yield TaggedOutput('dropped', dropped)
+        yield from cutter.finish()
+        yield TaggedOutput('tallies', Tally(CHAT, 'read', '', count))
+        orphans = (len(index) if index is not None else found.images) - len(used)
+        if orphans > 0 and not self._limit and index is not None:
+            yield TaggedOutput('tallies', Tally(CHAT, 'warning', 'orphan_member', orphans))
+
+    def _place(self, row: int, record: object, index: ZipIndex | None, cutter: _Cutter, seen: set,
+               used: set) -> Record | None:
+        """Puts the record into its unit, or gives the record that says why not."""
+        reason, message = check_record(record)
+        place = index.find(record['image']) if index is not None and isinstance(record, dict) \
+            and isinstance(record.get('image'), str) else None
+        if place is not None:
+            used.add(place.offset)
+        own_id = str(record.get('id') or '') if isinstance(record, dict) else ''
+        if not reason:
+            mark = hashlib.sha256(own_id.encode('utf-8', 'surrogatepass')).digest()[:8]
+            if mark in seen:
+                reason, message = 'duplicate_id', 'an earlier record has this id'
+            seen.add(mark)
+        payload = b''
+        if not reason:
+            try:
+                payload = orjson.dumps(fixed(record, self._fix))
+            except (TypeError, ValueError) as error:
+                reason, message = 'bad_record', str(error)[:200]
+        if not reason and self._found.archive and place is None:
+            reason = 'image_missing'
+            message = f"no member {record['image'][:100]} in {self._found.archive.path}"
+            if index is None:
+                return Record(CHAT, row, own_id[:200], FAILED, 'ArchiveUnreadable', f'{self._found.archive.path} cannot be read',
+                              details={'stage': 'read'}, listed=False)
+        if reason:
+            return Record(CHAT, row, own_id[:200], DROPPED, reason, message)
+        where = None
+        unit, end = row // _FOLDER_UNIT_ROWS, 0
+        if place is not None:
+            where = [place.offset, place.packed, place.size, place.method, place.crc]
+            # Behind a member's bytes come at most its data descriptor; before them its name and extra fields.
+            unit, end = place.offset // _STRETCH, place.offset + place.packed + 1024
+        cutter.add(unit, Keyed(CHAT, row, orjson.dumps({'place': where}) + b'\n' + payload), end)
+        return None
+
+
+@dataclass(eq=False)
+class CutChat(beam.PTransform):
+    """PCollection[str] of one element to CutRecords: units of records, records that end here, counts, errors.
+
+    One worker reads chat.json once; memory is 32 MiB of records, 40 bytes for each member of the archive and about 150
+    for each id.
+
+    Args:
+        found: the input.
+        folder: work folder of the records' files.
+        fix: 'none' or 'first_image_token' (see `rules.fixed`).
+        limit: records to read, 0 for all.
+
+    Raises:
+        RunAborted: the work folder cannot be written, or the Hub fails.
+    """
+
+    found: Cc3mInput
+    folder: str
+    fix: str = 'none'
+    limit: int = 0
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, start: beam.PCollection[str]):  # noqa: ANN201 - Beam reads tuples wrongly
+        cut = start | 'Cut' >> beam.ParDo(_CutChatFn(self.found, self.folder, self.fix, self.limit)).with_outputs(
+            'dropped', 'tallies', 'errors', main='units')
+        return CutRecords(cut.units, cut.dropped, cut.tallies, cut.errors)

@@ -1,0 +1,72 @@
+"""What an input folder of a LLaVA pretraining set holds: chat.json, and its images in a zip or a folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from transforms.files import storage
+from transforms.files.storage import FileInfo
+
+CHAT = 'chat.json'
+_ARCHIVES = ('images.zip', 'image.zip')
+_FOLDERS = ('images', '')
+
+
+class InputError(ValueError):
+    """The input cannot be used; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Cc3mInput:
+    """A whole input; paths are relative to the root.
+
+    Attributes:
+        root: pinned folder.
+        chat: the chat.json.
+        archive: the zip of the images, None when they lie in a folder.
+        folder: folder of the images ('' for the root itself) when there is no archive.
+        images: images in the folder, for the plan; 0 when they are in an archive.
+        image_bytes: their size.
+    """
+
+    root: str
+    chat: FileInfo
+    archive: FileInfo | None
+    folder: str = ''
+    images: int = 0
+    image_bytes: int = 0
+    digest: str = ''
+
+
+def discover(root: str) -> Cc3mInput:
+    """Finds chat.json and images.
+
+    Raises:
+        InputError: one of them is not there.
+    """
+    if not storage.exists(root):
+        raise InputError(f'--input {root} does not exist. It must be the folder that liuhaotian/LLaVA-CC3M-Pretrain-595K was '
+                         'downloaded to, or hf://datasets/liuhaotian/LLaVA-CC3M-Pretrain-595K')
+    prefix = len(root.rstrip('/')) + 1
+    files = {i.path[prefix:]: FileInfo(i.path[prefix:], i.size, i.modified, i.etag) for i in storage.list_files(root)}
+    if CHAT not in files:
+        near = sorted(p for p in files if p.endswith(('.json', '.jsonl')))[:5]
+        raise InputError(f"--input {root} has no {CHAT} at its top{'; it has ' + ', '.join(near) if near else ''}")
+    for folder in _FOLDERS[:1]:
+        within = [i for p, i in files.items() if p.startswith(folder + '/')]
+        if within:
+            return _of_folder(root, files[CHAT], folder, within)
+    for name in _ARCHIVES:
+        if name in files:
+            return Cc3mInput(root, files[CHAT], files[name])
+    loose = [i for p, i in files.items() if p.lower().endswith(('.jpg', '.jpeg', '.png', '.webp'))]
+    if loose:
+        return _of_folder(root, files[CHAT], '', loose)
+    raise InputError(f'--input {root} has neither images.zip nor a folder images/: download all of the dataset')
+
+
+def _of_folder(root: str, chat: FileInfo, folder: str, images: list[FileInfo]) -> Cc3mInput:
+    import hashlib
+
+    digest = hashlib.sha256(repr([(i.path, i.size, i.stamp) for i in images]).encode()).hexdigest()[:16]
+    return Cc3mInput(root, chat, None, folder, len(images), sum(i.size for i in images), digest)
