@@ -46,6 +46,30 @@ def _formatter(prog: str) -> argparse.HelpFormatter:
     return argparse.RawDescriptionHelpFormatter(prog, max_help_position=34, width=_HELP_WIDTH)
 
 
+def tool_parser(name: str, about: str, options: Sequence[type]) -> argparse.ArgumentParser:
+    """The parser of a module that runs no pipeline."""
+    parser = _Parser(prog=f'python -m beam_pipelines.{name}', description=about, allow_abbrev=False,
+                     usage='%(prog)s [flags]', formatter_class=_formatter)
+    for one in options:
+        one._add_argparse_args(parser.add_argument_group(one.TITLE))
+    return parser
+
+
+def parse_tool(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Namespace:
+    """Parses the command line of a module that runs no pipeline.
+
+    Raises:
+        UsageError: an unknown flag (with a suggestion) or a value that does not fit.
+        SystemExit: after --help.
+    """
+    flags, rest = parser.parse_known_args(_normalized(argv))
+    own = {name[2:] for action in parser._actions for name in action.option_strings if name[:2] == '--'}
+    for token in rest:
+        raise UsageError(_unknown(token[2:].partition('=')[0], own, '') if token.startswith('--') else
+                         f'unexpected argument {token!r}: every value belongs to a flag, as in --input={token}')
+    return flags
+
+
 def own_parser(spec: PipelineSpec) -> argparse.ArgumentParser:
     """The parser of the pipeline's own flags, a group for each options class."""
     parser = _Parser(prog=f'python -m beam_pipelines.{spec.name}', description=spec.about, allow_abbrev=False,

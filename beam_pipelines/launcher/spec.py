@@ -103,6 +103,14 @@ class PipelineSpec:
 
 
 @dataclass(frozen=True)
+class Tool:
+    """A module of beam_pipelines that runs no pipeline: its name and one line for the list."""
+
+    name: str
+    summary: str
+
+
+@dataclass(frozen=True)
 class RunResult:
     """How a run ended.
 

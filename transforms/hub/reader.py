@@ -52,6 +52,7 @@ class HubReader(io.RawIOBase):
         self._submit, self._size, self.name = submit, size, name
         self._position = 0
         self._streams: deque[_Stream] = deque()
+        self._eager = True
         self._starts: list[int] = []
         self._ends: list[int] = []
         self._lock = threading.RLock()
@@ -63,8 +64,9 @@ class HubReader(io.RawIOBase):
         """Bytes of the file."""
         return self._size
 
-    def declare(self, ranges: Iterable[tuple[int, int]]) -> None:
-        """Says which ranges [start, end) will be read, each from its start to its end."""
+    def declare(self, ranges: Iterable[tuple[int, int]], eager: bool = True) -> None:
+        """Says which ranges [start, end) will be read, each from its start, and if `eager` surely to its end."""
+        self._eager = eager
         ordered = sorted(ranges)
         self._starts, self._ends = [r[0] for r in ordered], [r[1] for r in ordered]
 
@@ -133,7 +135,7 @@ class HubReader(io.RawIOBase):
                 return stream
         n = bisect.bisect_right(self._starts, at) - 1
         declared = n >= 0 and at < self._ends[n]
-        stream = _Stream(at, min(self._ends[n] if declared else self._size, self._kept_from), declared)
+        stream = _Stream(at, min(self._ends[n] if declared else self._size, self._kept_from), declared and self._eager)
         self._streams.appendleft(stream)
         while len(self._streams) > _MAX_STREAMS:
             self._drop(self._streams.pop())

@@ -46,6 +46,7 @@ class ReadUnit:
         columns: to read; () for all.
         schema: serialized Arrow schema that JSON values are conformed to, b'' for none.
         params: of the format, such as a CSV's `sep`.
+        few: perhaps only its first rows are wanted, so little is read ahead.
     """
 
     origin: Origin
@@ -57,6 +58,7 @@ class ReadUnit:
     columns: tuple[str, ...] = ()
     schema: bytes = b''
     params: tuple[tuple[str, object], ...] = ()
+    few: bool = False
 
     @property
     def path(self) -> str:
@@ -85,7 +87,8 @@ def plan_units(split: Split, root: str, source: str, revision: str, columns: tup
         layout = layout_of(file.path)
         origin = Origin(source, revision, split.subset, split.name, file.path)
         for start, end in _ranges(root, file, layout, split_bytes):
-            units.append(ReadUnit(origin, root, file, layout, start, end, columns, schema, split.params))
+            units.append(ReadUnit(origin, root, file, layout, start, end, columns, schema, split.params,
+                                  few=bool(limit)))
     if limit:
         return [UnitChain(tuple(units), limit)] if units else []
     return [UnitChain((unit,)) for unit in units]
