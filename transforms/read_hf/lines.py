@@ -25,30 +25,26 @@ def iter_lines(stream: Stream, skip_first: bool, limit_bytes: int) -> Iterator[t
     that a border cuts belongs to the range before it. Offsets are in decompressed bytes from the range's beginning.
     Lines beyond `stream.limit` are not handed out.
     """
-    position, tail, too_long, skipping = 0, b'', False, skip_first
+    # `position` is where the line begins of which `tail` is the part read so far; `lost` counts what was let go of it.
+    position, tail, lost, skipping = 0, b'', 0, skip_first
     while data := stream.read(_BLOCK):
         lines = (tail + data).split(b'\n') if tail else data.split(b'\n')
         tail = lines.pop()
-        if (skipping or too_long) and lines:
-            position += len(lines[0]) + 1
-            if too_long and not skipping:
+        if lines and (skipping or lost):
+            if not skipping:
                 yield position, [None]
-            del lines[0]
-            skipping = too_long = False
+            position += lost + len(lines.pop(0)) + 1
+            lost, skipping = 0, False
         if lines:
-            if stream.limit is not None and position > stream.limit:
-                return
             yield position, lines
             position += sum(map(len, lines)) + len(lines)
-        if stream.limit is not None and position > stream.limit:
+        if stream.limit is not None and position + (lost + len(tail) if skipping else 0) > stream.limit:
             return
-        if len(tail) > limit_bytes or ((skipping or too_long) and tail):
-            position += len(tail)
-            tail, too_long = b'', True
-    if too_long and not skipping:
-        yield position, [None]
-    elif tail and not skipping:
-        yield position, [tail]
+        if len(tail) > limit_bytes or (tail and (skipping or lost)):
+            lost += len(tail)
+            tail = b''
+    if not skipping and (tail or lost):
+        yield position, [None if lost else tail]
 
 
 def read_lines(unit: ReadUnit, source: BinaryIO, limits: ReadLimits,

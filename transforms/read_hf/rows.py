@@ -11,7 +11,7 @@ class UnitFault(Exception):
 
     def __init__(self, error: str, message: str) -> None:
         super().__init__(message)
-        self.error = error
+        self.error, self.message = error, message
 
 
 @dataclass(frozen=True)
