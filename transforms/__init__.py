@@ -14,6 +14,8 @@ _HOME = {
     'PageImage': 'transforms.pdf.pages',
     'ListPdfPages': 'transforms.pdf.list_pages',
     'ReadArchivePages': 'transforms.olmocr.read_pages',
+    'HFRecord': 'transforms.read_hf.read_hf',
+    'ReadHF': 'transforms.read_hf.read_hf',
     'ReadOlmocrRows': 'transforms.olmocr.read_rows',
     'RenderPDF': 'transforms.pdf.render_pdf',
     'RenderSettings': 'transforms.pdf.settings',

@@ -1,12 +1,16 @@
 """The same bytes and accounts from every runner that works on one machine."""
 
+import json
+import subprocess
+import sys
+
 import apache_beam
 import pytest
 
 from beam_pipelines import olmocr, render_pdf
 from tests.conftest import make_0225
 from tests.flink import JAR, needs_flink
-from tests.helpers import assert_same_output, load, run_process
+from tests.helpers import ROOT, assert_same_output, load, run_process
 
 SMALL = ('--max_size=160', '--progress=off')
 EMBEDDED = ('--runner=FlinkRunner', f'--flink_job_server_jar={JAR.path if JAR else ""}', '--parallelism=2')
@@ -51,6 +55,28 @@ def test_render_pdf_with_a_file_that_fails(page_pdf, tmp_path, flags):
         assert done.returncode == 0, done.stderr
     assert_same_output(tmp_path / 'direct', tmp_path / 'out')
     assert render_pdf.SPEC.name == load(tmp_path / 'out' / 'run.json')['pipeline']
+
+
+@pytest.mark.parametrize('flags', RUNNERS)
+def test_llava_cc3m(tmp_path, flags):
+    for name, runner in (('direct', ()), ('out', flags)):
+        done = run_process('llava_cc3m', f'--output={tmp_path}/{name}', '--progress=off', *runner)
+        assert done.returncode == 0, done.stderr
+    assert_same_output(tmp_path / 'direct', tmp_path / 'out')
+
+
+@pytest.mark.parametrize('flags', RUNNERS[:2])
+def test_read_hf_from_the_hub(hub, tmp_path, flags):
+    for split, count in (('train', 400), ('test', 5)):
+        rows = [{'id': i, 'text': f'{split} {i}'} for i in range(count)]
+        (tmp_path / 'set').mkdir(exist_ok=True)
+        (tmp_path / 'set' / f'{split}.jsonl').write_text(''.join(json.dumps(r) + '\n' for r in rows))
+    hub.add('me/set', tmp_path / 'set')
+    for name, runner in (('direct', ('--runner=DirectRunner',)), ('out', flags)):
+        subprocess.run([sys.executable, '-m', 'tests.dump_hf', 'hf://datasets/me/set', str(tmp_path / name), *runner],
+                       check=True, capture_output=True, cwd=ROOT)
+    assert (tmp_path / 'direct').read_bytes() == (tmp_path / 'out').read_bytes()
+    assert (tmp_path / 'out').read_bytes().count(b'\n') == 404
 
 
 @needs_flink

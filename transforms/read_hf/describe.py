@@ -54,8 +54,12 @@ def describe(source: str, subset: str = 'all', split: str = 'all', pattern: str 
     """The plan of reading everything that is asked for, and facts of each split.
 
     Args:
-        source, subset, split, pattern, hub_parquet: as of `ReadHF`.
+        source: as of `ReadHF`.
+        subset: name or 'all'.
+        split: name or 'all'.
+        pattern: as of `ReadHF`.
         examples: first rows to read of each split.
+        hub_parquet: as of `ReadHF`.
         progress: wraps the iterator over footers.
 
     Raises:
