@@ -19,7 +19,8 @@ def open_parquet(source: BinaryIO, columns: Sequence[str] | None = None,
     """
     parquet = pq.ParquetFile(source, pre_buffer=False, buffer_size=_BUFFER)
     if hasattr(source, 'declare'):
-        source.declare(chunk_ranges(parquet.metadata, columns, row_groups))
+        ranges = chunk_ranges(parquet.metadata, columns, row_groups)
+        source.declare(ranges, side_by_side=max(1, len(ranges) // max(1, parquet.metadata.num_row_groups)))
     return parquet
 
 

@@ -1,18 +1,19 @@
 """HubReader: a file on the Hub as a seekable file object that reads ahead as much as its readers earn.
 
-A reader that goes on from where it stopped (a tarball, a column of a Parquet) is a stream. Each stream reads ahead a
-share of what it has already read, so that one who stops early has fetched little too much; within ranges that were
-declared to be wanted it reads ahead at once and never past their end.
+A reader that goes on from where it stopped (a tarball, a zip) is a stream. Each stream reads ahead a share of what it has
+already read, so that one who stops early has fetched little too much. Ranges that were declared to be wanted (columns of
+a Parquet) are fetched ahead at once and in file order (see `wanted`).
 """
 
 from __future__ import annotations
 
-import bisect
 import io
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+
+from transforms.hub.wanted import Wanted
 
 _FIRST = 256 << 10
 _LARGEST = 4 << 20
@@ -25,9 +26,9 @@ _MAX_STREAMS = 64
 class _Stream:
     """Bytes [`at`, `ahead`) that are there or on their way, of a run that ends at `end`."""
 
-    def __init__(self, at: int, end: int, declared: bool) -> None:
+    def __init__(self, at: int, end: int) -> None:
         self.at = self.ahead = self.begin = at
-        self.end, self.declared = end, declared
+        self.end = end
         self.chunks: deque[tuple[int, int, Future]] = deque()
 
     @property
@@ -52,9 +53,7 @@ class HubReader(io.RawIOBase):
         self._submit, self._size, self.name = submit, size, name
         self._position = 0
         self._streams: deque[_Stream] = deque()
-        self._eager = True
-        self._starts: list[int] = []
-        self._ends: list[int] = []
+        self._wanted: Wanted | None = None
         self._lock = threading.RLock()
         self._kept: Future | None = None
         self._kept_from = 0 if size <= _FIRST else size - _TAIL
@@ -64,11 +63,16 @@ class HubReader(io.RawIOBase):
         """Bytes of the file."""
         return self._size
 
-    def declare(self, ranges: Iterable[tuple[int, int]], eager: bool = True) -> None:
-        """Says which ranges [start, end) will be read, each from its start, and if `eager` surely to its end."""
-        self._eager = eager
-        ordered = sorted(ranges)
-        self._starts, self._ends = [r[0] for r in ordered], [r[1] for r in ordered]
+    def declare(self, ranges: Iterable[tuple[int, int]], side_by_side: int = 1, eager: bool = True) -> None:
+        """Says which ranges [start, end) will be read, each from its start, and if `eager` surely to its end.
+
+        `side_by_side` is how many of them are read at one time.
+        """
+        with self._lock:
+            if self._wanted:
+                self._wanted.close()
+            inside = ((start, min(end, self._kept_from)) for start, end in ranges if start < self._kept_from)
+            self._wanted = Wanted(self._submit, inside, _BUDGET, side_by_side, eager)
 
     def readable(self) -> bool:
         return True
@@ -111,6 +115,8 @@ class HubReader(io.RawIOBase):
             self._kept = self._kept or self._submit(self._kept_from, self._size)
             return memoryview(self._kept.result())[at - self._kept_from:end - self._kept_from]
         end = min(end, self._kept_from)
+        if self._wanted and (chunk := self._wanted.find(at)) >= 0:
+            return self._wanted.read(chunk, at, end)
         stream = self._stream(at)
         self._read_ahead(stream, end)
         start, stop, future = stream.chunks[0]
@@ -133,9 +139,7 @@ class HubReader(io.RawIOBase):
                 self._streams.remove(stream)
                 self._streams.appendleft(stream)
                 return stream
-        n = bisect.bisect_right(self._starts, at) - 1
-        declared = n >= 0 and at < self._ends[n]
-        stream = _Stream(at, min(self._ends[n] if declared else self._size, self._kept_from), declared and self._eager)
+        stream = _Stream(at, self._kept_from)
         self._streams.appendleft(stream)
         while len(self._streams) > _MAX_STREAMS:
             self._drop(self._streams.pop())
@@ -144,9 +148,7 @@ class HubReader(io.RawIOBase):
     def _read_ahead(self, stream: _Stream, wanted: int) -> None:
         """Starts fetching up to `wanted`, and further as far as the stream has earned."""
         budget = _BUDGET // max(1, len(self._streams))
-        earned = budget if stream.declared else min(budget, max(_FIRST, stream.consumed // _SHARE))
-        if wanted > stream.end:  # someone reads on past what was declared
-            stream.end = self._kept_from
+        earned = min(budget, max(_FIRST, stream.consumed // _SHARE))
         goal = min(stream.end, max(wanted, stream.at + earned))
         chunk = max(_FIRST, min(_LARGEST, budget // 2, earned))
         # Small remainders wait until a whole chunk is due, unless they are wanted now.
@@ -167,4 +169,6 @@ class HubReader(io.RawIOBase):
             for stream in self._streams:
                 self._drop(stream)
             self._streams.clear()
+            if self._wanted:
+                self._wanted.close()
         super().close()

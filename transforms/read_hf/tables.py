@@ -54,7 +54,8 @@ def read_parquet(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
     ranges = [min(chunk_ranges(meta, None, (g,)), default=(0, 0))[0] for g in range(meta.num_row_groups)]
     groups = [g for g, at in enumerate(ranges) if unit.start <= at < unit.end or (unit.is_first and at < unit.start)]
     if hasattr(source, 'declare'):
-        source.declare(chunk_ranges(meta, unit.columns or None, groups), eager=not unit.few)
+        wanted = chunk_ranges(meta, unit.columns or None, groups)
+        source.declare(wanted, side_by_side=max(1, len(wanted) // max(1, len(groups))), eager=not unit.few)
     first = 0
     for group in range(meta.num_row_groups):
         count = meta.row_group(group).num_rows
