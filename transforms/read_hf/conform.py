@@ -29,7 +29,7 @@ class Conformer:
         self._names = [f.name for f in known if not columns or f.name in columns] or list(columns)
         self._changes = [(f.name, change) for f in known
                          if (not columns or f.name in columns) and (change := _change(f.type))]
-        self._count = len(self._names)
+        self._known = frozenset(self._names)
 
     def __call__(self, value: object) -> dict:
         """The record.
@@ -43,16 +43,12 @@ class Conformer:
             raise ValueError(f'a JSON object is expected, this is {type(value).__name__}')
         if self._columns:
             value = {name: value.get(name) for name in self._columns}
-        elif len(value) < self._count or self._lacks(value):
+        elif list(value) != self._names and not self._known <= value.keys():
             value = {**dict.fromkeys(self._names), **value}
         for name, change in self._changes:
             if (old := value[name]) is not None:
                 value[name] = change(old)
         return value
-
-    def _lacks(self, value: dict) -> bool:
-        return any(name not in value for name in self._names)
-
 
 def _change(kind: pa.DataType) -> Callable[[object], object] | None:
     """What must be done to values of an Arrow type, None for nothing."""

@@ -48,8 +48,8 @@ def iter_lines(stream: Stream, skip_first: bool, limit_bytes: int) -> Iterator[t
 
 
 def read_lines(unit: ReadUnit, source: BinaryIO, limits: ReadLimits,
-               parse: Callable[[bytes], list[object]]) -> Rows:
-    """Rows of a unit of lines; `parse` gives the values of a line (none for a blank one), or raises ValueError."""
+               parse: Callable[[bytes], dict | list[dict]]) -> Rows:
+    """Rows of a unit of lines; `parse` gives the values of a line, or a list of none or several, or raises ValueError."""
     stream, base = _open_range(unit, source)
     if stream is None:
         return
@@ -77,12 +77,16 @@ def read_lines(unit: ReadUnit, source: BinaryIO, limits: ReadLimits,
                 continue
             offset += len(line) + 1
             try:
-                for values in parse(line):
-                    yield row, values
+                values = parse(line)
+            except ValueError as error:
+                values = BadRow(*_described(error, line))
+            if type(values) is list:
+                for one in values:
+                    yield row, one
                     number += 1
                     row += 1
-            except ValueError as error:
-                yield row, BadRow(*_described(error, line))
+            else:
+                yield row, values
                 number += 1
 
 
@@ -106,22 +110,22 @@ def _described(error: ValueError, line: bytes) -> tuple[str, str]:
     return 'InvalidJson', str(error)[:200]
 
 
-def json_parser(unit: ReadUnit) -> Callable[[bytes], list[object]]:
+def json_parser(unit: ReadUnit) -> Callable[[bytes], dict | list[dict]]:
     """Parses a line of JSON to one record, conformed to the unit's schema and columns."""
     conform, loads = Conformer(unit.schema, unit.columns), orjson.loads
 
-    def parse(line: bytes) -> list[object]:
+    def parse(line: bytes) -> dict | list[dict]:
         if not line or line.isspace():
             return []
-        return [conform(loads(line))]
+        return conform(loads(line))
 
     return parse
 
 
-def text_parser(unit: ReadUnit) -> Callable[[bytes], list[object]]:
+def text_parser(unit: ReadUnit) -> Callable[[bytes], dict | list[dict]]:
     """Parses a line of text to {'text': line}; a lone carriage return ends a line too."""
-    def parse(line: bytes) -> list[object]:
+    def parse(line: bytes) -> dict | list[dict]:
         text = (line[:-1] if line.endswith(b'\r') else line).decode()
-        return [{'text': part} for part in text.split('\r')] if '\r' in text else [{'text': text}]
+        return [{'text': part} for part in text.split('\r')] if '\r' in text else {'text': text}
 
     return parse

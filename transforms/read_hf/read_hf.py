@@ -15,7 +15,7 @@ from transforms.read_hf.rows import BadRow, LostPart, ReadLimits, UnitFault
 from transforms.read_hf.units import Origin, ReadUnit, UnitChain
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class HFRecord:
     """One record and where it comes from.
 
