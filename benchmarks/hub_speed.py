@@ -65,13 +65,18 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 import beam_pipelines
 from transforms import ReadHF
-def say(count):
-    global total
-    open('{out}', 'w').write(str(count))
+class Count(beam.DoFn):
+    def start_bundle(self):
+        self.count = 0
+    def process(self, record):
+        self.count += 1
+    def finish_bundle(self):
+        open('{out}', 'a').write(f'{self.count} ')
+open('{out}', 'w').close()
 with beam.Pipeline('FnApiRunner', options=PipelineOptions([])) as p:
     read = p | ReadHF('hf://datasets/bench/{set}')
-    read.records | beam.combiners.Count.Globally() | beam.Map(say)
-count = int(open('{out}').read())
+    read.records | beam.ParDo(Count())
+count = sum(map(int, open('{out}').read().split()))
 """
 _END = """
 import re

@@ -10,14 +10,14 @@ import pyarrow.parquet as pq
 _BUFFER = 1 << 20
 
 
-def open_parquet(source: BinaryIO, columns: Sequence[str] | None = None,
-                 row_groups: Iterable[int] | None = None) -> pq.ParquetFile:
+def open_parquet(source: BinaryIO, columns: Sequence[str] | None = None, row_groups: Iterable[int] | None = None,
+                 metadata: pq.FileMetaData | None = None) -> pq.ParquetFile:
     """A Parquet file that will be read for these columns and row groups (None: all), page by page.
 
     One row group may hold a whole file, so column chunks are read through small buffers instead of at once. A source
-    that reads ahead is told which ranges are wanted.
+    that reads ahead is told which ranges are wanted. With `metadata` the footer is not read again.
     """
-    parquet = pq.ParquetFile(source, pre_buffer=False, buffer_size=_BUFFER)
+    parquet = pq.ParquetFile(source, metadata=metadata, pre_buffer=False, buffer_size=_BUFFER)
     if hasattr(source, 'declare'):
         ranges = chunk_ranges(parquet.metadata, columns, row_groups)
         source.declare(ranges, side_by_side=max(1, len(ranges) // max(1, parquet.metadata.num_row_groups)))

@@ -123,7 +123,7 @@ def read_members(unit: ReadUnit, source: BinaryIO, limits: ReadLimits,
         if layout.format in ('image', 'audio'):
             yield base, {layout.format: {'path': member.name, 'bytes': member.data}}
             continue
-        inner = replace(unit, file=FileInfo(member.name, len(member.data), 0.0), layout=layout, start=0,
+        inner = replace(unit, root='', file=FileInfo(member.name, len(member.data), 0.0), layout=layout, start=0,
                         end=len(member.data))
         try:
             for item in read_data(inner, io.BytesIO(member.data), limits):

@@ -88,8 +88,8 @@ def _rows(plan: ReadPlan, split: Split, faults: list[str],
     def footer(file: storage.FileInfo) -> tuple[int, pa.Schema | None, str]:
         try:
             with storage.open_info(plan.root, file) as source:
-                schema, metadata = parquet_schema(source, file.size, DEFAULT_LIMITS)
-                return metadata.num_rows, schema, ''
+                schema, count = parquet_schema(plan.root, file, source, DEFAULT_LIMITS)
+                return count, schema, ''
         except (UnitFault, FileNotFoundError) as fault:
             return 0, None, f'{file.path}: {fault}'
 

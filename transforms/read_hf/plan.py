@@ -94,7 +94,7 @@ def _schema(root: str, split: Split, columns: tuple[str, ...], limits: ReadLimit
     try:
         with storage.open_info(root, file) as source:
             if layout.format == 'parquet':
-                _check_columns(columns, parquet_schema(source, file.size, limits)[0].names, file.path)
+                _check_columns(columns, parquet_schema(root, file, source, limits)[0].names, file.path)
                 return b''
             sample = open_stream(source, layout.compression).read(_SAMPLE_BYTES)
     except UnitFault:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import threading
+from collections import OrderedDict
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -11,6 +13,7 @@ import pyarrow.parquet as pq
 
 from transforms.files.columns import Unreadable, column_values
 from transforms.files.parquet import chunk_ranges, open_parquet
+from transforms.files.storage import FileInfo
 from transforms.read_hf.conform import Conformer
 from transforms.read_hf.lines import json_parser, read_lines
 from transforms.read_hf.rows import BadRow, LostPart, ReadLimits, Rows, UnitFault
@@ -21,17 +24,42 @@ _BATCH_ROWS = 512
 _CSV_ROWS = 10_000
 
 
-def check_footer(source: BinaryIO, size: int, limits: ReadLimits) -> None:
-    """Refuses a Parquet footer that would take much memory before anything parses it.
+_FOOTERS: OrderedDict[tuple, pq.FileMetaData] = OrderedDict()
+_FOOTERS_LOCK = threading.Lock()
+_KEPT_FOOTERS = 4
+
+
+def read_footer(root: str, file: FileInfo, source: BinaryIO, limits: ReadLimits) -> pq.FileMetaData:
+    """The metadata of a Parquet; the last few are kept, for several units share a file.
+
+    A footer that would take much memory is refused before anything parses it.
 
     Raises:
-        UnitFault: it is no Parquet, or its footer is too large.
+        UnitFault: it is no Parquet, or its footer is too large or damaged.
     """
+    key = (root, file.path, file.size, file.stamp)
+    with _FOOTERS_LOCK:
+        if key in _FOOTERS:
+            return _FOOTERS[key]
+    _check_footer(source, file.size, limits)
+    source.seek(0)
+    try:
+        metadata = pq.read_metadata(source)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise UnitFault('DamagedFile', _first_line(error)) from None
+    if root:  # a member of an archive is no file that is read twice
+        with _FOOTERS_LOCK:
+            _FOOTERS[key] = metadata
+            while len(_FOOTERS) > _KEPT_FOOTERS:
+                _FOOTERS.popitem(last=False)
+    return metadata
+
+
+def _check_footer(source: BinaryIO, size: int, limits: ReadLimits) -> None:
     if size < 12:
         raise UnitFault('DamagedFile', f'{size} bytes are no Parquet file')
-    source.seek(size - min(size, 64 << 10))
-    tail = source.read()
-    length, magic = struct.unpack('<I4s', tail[-8:])
+    source.seek(size - 8)
+    length, magic = struct.unpack('<I4s', source.read(8))
     if magic not in (b'PAR1', b'PARE'):
         raise UnitFault('DamagedFile', f'it ends with {magic!r}, a Parquet file ends with PAR1')
     if length > limits.footer_bytes or length + 8 > size:
@@ -41,14 +69,13 @@ def check_footer(source: BinaryIO, size: int, limits: ReadLimits) -> None:
 
 def read_parquet(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
     """Rows of the row groups that begin in the unit's range; a row group that cannot be read is lost alone."""
-    check_footer(source, unit.file.size, limits)
-    source.seek(0)
+    meta = read_footer(unit.root, unit.file, source, limits)
     try:
-        parquet = open_parquet(source, unit.columns or None, ())
+        parquet = open_parquet(source, (), (), meta)
+        present = parquet.schema_arrow.names
     except (pa.ArrowException, OSError, ValueError) as error:
         raise UnitFault('DamagedFile', _first_line(error)) from None
-    meta = parquet.metadata
-    names = [n for n in parquet.schema_arrow.names if not unit.columns or n in unit.columns]
+    names = [n for n in present if not unit.columns or n in unit.columns]
     if missing := set(unit.columns) - set(names):
         raise UnitFault('ColumnMissing', f"it has no column {', '.join(sorted(missing))}")
     ranges = [min(chunk_ranges(meta, None, (g,)), default=(0, 0))[0] for g in range(meta.num_row_groups)]
@@ -272,16 +299,14 @@ def _first_line(error: Exception) -> str:
     return (text.splitlines() or [type(error).__name__])[0][:200]
 
 
-def parquet_schema(source: BinaryIO, size: int, limits: ReadLimits) -> tuple[pa.Schema, pq.FileMetaData]:
-    """The Arrow schema and metadata of a Parquet, from its footer alone.
+def parquet_schema(root: str, file: FileInfo, source: BinaryIO, limits: ReadLimits) -> tuple[pa.Schema, int]:
+    """The Arrow schema and number of rows of a Parquet, from its footer alone.
 
     Raises:
         UnitFault: it cannot be read.
     """
-    check_footer(source, size, limits)
-    source.seek(0)
+    metadata = read_footer(root, file, source, limits)
     try:
-        parquet = pq.ParquetFile(source)
-        return parquet.schema_arrow, parquet.metadata
-    except (pa.ArrowException, OSError, ValueError) as error:
+        return metadata.schema.to_arrow_schema(), metadata.num_rows
+    except (pa.ArrowException, ValueError) as error:
         raise UnitFault('DamagedFile', _first_line(error)) from None

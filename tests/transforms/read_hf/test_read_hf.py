@@ -179,3 +179,14 @@ def test_the_first_rows_fetch_little_more(tmp_path, hub):
         read = pipeline | ReadHF('hf://datasets/me/long', limit=5)
         assert_that(read.records | beam.Map(lambda r: r.values['id']), equal_to(list(range(5))))
     assert hub.bytes_sent < 3_000_000 < (tmp_path / 'train.jsonl').stat().st_size
+
+
+def test_members_of_one_name_and_size_in_two_archives_are_told_apart(tmp_path):
+    import zipfile
+
+    for name, first in (('a', 0), ('b', 5)):
+        pq.write_table(pa.table({'id': list(range(first, first + 5))}), tmp_path / 'x.parquet')
+        with zipfile.ZipFile(tmp_path / f'{name}.zip', 'w') as archive:
+            archive.write(tmp_path / 'x.parquet', 'x.parquet')
+    (tmp_path / 'x.parquet').unlink()
+    assert [row['id'] for row in read_all(tmp_path)['default/train']] == list(range(10))
