@@ -50,7 +50,8 @@ class RunOptions(PipelineOptions):
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
         parser.add_argument('--input', default='', metavar='PATH', help='what to read; see above')
         parser.add_argument('--output', default='', metavar='FOLDER',
-                            help='where everything goes (default output/<pipeline>)')
+                            help='where everything goes (default output/<pipeline>); hf://datasets/NAMESPACE/NAME: made in '
+                                 'output/hub, then published as one commit')
         parser.add_argument('--limit', type=not_negative, default=0, metavar='N',
                             help='read only the first N records of each source; 0 for all')
         parser.add_argument('--seed', type=seed, default=0, help='of every random choice (default 0)')

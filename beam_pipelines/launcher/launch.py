@@ -32,7 +32,9 @@ from transforms.accounts.workspace import byte_versions
 from transforms.accounts.write_records import read_records
 from transforms.files import storage
 from transforms.hub import meter
+from transforms.hub.place import HubPlace, is_hub
 from transforms.hub.settings import configure
+from transforms.hub.transport import read_token
 from transforms.pdf.pool import usable_cores
 
 _LOG = logging.getLogger(__name__)
@@ -65,6 +67,22 @@ def launch(spec: PipelineSpec, argv: Sequence[str] | None = None) -> RunResult:
         return RunResult('usage', stop.code or 0)
 
 
+def _staging(address: str) -> str:
+    """The local folder in which an output for the Hub is made.
+
+    Raises:
+        UsageError: the address names no dataset, or no token is set.
+    """
+    try:
+        place = HubPlace.parse(address)
+    except ValueError as error:
+        raise UsageError(f'--output {error}') from None
+    if not read_token():
+        raise UsageError(f'--output {address} needs a token that may write: set HF_TOKEN, or log in with `hf auth login`')
+    name = '--'.join(filter(None, [*place.repo.split('/'), *place.revision.split('/'), *place.path.split('/')]))
+    return f'output/hub/{name}'
+
+
 def _set_log_level(verbose: bool) -> None:
     logging.getLogger().setLevel(logging.INFO if verbose else logging.ERROR)
     # Without --verbose a failed step is told in one line at the end, not in Beam's pages.
@@ -83,11 +101,15 @@ class _Launch:
     context: Context
     engine: Engine
     own_process: bool
+    publish: str = ''
 
     @classmethod
     def prepare(cls, spec: PipelineSpec, arguments: Arguments, own_process: bool) -> _Launch:
         flags = arguments.flags
         output = (flags.output or f'output/{spec.name}').rstrip('/') or '/'
+        publish = ''
+        if is_hub(output):
+            publish, output = output, _staging(output)
         context = Context(flags, output, '', worker_count(arguments), usable_cores())
         configure(hub_settings(flags, context.local_workers))
         meter.restart()
@@ -97,7 +119,7 @@ class _Launch:
             settings, plan = spec.prepare(context)
         except (ValueError, OSError, storage.RunAborted) as error:
             raise error if isinstance(error, UsageError) else UsageError(str(error)) from None
-        return cls(spec, arguments, settings, plan, context, make_engine(arguments, say, warn), own_process)
+        return cls(spec, arguments, settings, plan, context, make_engine(arguments, say, warn), own_process, publish)
 
     @property
     def identity(self) -> dict:
@@ -195,7 +217,7 @@ class _Launch:
             source=self.plan.source, revision=self.plan.revision, options=identity['options'],
             inputs=self.plan.inputs, versions=versions(), seed=flags.seed, started=now.isoformat(),
             max_failures=flags.max_failures, max_failure_rate=flags.max_failure_rate,
-            hub=hub_settings(flags, self.context.local_workers))
+            hub=hub_settings(flags, self.context.local_workers), publish=self.publish)
 
     def _execute(self) -> RunResult:
         info, flags, work = self._info(), self.arguments.flags, self.context.work
@@ -226,8 +248,9 @@ class _Launch:
     def _is_over(self, run_id: str) -> bool:
         """Whether this run has saved its verdict: run.json, and behind a good one `_SUCCESS`."""
         run = self._saved_run()
-        return run.get('run_id') == run_id and (
-            run['exit_code'] != 0 or storage.exists(storage.join(self.context.output, '_SUCCESS')))
+        if run.get('run_id') != run_id or (self.publish and storage.exists(storage.join(self.context.work, 'state.json'))):
+            return False
+        return run['exit_code'] != 0 or storage.exists(storage.join(self.context.output, '_SUCCESS'))
 
     def _saved_run(self) -> dict:
         path = storage.join(self.context.output, 'run.json')
@@ -247,6 +270,8 @@ class _Launch:
                      'The same command resumes.')
         else:
             say(f"done in {run['seconds']:.1f} s. Look at {storage.join(self.context.output, 'report.html')}")
+            if self.publish:
+                say(f'published as {self.publish}')
         return RunResult(run['state'], run['exit_code'], run, '; '.join(run['problems']))
 
     def _failed(self, message: str) -> RunResult:

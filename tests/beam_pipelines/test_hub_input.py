@@ -131,3 +131,22 @@ def test_the_cache_makes_a_second_run_offline(hub, served, tmp_path, monkeypatch
     assert files(tmp_path / 'one') == files(tmp_path / 'two') and len(hub.asked) == asked
     result = run(tmp_path / 'three', f'--hub_cache={tmp_path}/empty')
     assert result.exit_code == 2 and 'HF_HUB_OFFLINE' in result.message
+
+
+def test_an_output_on_the_hub_is_one_commit(hub, served, dataset, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    flags = [f'--input={dataset}', '--output=hf://datasets/me/made', *SMALL]
+    result = olmocr.run(flags)
+    assert result.exit_code == 2 and 'needs a token' in result.message
+    monkeypatch.setenv('HF_TOKEN', hub.token)
+    hub.fault = lambda asked: ('status', 500, {}) if 'commit' in asked.path else None
+    result = olmocr.run([*flags, '--hub_patience=1'])
+    assert result.exit_code == 1 and 'publishing hf://datasets/me/made' in result.message
+    assert not (tmp_path / 'output' / 'hub' / 'me--made' / '_SUCCESS').exists()
+    hub.fault = lambda asked: None
+    assert olmocr.run(flags).exit_code == 0
+    repo, folder = hub.repos['me/made'], tmp_path / 'output' / 'hub' / 'me--made'
+    assert len(repo.commits) == 1
+    assert repo.written == {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob('*') if p.is_file()}
+    assert {'chat.json', '_SUCCESS', 'run.json', 'manifest.json'} <= set(repo.written)
+    assert olmocr.run(flags).exit_code == 0 and len(repo.commits) == 1

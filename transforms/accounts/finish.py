@@ -21,6 +21,8 @@ from transforms.accounts.report import render_report
 from transforms.accounts.run_info import RunInfo
 from transforms.files import storage
 from transforms.hub import meter
+from transforms.hub.place import HubPlace
+from transforms.hub.publish import publish
 
 _LOG = logging.getLogger(__name__)
 _INDENTED = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
@@ -97,8 +99,8 @@ def manifest_lines(ledger: Ledger, outputs: list[OutputFile]) -> Iterator[bytes]
 class FinishRun(beam.PTransform):
     """PCollection[Ledger] to PCollection[dict]: the run.json of the run, after saving it and all that goes with it.
 
-    When the accounts hold: report.html, manifest.json, run.json, then the empty `_SUCCESS`, then the work folder
-    is removed. When they do not: report.html and run.json with state 'failed' and the reasons; the outputs made
+    When the accounts hold: report.html, manifest.json, run.json, then the empty `_SUCCESS`, then one commit where the
+    output's place is the Hub, then the work folder is removed. When they do not: report.html and run.json with state 'failed' and the reasons; the outputs made
     so far and the work folder stay, so that the run can be resumed.
 
     Args:
@@ -124,6 +126,7 @@ class FinishRun(beam.PTransform):
             if self.info.workspace().is_taken_over():
                 return run  # the folder is another run's now
             if before := self._verdict_of_this_run():
+                self._publish()
                 self._clean_up()
                 return before
             run = summarize(self.info, ledger, self.files, self.by_file)
@@ -167,7 +170,18 @@ class FinishRun(beam.PTransform):
         storage.write_bytes(self._path('run.json'), orjson.dumps(run, option=_INDENTED))
         if run['state'] == 'done':
             storage.write_bytes(self._path('_SUCCESS'), b'')
+            self._publish()
             self._clean_up()
+
+    def _publish(self) -> None:
+        """Makes one commit of the output where the Hub is its place; it is done only when that is."""
+        if not self.info.publish or not storage.exists(storage.join(self.info.work, 'state.json')):
+            return
+        try:
+            publish(self.info.output, HubPlace.parse(self.info.publish), f'{self.info.pipeline} of {self.info.source}')
+        except BaseException:
+            storage.delete_file(self._path('_SUCCESS'))
+            raise
 
     def _clean_up(self) -> None:
         """Removes the work folder; the run is done whether that succeeds or not."""

@@ -27,6 +27,7 @@ class RunInfo:
         max_failures: more failed records than this fail the run; -1 for no limit.
         max_failure_rate: a larger share of failed records than this fails the run.
         hub: how workers talk to the Hub.
+        publish: hf:// address that the finished output is published to, '' for none.
     """
 
     pipeline: str
@@ -43,6 +44,7 @@ class RunInfo:
     max_failures: int = -1
     max_failure_rate: float = 0.5
     hub: HubSettings = HubSettings()
+    publish: str = ''
 
     def workspace(self, place: str = '') -> Workspace:
         """The run's folders as its workers must see them; `place` is the input's, '' for none to look for."""
