@@ -1,7 +1,8 @@
 """One module for each dataset: `python -m beam_pipelines` lists them.
 
-Two things happen before anything of Beam is imported: its start-up noise is silenced, and the general names
-`transforms` and `options` are checked to be this project's and not some other package's.
+Before anything of Beam is imported its start-up noise is silenced, and the general names `transforms` and `options` are
+checked to be this project's and not some other package's. Then Beam is imported without pandas: it looks for it to
+support batches of data frames, which nothing here has, and that takes 0.4 s of every start.
 """
 
 import importlib.util
@@ -28,5 +29,16 @@ def _check_names() -> None:
             raise SystemExit(2)
 
 
+def _import_beam() -> None:
+    if 'pandas' in sys.modules or 'apache_beam' in sys.modules:
+        return
+    sys.modules['pandas'] = None  # an import of it fails, which Beam takes for "not installed"
+    try:
+        import apache_beam  # noqa: F401
+    finally:
+        del sys.modules['pandas']
+
+
 logging.getLogger().addFilter(_is_signal)
 _check_names()
+_import_beam()
