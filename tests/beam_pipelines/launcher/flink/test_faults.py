@@ -18,6 +18,7 @@ NO_POOL = ("java.lang.Exception: The user defined 'open()' method caused an exce
     (HARNESS + "ModuleNotFoundError: No module named 'transforms.accounts'\n", 'a worker has not this package'),
     (HARNESS + "ModuleNotFoundError: No module named 'pymupdf'\n", 'a worker has not the module pymupdf'),
     ('java.io.IOException: Cannot run program "docker": error=2', '--environment_type=EXTERNAL'),
+    ('java.lang.IllegalStateException: Process died with exit code 1', '--artifacts_dir'),
     ('java.lang.OutOfMemoryError: Metaspace', 'jvm-metaspace'),
     ('java.nio.file.NoSuchFileException: /tmp/artifacts/x', '--artifacts_dir')])
 def test_faults_that_another_try_would_meet_again(text, line):
