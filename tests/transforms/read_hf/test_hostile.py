@@ -112,6 +112,7 @@ def test_parquet_with_corrupt_pages_loses_that_row_group_alone(tmp_path):
     assert faults(rows) == [(None, 'DamagedRowGroup')]
 
 
+@pytest.mark.acceptance
 def test_parquet_with_a_million_columns_is_refused_before_it_is_parsed(tmp_path):
     import struct
 
@@ -161,6 +162,7 @@ def test_tar_with_links_devices_and_paths_that_leave(tmp_path):
     assert sorted(p.name for p in tmp_path.rglob('*')) == ['in', 'train.tar']  # nothing is ever extracted
 
 
+@pytest.mark.acceptance
 def test_tar_of_many_members(tmp_path):
     (tmp_path / 'train.tar').write_bytes(a_tar([(f'{i:06d}.cls', str(i).encode()) for i in range(100_000)]))
     count, words, peak = in_a_process(tmp_path)
@@ -198,6 +200,7 @@ def test_zip_members_that_are_damaged_linked_or_bombs(tmp_path):
     assert [error for _, error in faults(rows)] == ['OddMember', 'OddMember', 'OddMember']
 
 
+@pytest.mark.acceptance
 def test_a_gzip_bomb(tmp_path):
     (tmp_path / 'train.jsonl.gz').write_bytes(gzip.compress(bytes(1 << 30), 9))
     count, words, peak = in_a_process(tmp_path)
