@@ -96,13 +96,17 @@ def is_unsafe(path: str) -> bool:
 
 def is_file(path: str) -> bool:
     """True when a file, or a link to one, is at `path`."""
+    if path.startswith('hf://'):
+        from transforms.hub.filesystem import is_hub_file
+
+        return is_hub_file(path)
     return os.path.isfile(path) if is_local(path) else exists(path)
 
 
 def is_file_within(path: str, root: str) -> bool:
     """True when a file is at `path`, and no symbolic link on the way leads out of `root`."""
     if not is_local(path):
-        return exists(path)
+        return is_file(path)
     real, base = os.path.realpath(path), os.path.realpath(root)
     return os.path.isfile(real) and real.startswith(base.rstrip('/') + '/')
 

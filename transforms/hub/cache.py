@@ -1,6 +1,7 @@
 """BlockCache: what was read of the Hub, in 1 MiB blocks on the local disk, with a limit, for several processes.
 
-A block is a file of its own under its file's content hash, written aside and renamed, so no process sees half of one.
+A block is a file of its own under its file's content hash, written aside and renamed, so no process sees half of one, and
+ends with a checksum, so one that a crash left damaged is fetched again.
 Reading touches it; when the limit is passed, whoever notices removes the blocks that were not touched for longest.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import uuid
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +22,7 @@ BLOCK = 1 << 20
 _ETAG = re.compile(r'[0-9a-zA-Z]{20,128}\Z')
 _LOOK_EVERY = 64
 _LEFT_AFTER = 0.9
+_CHECKSUM = 4
 
 
 class BlockCache:
@@ -58,14 +61,15 @@ class BlockCache:
             os.utime(path)
         except OSError:
             return None
-        return data if len(data) == min(BLOCK, file.size - block * BLOCK) else None
+        whole = len(data) == min(BLOCK, file.size - block * BLOCK) + _CHECKSUM
+        return data[:-_CHECKSUM] if whole and _checksum(data[:-_CHECKSUM]) == data[-_CHECKSUM:] else None
 
     def _put(self, file: HubFile, block: int, data: bytes) -> None:
         path = self._path(file, block)
         temp = path.with_name(f'.{uuid.uuid4().hex}')
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            temp.write_bytes(data)
+            temp.write_bytes(data + _checksum(data))
             os.replace(temp, path)
         except OSError:  # a full disk must not stop a run for the sake of a cache
             temp.unlink(missing_ok=True)
@@ -101,6 +105,10 @@ class BlockCache:
             total -= size
             if total <= _LEFT_AFTER * self._limit:
                 return
+
+
+def _checksum(data: bytes) -> bytes:
+    return zlib.crc32(data).to_bytes(_CHECKSUM, 'big')
 
 
 def _runs(numbers: list[int]) -> list[list[int]]:

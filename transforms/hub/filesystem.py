@@ -79,6 +79,12 @@ def open_file(file: HubFile) -> BinaryIO:
     return HubReader(lambda start, end: fetcher.call(through_cache, start, end), file.size, str(file.place))
 
 
+def is_hub_file(path: str) -> bool:
+    """Whether a file, and no folder, is at an hf:// path."""
+    place = HubPlace.parse(path)
+    return bool(place.path) and (os.path.isfile(staged_path(place)) or find(place_of(path)) is not None)
+
+
 def open_path(path: str) -> BinaryIO:
     """The file at an hf:// path, read by ranges as they are asked for.
 

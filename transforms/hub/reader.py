@@ -39,7 +39,7 @@ class _Stream:
 class HubReader(io.RawIOBase):
     """A file of `size` bytes behind `submit(start, end)`, which gives a future of bytes.
 
-    Memory: 32 MiB at most, shared by the streams, and the last 64 KiB, which are kept. Safe for several threads.
+    Memory: 32 MiB for streams and for declared ranges that are read to their end, and the last 64 KiB, which are kept. Safe for several threads.
 
     Args:
         submit: starts fetching a range.

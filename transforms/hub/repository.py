@@ -18,6 +18,7 @@ from transforms.hub.transport import HubFile, ask_patiently, denied, read_token
 _ASKING_SECONDS = 30.0
 _PASSING = frozenset({408, 425, 429})
 _listings: dict[tuple[str, HubPlace], dict[str, HubFile]] = {}
+_found: dict[tuple[str, HubPlace], HubFile | None] = {}
 _lock = threading.Lock()
 
 
@@ -67,6 +68,8 @@ def find(place: HubPlace) -> HubFile | None:
             if home == endpoint() and listed.repo == place.repo and listed.revision == place.revision \
                     and _is_below(place.path, listed.path):
                 return files.get(place.path)
+        if (endpoint(), place) in _found:
+            return _found[endpoint(), place]
     if not is_offline():
         return _find_online(place)
     return list_folder(place).get(place.path)
@@ -84,10 +87,10 @@ def _is_below(path: str, folder: str) -> bool:
 def _find_online(place: HubPlace) -> HubFile | None:
     infos = _ask(place, lambda api: api.get_paths_info(place.repo, [place.path], revision=place.revision,
                                                        repo_type='dataset', token=read_token() or False))
-    found = {i.path: _to_file(place, i) for i in infos if hasattr(i, 'blob_id')}
+    file = next((_to_file(place, i) for i in infos if hasattr(i, 'blob_id') and i.path == place.path), None)
     with _lock:
-        _listings[endpoint(), place] = found
-    return found.get(place.path)
+        _found[endpoint(), place] = file
+    return file
 
 
 def _list_online(place: HubPlace) -> dict[str, HubFile]:

@@ -114,8 +114,7 @@ class Transport:
                     raise Transient(f'the body ended {left} bytes too early')
                 left -= len(piece)
                 yield piece
-            response.drain_conn()
-        except urllib3.exceptions.HTTPError as error:
+        except (urllib3.exceptions.HTTPError, ValueError) as error:  # ValueError: an address that is none
             raise Transient(f'{type(error).__name__}') from None
         finally:
             if response is not None:

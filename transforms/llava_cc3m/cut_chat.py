@@ -20,8 +20,9 @@ from transforms.accounts.records import DROPPED, FAILED, Record, Tally, UnitErro
 from transforms.files import storage
 from transforms.llava_cc3m.discover import CHAT, Cc3mInput
 from transforms.llava_cc3m.rules import check_record, fixed
-from transforms.llava_cc3m.zip_index import BadZip, ZipIndex
+from transforms.llava_cc3m.zip_index import BadZip, ZipIndex, hash_name
 
+_BOM = b'\xef\xbb\xbf'
 _STRETCH = 64 << 20
 _FOLDER_UNIT_ROWS = 1000
 _HELD_BYTES = 32 << 20
@@ -54,6 +55,24 @@ class CutRecords(NamedTuple):
     dropped: beam.PCollection
     tallies: beam.PCollection
     errors: beam.PCollection
+
+
+class _Names:
+    """Names of images that were taken, so that none is both a file and a folder; 8 bytes of hash for each."""
+
+    def __init__(self) -> None:
+        self._files: set[int] = set()
+        self._folders: set[int] = set()
+
+    def take(self, name: str) -> bool:
+        """False when the name cannot stand beside those taken before."""
+        parts = name.split('/')
+        folders = [hash_name('/'.join(parts[:i])) for i in range(1, len(parts))]
+        if hash_name(name) in self._folders or any(folder in self._files for folder in folders):
+            return False
+        self._files.add(hash_name(name))
+        self._folders.update(folders)
+        return True
 
 
 class _Cutter:
@@ -90,6 +109,11 @@ def read_chat(root: str, found: Cc3mInput) -> Iterator[tuple[int, object] | Unit
 
     row = 0
     with storage.open_info(root, found.chat) as source:
+        head = source.read(64)
+        if not head.removeprefix(_BOM).lstrip().startswith(b'['):
+            yield UnitError(CHAT, 'whole file', 'read', 'NotAList', 'chat.json must be one JSON list of records')
+            return
+        source.seek(len(_BOM) if head.startswith(_BOM) else 0)
         try:
             for record in ijson.items(source, 'item', use_float=True):
                 yield row, record
@@ -108,6 +132,7 @@ class _CutChatFn(beam.DoFn):
             ChatUnit | TaggedOutput[Literal['dropped'], Record] | TaggedOutput[Literal['tallies'], Tally]
             | TaggedOutput[Literal['errors'], UnitError]]:
         found, cutter, seen, used, count = self._found, _Cutter(self._folder), set(), set(), 0
+        names = _Names()
         index = None
         if found.archive:
             try:
@@ -122,7 +147,7 @@ class _CutChatFn(beam.DoFn):
             if self._limit and count >= self._limit:
                 break
             count += 1
-            if (dropped := self._place(*item, index, cutter, seen, used)) is not None:
+            if (dropped := self._place(*item, index, cutter, seen, used, names)) is not None:
                 yield TaggedOutput('dropped', dropped)
         yield from cutter.finish()
         yield TaggedOutput('tallies', Tally(CHAT, 'read', '', count))
@@ -131,7 +156,7 @@ class _CutChatFn(beam.DoFn):
             yield TaggedOutput('tallies', Tally(CHAT, 'warning', 'orphan_member', orphans))
 
     def _place(self, row: int, record: object, index: ZipIndex | None, cutter: _Cutter, seen: set,
-               used: set) -> Record | None:
+               used: set, names: _Names) -> Record | None:
         """Puts the record into its unit, or gives the record that says why not."""
         reason, message = check_record(record)
         place = index.find(record['image']) if index is not None and isinstance(record, dict) \
@@ -144,6 +169,8 @@ class _CutChatFn(beam.DoFn):
             if mark in seen:
                 reason, message = 'duplicate_id', 'an earlier record has this id'
             seen.add(mark)
+        if not reason and not names.take(record['image']):
+            reason, message = 'unsafe_image_path', f"image {record['image'][:100]!r} is a folder of another, or the reverse"
         payload = b''
         if not reason:
             try:

@@ -7,14 +7,18 @@ matter: the loader moves it to the front); answers with text and without special
 
 from __future__ import annotations
 
+import os
+import posixpath
+
 from transforms.files.storage import is_unsafe
 from transforms.llava.special_tokens import find_special_token
 
+_LONGEST_NAME, _LONGEST_PATH = 240, 1000
 FIXES = ('none', 'first_image_token')
 DROP_REASONS = (
     'bad_record',          # no object with the texts id and image and a list of turns
     'duplicate_id',        # an earlier record has this id
-    'unsafe_image_path',   # the image lies outside the folder
+    'unsafe_image_path',   # the image lies outside the folder, or no file can have its name
     'turn_order',          # not human, gpt, human, gpt ...
     'image_token_count',   # not exactly one <image>, in the first human turn
     'empty_answer',        # a gpt turn without text
@@ -34,8 +38,11 @@ def check_record(record: object) -> tuple[str, str]:
     if not all(isinstance(t, dict) and isinstance(t.get('from'), str) and isinstance(t.get('value'), str)
                for t in record['conversations']):
         return 'bad_record', 'every turn must be an object with the texts from and value'
-    if is_unsafe(record['image']) or '\\' in record['image'] or '//' in record['image']:
-        return 'unsafe_image_path', f"image {record['image'][:100]!r} leaves the folder"
+    image = record['image']
+    if is_unsafe(image) or '\\' in image or posixpath.normpath(image) != image:
+        return 'unsafe_image_path', f'image {image[:100]!r} must be a plain relative path'
+    if any(len(os.fsencode(part)) > _LONGEST_NAME for part in image.split('/')) or len(image) > _LONGEST_PATH:
+        return 'unsafe_image_path', f'image {image[:60]!r}... is longer than a file name may be'
     return check_turns(record['conversations'])
 
 

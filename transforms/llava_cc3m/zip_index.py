@@ -48,14 +48,14 @@ class ZipIndex:
     """
 
     def __init__(self, source: BinaryIO, size: int) -> None:
-        self._size = size
+        self._size, self._shift = size, 0
         columns = {name: array('Q') for name in ('hash', 'offset', 'packed', 'size')}
         methods, crcs = array('H'), array('L')
         prefix: str | None = None
         for name, flags, place in self._entries(source):
             folder = name.partition('/')[0] + '/' if '/' in name else ''
             prefix = folder if prefix is None or prefix == folder else ''
-            columns['hash'].append(_hash(name))
+            columns['hash'].append(hash_name(name))
             columns['offset'].append(place.offset)
             columns['packed'].append(place.packed)
             columns['size'].append(place.size)
@@ -74,8 +74,8 @@ class ZipIndex:
     def find(self, name: str) -> Place | None:
         """The place of a member (of several of one name the last), also without the folder that all members share."""
         for spelling in (name, self._prefix + name) if self._prefix else (name,):
-            at = int(np.searchsorted(self._hashes, np.uint64(_hash(spelling)), 'right')) - 1
-            if at >= 0 and int(self._hashes[at]) == _hash(spelling):
+            at = int(np.searchsorted(self._hashes, np.uint64(hash_name(spelling)), 'right')) - 1
+            if at >= 0 and int(self._hashes[at]) == hash_name(spelling):
                 i = self._order[at]
                 offset, packed, size = (int(column[i]) for column in self._columns)
                 return Place(offset, packed, size, int(self._methods[i]), int(self._crcs[i]))
@@ -100,6 +100,7 @@ class ZipIndex:
             extra = data[at + 46 + names:at + 46 + names + extras]
             at += 46 + names + extras + comments
             packed, size, offset = _widened(extra, packed, size, offset)
+            offset += self._shift
             name = raw.decode('utf-8' if flags & 0x800 else 'cp437', errors='replace')
             is_regular = not name.endswith('/') and (outside >> 16) & 0o170000 in (0, 0o100000)
             if is_regular and offset + packed <= self._size:
@@ -123,6 +124,9 @@ class ZipIndex:
                 if not record.startswith(_END64) or len(record) < 56:
                     raise BadZip('the directory of the zip is damaged')
                 length, start = struct.unpack_from('<QQ', record, 40)
+        else:  # bytes in front of the archive (self-extracting ones) shift everything
+            self._shift = max(0, self._size - width + at - length - start)
+            start += self._shift
         if start + length > self._size:
             raise BadZip('the directory of the zip lies outside of it')
         return start, length
@@ -144,7 +148,8 @@ def _widened(extra: bytes, packed: int, size: int, offset: int) -> tuple[int, in
     return packed, size, offset
 
 
-def _hash(name: str) -> int:
+def hash_name(name: str) -> int:
+    """8 bytes that stand for a name."""
     return int.from_bytes(hashlib.blake2b(name.encode('utf-8', 'surrogatepass'), digest_size=8).digest(), 'big')
 
 

@@ -44,7 +44,7 @@ def read_webdataset(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Row
             found = _KEY.match(member.name)
             if not found or member.name.rpartition('/')[2].startswith('.'):
                 continue
-            key, extension = found[1], found[2].lower()
+            key, extension = found[1], found[2]
             if sample and sample['__key__'] != key:
                 yield row, _finished(sample, unit)
                 row, sample = row + 1, {}
@@ -81,7 +81,7 @@ def _add(sample: dict, extension: str, member: Member) -> None:
 
 
 def _decoded(key: str, extension: str, data: bytes) -> object:
-    kind = extension.rpartition('.')[2]
+    kind = extension.rpartition('.')[2].lower()
     if kind in IMAGES or kind in AUDIO:
         return {'path': f'{key}.{extension}', 'bytes': data}
     if kind in ('txt', 'text', 'transcript'):

@@ -9,7 +9,7 @@ from transforms.files import storage
 from transforms.files.storage import FileInfo
 from transforms.read_hf.data_files import Split
 from transforms.read_hf.layouts import METADATA_NAMES, layout_of
-from transforms.read_hf.rows import BadRow, LostPart, ReadLimits, Rows
+from transforms.read_hf.rows import BadRow, LostPart, ReadLimits, Rows, UnitFault
 from transforms.read_hf.units import Origin, ReadUnit, UnitChain
 
 _FILES_PER_UNIT = 1000
@@ -20,12 +20,12 @@ def is_media(split: Split) -> bool:
     return any((layout := layout_of(f.path)) and layout.format in ('image', 'audio') for f in split.files)
 
 
-def plan_media(split: Split, root: str, source: str, revision: str, columns: tuple[str, ...], limit: int
-               ) -> list[UnitChain]:
+def plan_media(split: Split, siblings: tuple[Split, ...], root: str, source: str, revision: str, columns: tuple[str, ...],
+               limit: int) -> list[UnitChain]:
     """Units of a media folder: its metadata files where it has some, else groups of 1,000 files.
 
-    Labels are the folders' names, when all files are equally deep and there are at least two (the rule of `datasets`,
-    folder_based_builder.py).
+    Labels are the folders' names in all splits of the subset (`siblings`), when all files are equally deep and there are
+    at least two (the rule of `datasets`, folder_based_builder.py).
     """
     metadata = [f for f in split.files if posixpath.basename(f.path) in METADATA_NAMES]
     media = [f for f in split.files if f not in metadata]
@@ -35,9 +35,10 @@ def plan_media(split: Split, root: str, source: str, revision: str, columns: tup
         for file in metadata:
             origin = Origin(source, revision, split.subset, split.name, file.path)
             units.append(ReadUnit(origin, root, file, replace(layout_of(file.path)), 0, file.size,
-                                  params=(('media', kind.format),)))
+                                  params=(('media', kind.format), ('wanted', columns))))
     else:
-        labels = _labels(media, dict(split.params))
+        everything = [f for s in siblings for f in s.files if posixpath.basename(f.path) not in METADATA_NAMES]
+        labels = _labels(everything, dict(split.params))
         params = (('labels', labels), ('media', kind.format))
         for start in range(0, len(media), _FILES_PER_UNIT):
             group = tuple(media[start:start + _FILES_PER_UNIT])
@@ -70,6 +71,7 @@ def read_media(unit: ReadUnit) -> Rows:
 def read_metadata(unit: ReadUnit, rows: Rows, limits: ReadLimits) -> Rows:
     """Rows of a metadata file, their `file_name` replaced by a reference to the file it names."""
     media, folder = dict(unit.params)['media'], posixpath.dirname(unit.file.path)
+    wanted = dict(unit.params).get('wanted', ())
     for item in rows:
         if isinstance(item, LostPart) or isinstance(item[1], BadRow):
             yield item
@@ -86,4 +88,6 @@ def read_metadata(unit: ReadUnit, rows: Rows, limits: ReadLimits) -> Rows:
             else:
                 path = storage.join(folder, value) if folder else value
                 record[key] = {'path': storage.join(unit.root, path), 'bytes': None}
-        yield row, bad or record
+        if missing := [n for n in wanted if n not in record]:
+            raise UnitFault('ColumnMissing', f'it has no column {missing[0]}')
+        yield row, bad or ({n: record[n] for n in wanted} if wanted else record)

@@ -64,9 +64,6 @@ def read_lines(unit: ReadUnit, source: BinaryIO, limits: ReadLimits,
         except UnitFault as fault:
             yield LostPart(f'from row {number}', fault.error, fault.message)
             return
-        if unit.is_first and offset == 0 and lines[0] is not None and lines[0].startswith(_BOM):
-            lines[0] = lines[0][len(_BOM):]
-            offset += len(_BOM)
         for line in lines:
             if stream.limit is not None and offset > stream.limit:
                 return
@@ -75,6 +72,9 @@ def read_lines(unit: ReadUnit, source: BinaryIO, limits: ReadLimits,
                 yield row, BadRow('LineTooLong', f'a line of more than {limits.line_bytes} bytes')
                 number += 1
                 continue
+            if offset == 0 and unit.is_first and unit.layout.format == 'json':
+                line = line.removeprefix(_BOM)
+                offset += len(_BOM) if line is not lines[0] else 0
             offset += len(line) + 1
             try:
                 values = parse(line)

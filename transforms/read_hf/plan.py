@@ -75,7 +75,8 @@ def plan_read(source: str, subset: str = '', split: str = 'all', columns: tuple[
     schemas: dict[str, bytes] = {}
     for one in chosen:
         if is_media(one):
-            chains += plan_media(one, root, source, revision, columns, limit)
+            siblings = tuple(s for s in dataset.splits if s.subset == one.subset)
+            chains += plan_media(one, siblings, root, source, revision, columns, limit)
             continue
         if one.subset not in schemas:
             schemas[one.subset] = _schema(root, one, columns, limits)

@@ -11,10 +11,12 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from transforms.files.abort import RunAborted
 from transforms.files.columns import Unreadable, column_values
 from transforms.files.parquet import chunk_ranges, open_parquet
 from transforms.files.storage import FileInfo
 from transforms.read_hf.conform import Conformer
+from transforms.read_hf.json_kind import json_kind
 from transforms.read_hf.lines import json_parser, read_lines
 from transforms.read_hf.rows import BadRow, LostPart, ReadLimits, Rows, UnitFault
 from transforms.read_hf.streams import Stream, open_stream
@@ -124,6 +126,10 @@ def read_arrow(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
         for batch in batches:
             if unit.columns:
                 batch = batch.select(list(unit.columns))
+            if fault := _invalid(batch):
+                yield LostPart(f'rows {first} to {first + batch.num_rows - 1}', 'DamagedBatch', fault, batch.num_rows)
+                first += batch.num_rows
+                continue
             for start in range(0, batch.num_rows, _BATCH_ROWS):
                 part = batch.slice(start, _BATCH_ROWS)
                 yield from batch_rows(part, first)
@@ -132,6 +138,23 @@ def read_arrow(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
         raise UnitFault('ColumnMissing', f'it has no column {error}') from None
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         yield LostPart(f'from row {first}', 'DamagedFile', _first_line(error))
+
+
+def _invalid(batch: pa.RecordBatch) -> str:
+    """What is wrong with a batch from a stranger, whose offsets may point anywhere; '' when it is safe to touch."""
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        try:
+            column.validate(full=True)
+        except pa.ArrowInvalid as error:
+            # A text that is no UTF-8 is safe, and costs its own row later.
+            kind = pa.large_binary() if pa.types.is_large_string(column.type) else pa.binary()
+            if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+                return f'{name}: {_first_line(error)}'
+            try:
+                column.view(kind).validate(full=True)
+            except pa.ArrowInvalid as wrong:
+                return f'{name}: {_first_line(wrong)}'
+    return ''
 
 
 def _file_batches(source: BinaryIO) -> Iterator[pa.RecordBatch]:
@@ -150,14 +173,22 @@ def read_avro(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
             if not isinstance(record, dict):
                 yield row, BadRow('NotARecord', f'an Avro record is expected, this is {type(record).__name__}')
             else:
-                yield row, {n: record[n] for n in unit.columns} if unit.columns else record
+                yield row, _chosen(record, unit.columns)
             row += 1
     except UnitFault as fault:
+        if fault.error == 'ColumnMissing':
+            raise
         yield LostPart(f'from row {row}', fault.error, fault.message)
-    except KeyError as error:
-        raise UnitFault('ColumnMissing', f'it has no column {error}') from None
-    except (EOFError, ValueError, TypeError, IndexError, OverflowError, MemoryError, OSError, RecursionError) as error:
+    except RunAborted:
+        raise
+    except Exception as error:  # fastavro and its codecs raise what they like on damaged bytes
         yield LostPart(f'from row {row}', 'DamagedFile', f'{type(error).__name__}: {_first_line(error)}')
+
+
+def _chosen(record: dict, columns: tuple[str, ...]) -> dict:
+    if missing := [n for n in columns if n not in record]:
+        raise UnitFault('ColumnMissing', f'it has no column {missing[0]}')
+    return {n: record[n] for n in columns} if columns else record
 
 
 class _Whole:
@@ -230,10 +261,10 @@ def read_json(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
     if not unit.is_first:
         yield from read_lines(unit, source, limits, json_parser(unit))
         return
-    head = _head(unit, source)
-    if head.startswith(b'['):
+    kind = json_kind(unit.file.path, _head(unit, source))
+    if kind == 'list':
         yield from _read_list(unit, source, limits)
-    elif head.startswith(b'{') and unit.file.path.lower().partition('.json')[2][:1] != 'l' and _is_document(head):
+    elif kind == 'document':
         yield from _read_document(unit, source, limits)
     else:
         yield from read_lines(unit, source, limits, json_parser(unit))
@@ -245,21 +276,7 @@ def _head(unit: ReadUnit, source: BinaryIO) -> bytes:
     except UnitFault:
         head = b''
     source.seek(0)
-    return head.removeprefix(b'\xef\xbb\xbf').lstrip()
-
-
-def _is_document(head: bytes) -> bool:
-    """Whether a first line that begins an object does not end it: one object over many lines."""
-    import orjson
-
-    line, newline, _ = head.partition(b'\n')
-    if not newline:
-        return False
-    try:
-        orjson.loads(line)
-    except ValueError:
-        return len(line) < 1024
-    return False
+    return head
 
 
 def _read_list(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from transforms.files import storage
 from transforms.files.storage import FileInfo
 from transforms.read_hf.data_files import Split
+from transforms.read_hf.json_kind import json_kind
 from transforms.read_hf.layouts import Layout, layout_of
 
 SPLIT_BYTES = 64 << 20
@@ -106,7 +107,7 @@ def _is_shared(root: str, file: FileInfo, layout: Layout) -> bool:
         return False
     if layout.format == 'json' and not layout.compression:
         with storage.open_info(root, file) as source:
-            return not source.read(64).lstrip(b'\xef\xbb\xbf \t\r\n').startswith(b'[')
+            return json_kind(file.path, source.read(64 << 10)) == 'lines'
     if layout.compression == 'gz':
         from transforms.read_hf.gz_members import first_member_ends_within
 
