@@ -191,3 +191,33 @@ def test_images_stay_in_the_step_that_reads_them():
 
     assert {urn for urn, _ in graph.between} <= HARMLESS
     assert all((stage.side_inputs, stage.states) == ((), 0) for stage in graph.stages)
+
+
+@pytest.mark.parametrize(('images', 'reasons'), [
+    (['d', 'd/2.jpg', 'e/f.jpg', 'e'], ['', 'unsafe_image_path', '', 'unsafe_image_path']),
+    (['2.jpg', './2.jpg', '1.jpg/', 'a//b.jpg'], [''] + ['unsafe_image_path'] * 3),
+    (['x' * 300 + '.jpg', 'y' * 200 + '.jpg'], ['unsafe_image_path', '']),
+])
+def test_names_that_no_file_can_have(tmp_path, images, reasons):
+    chat = [record(i, '<image>\nWhat?', f'answer {i} .', name) for i, name in enumerate(images)]
+    source = write_set(tmp_path / 'in', dict.fromkeys(images, picture('red', 'circle')), chat)
+    assert run(source, tmp_path / 'out').exit_code == 0
+    assert [r['reason'] for r in records(tmp_path / 'out').values()] == reasons
+
+
+def test_a_chat_that_is_no_list_and_one_with_a_byte_order_mark(tmp_path):
+    images = {f'GCC_train_{i:09d}.jpg': picture('red', 'circle') for i in range(2)}
+    source = write_set(tmp_path / 'in', images, {'a': 1})
+    assert run(source, tmp_path / 'out').exit_code == 1
+    assert load(tmp_path / 'out' / 'run.json')['failed_units'] == {'NotAList': 1}
+    chat = [record(i, '<image>\nWhat?', f'answer {i} .') for i in range(2)]
+    (source / 'chat.json').write_bytes(b'\xef\xbb\xbf' + json.dumps(chat).encode())
+    assert run(source, tmp_path / 'two').exit_code == 0 and load(tmp_path / 'two' / 'chat.json') == chat
+
+
+def test_a_zip_with_something_in_front(tmp_path):
+    source = tmp_path / 'in'
+    shutil.copytree(SAMPLE, source)
+    (source / 'images.zip').write_bytes(b'#!/bin/sh\nexit\n' + (SAMPLE / 'images.zip').read_bytes())
+    assert run(source, tmp_path / 'out').exit_code == 0
+    assert load(tmp_path / 'out' / 'run.json')['totals']['written'] == 12

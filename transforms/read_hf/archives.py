@@ -14,7 +14,8 @@ import orjson
 
 from transforms.files.storage import FileInfo, is_unsafe
 from transforms.files.tar_stream import ArchiveDamaged, Member, Oversized, stream_members
-from transforms.read_hf.layouts import AUDIO, IMAGES, layout_of
+from transforms.read_hf.data_files import main_layout
+from transforms.read_hf.layouts import AUDIO, IMAGES, METADATA_NAMES, layout_of
 from transforms.read_hf.rows import BadRow, LostPart, ReadLimits, Rows, UnitFault
 from transforms.read_hf.units import ReadUnit
 
@@ -114,7 +115,7 @@ def read_members(unit: ReadUnit, source: BinaryIO, limits: ReadLimits,
             yield member
             continue
         layout = layout_of(member.name)
-        if member.odd == 'folder' or layout is None or member.name.rpartition('/')[2].startswith(('.', '__')):
+        if member.odd == 'folder' or layout is None or _is_hidden(member.name):
             continue
         if member.odd or is_unsafe(member.name):
             yield LostPart(member.name[:200], 'OddMember', member.odd.replace('_', ' ') or 'its path leaves the archive')
@@ -131,6 +132,10 @@ def read_members(unit: ReadUnit, source: BinaryIO, limits: ReadLimits,
                     else (base + item[0], item[1])
         except UnitFault as fault:
             yield LostPart(member.name, fault.error, str(fault))
+
+
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith(('.', '__')) and set(part) != {'.'} for part in name.split('/'))
 
 
 def _tar_members(source: BinaryIO, limits: ReadLimits) -> Iterator[Member | LostPart]:
@@ -151,10 +156,15 @@ def zip_members(source: BinaryIO, limits: ReadLimits) -> Iterator[Member | LostP
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError) as error:
         raise UnitFault('DamagedArchive', f'{type(error).__name__}: {str(error)[:160]}') from None
     made = packed = 0
-    for info in archive.infolist():
-        if info.is_dir() or layout_of(info.filename) is None:
-            continue
+    wanted = [i for i in archive.infolist() if not i.is_dir() and layout_of(i.filename) and not _is_hidden(i.filename)]
+    keep = main_layout([i.filename for i in wanted])
+    for info in sorted(wanted, key=lambda i: i.filename.split('/')):
         name = info.filename
+        if name.rpartition('/')[2] in METADATA_NAMES and layout_of(wanted[0].filename).format in ('image', 'audio'):
+            yield LostPart(name[:200], 'MetadataNotRead', 'metadata within an archive is not joined to its images')
+            continue
+        if not keep(name):
+            continue
         if (info.external_attr >> 16) & 0o170000 == 0o120000:
             yield Member(name, 0, b'', 'link')
             continue

@@ -20,6 +20,20 @@ def infer_schema(sample: bytes) -> bytes:
     return table.schema.serialize().to_pybytes()
 
 
+def lines_of_list(sample: bytes) -> bytes:
+    """The whole items of a JSON list that may be cut, as lines."""
+    import ijson
+    import orjson
+
+    lines = []
+    try:
+        for item in ijson.items(sample, 'item', use_float=True):
+            lines.append(orjson.dumps(item if isinstance(item, dict) else {'text': item}))
+    except (ijson.JSONError, TypeError, ValueError, RecursionError):
+        pass  # cut, or damaged: reading will tell
+    return b''.join(line + b'\n' for line in lines)
+
+
 class Conformer:
     """Makes a JSON object the record that a table with `schema` would hold; fields it does not know are kept."""
 

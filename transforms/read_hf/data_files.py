@@ -28,6 +28,10 @@ _IGNORED = frozenset({'README.md', 'config.json', 'dataset_info.json', 'dataset_
                       'dataset_dict.json'})
 _SPLIT_NAME = re.compile(r'\w+(\.\w+)*\Z')
 _FRONT_MATTER = re.compile(rb'\A\s*---[ \t]*\r?\n(.*?)\r?\n---', re.DOTALL)
+# What a config may say of its CSV files is handed to pandas, as `datasets` does; what else changes rows is refused.
+CSV_PARAMS = ('sep', 'delimiter', 'names', 'header', 'skiprows', 'quotechar', 'quoting', 'escapechar', 'doublequote',
+              'comment', 'thousands', 'decimal', 'na_values', 'keep_default_na', 'skip_blank_lines', 'encoding')
+_UNREAD = frozenset({'field', 'sample_by', 'keep_linebreaks', 'column_names', 'filters', 'converters'})
 _MAX_README = 4 << 20
 DEFAULT = 'default'
 
@@ -80,6 +84,8 @@ class Dataset:
         if not chosen:
             raise DatasetError(f'{self.root} has no subset {subset}; {_hint(subset, names)}')
         found = tuple(s for s in chosen if split in ('all', s.name))
+        if empty := [s.label for s in found if not s.files]:
+            raise DatasetError(f'{self.root} has no data file for {empty[0]}: its README.md names files that are not there')
         if not found:
             raise DatasetError(f'{self.root} has no split {split}; {_hint(split, [s.name for s in chosen])}')
         return found
@@ -124,7 +130,7 @@ def find_dataset(root: str, pattern: str = '') -> Dataset:
                    _as_splits(DEFAULT, _by_names(infos, root), infos, {}))
     if not any(s.files for s in splits):
         hint = ' It has a loading script, which is never run: try --hub_parquet, the conversion that the Hub made' \
-            if script else ''
+            if script else ' Its README.md names files that are not there' if card.get('configs') else ''
         raise DatasetError(f'{root} has no data file of a known format.{hint}')
     return Dataset(root, splits, card, script)
 
@@ -147,8 +153,8 @@ def read_card(root: str, infos: dict[str, FileInfo]) -> dict:
     if not found:
         return {}
     try:
-        card = yaml.load(found.group(1), Loader=_NoAliases)
-    except (yaml.YAMLError, RecursionError) as error:
+        card = yaml.safe_load(found.group(1))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         line = getattr(getattr(error, 'problem_mark', None), 'line', None)
         where = f' at line {line + 2}' if line is not None else ''
         raise DatasetError(f'the README.md of {root} has broken YAML{where} '
@@ -159,24 +165,6 @@ def read_card(root: str, infos: dict[str, FileInfo]) -> dict:
     return card
 
 
-def _make_loader() -> type:
-    import yaml
-
-    class Loader(yaml.SafeLoader):
-        """SafeLoader without aliases: a few bytes of them can mean gigabytes."""
-
-        def compose_node(self, parent: object, index: object) -> object:
-            if self.check_event(yaml.AliasEvent):
-                raise yaml.YAMLError('aliases are not read')
-            return super().compose_node(parent, index)
-
-    return Loader
-
-
-def _NoAliases(stream: object) -> object:  # noqa: N802 - stands for a class, made when yaml is there
-    return _make_loader()(stream)
-
-
 def _from_card(root: str, configs: list[dict], infos: dict[str, FileInfo]) -> Iterable[Split]:
     for config in configs:
         name, folder = str(config.get('config_name') or DEFAULT), str(config.get('data_dir') or '').strip('/')
@@ -184,7 +172,10 @@ def _from_card(root: str, configs: list[dict], infos: dict[str, FileInfo]) -> It
             _by_names(_below(infos, folder), root)
         prefixed = {split: [f'{folder}/{p}' if folder and not p.startswith('/') else p for p in of]
                     for split, of in patterns.items()}
-        params = {k: config[k] for k in ('sep', 'delimiter', 'drop_labels') if k in config}
+        if refused := sorted(k for k in config if k in _UNREAD):
+            raise DatasetError(f'the README.md of {root} gives {", ".join(refused)} for {name}, which is not read here: give '
+                               'the files by a pattern and read them yourself')
+        params = {k: config[k] for k in (*CSV_PARAMS, 'drop_labels') if k in config}
         yield from _as_splits(name, prefixed, infos, params)
 
 
@@ -197,7 +188,10 @@ def _below(infos: dict[str, FileInfo], folder: str) -> dict[str, FileInfo]:
 def _sanitized(root: str, name: str, given: object) -> dict[str, list[str]]:
     """`data_files` of a config as patterns by split."""
     def listed(value: object) -> list[str]:
-        return [str(v) for v in value] if isinstance(value, list) else [str(value)]
+        values = value if isinstance(value, list) else [value]
+        if not all(isinstance(v, str) for v in values):
+            raise DatasetError(f'the README.md of {root} has data_files of {name} that are no texts')
+        return values
 
     if isinstance(given, dict):
         return {str(split): listed(of) for split, of in given.items()}
@@ -212,7 +206,10 @@ def _matched(pattern: str, paths: Iterable[str]) -> list[str]:
     """Paths that a pattern of `datasets` means: fsspec's globs, no hidden or special files unless named."""
     from fsspec.utils import glob_translate
 
-    matcher = re.compile(glob_translate('/' + pattern.removeprefix('./').lstrip('/')))
+    try:
+        matcher = re.compile(glob_translate('/' + pattern.removeprefix('./').lstrip('/')))
+    except (ValueError, re.error) as error:
+        raise DatasetError(f'the pattern {pattern!r} of the data files is no glob ({error})') from None
     base = pattern.rpartition('/')[2]
     return [p for p in paths if matcher.match('/' + p)
             and (p.rpartition('/')[2] not in _IGNORED or p.rpartition('/')[2] == base)
@@ -252,12 +249,12 @@ def _as_splits(subset: str, patterns: dict[str, list[str]], infos: dict[str, Fil
     paths = [p for p in infos if layout_of(p) or p.rpartition('/')[2] in METADATA_NAMES]
     chosen = {split: list(dict.fromkeys(p for pattern in of for p in _matched(pattern, paths)))
               for split, of in patterns.items()}
-    keep = _main_layout([p for of in chosen.values() for p in of])
     for split, of in chosen.items():
+        keep = main_layout(of)
         yield Split(subset, split, tuple(infos[p] for p in of if keep(p)), tuple(sorted(params.items())))
 
 
-def _main_layout(paths: list[str]) -> Callable[[str], bool]:
+def main_layout(paths: list[str]) -> Callable[[str], bool]:
     """Keeps the files of the format that most files have; a draw goes to Parquet, Arrow, JSON, CSV in this order."""
     counts = Counter(layout_of(p).format for p in paths if p.rpartition('/')[2] not in METADATA_NAMES)
     if not counts:

@@ -105,7 +105,8 @@ def _by_card(card: dict, split: Split) -> int:
     for info in infos if isinstance(infos, list) else [infos]:
         if not isinstance(info, dict) or str(info.get('config_name') or 'default') != split.subset:
             continue
-        for one in info.get('splits') or ():
+        splits = info.get('splits')
+        for one in splits if isinstance(splits, list) else ():
             if isinstance(one, dict) and one.get('name') == split.name and isinstance(one.get('num_examples'), int):
                 return one['num_examples']
     return -1

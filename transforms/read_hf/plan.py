@@ -9,13 +9,13 @@ import pyarrow as pa
 
 from transforms.files import storage
 from transforms.hub.place import HubPlace
-from transforms.read_hf.conform import infer_schema
+from transforms.read_hf.conform import infer_schema, lines_of_list
 from transforms.read_hf.data_files import Dataset, DatasetError, Split, find_dataset
 from transforms.read_hf.folders import is_media, plan_media
 from transforms.read_hf.layouts import layout_of
 from transforms.read_hf.rows import DEFAULT_LIMITS, ReadLimits, UnitFault
 from transforms.read_hf.streams import open_stream
-from transforms.read_hf.tables import parquet_schema
+from transforms.read_hf.tables import csv_schema, parquet_schema
 from transforms.read_hf.units import UnitChain, plan_units
 
 _SAMPLE_BYTES = 1 << 20
@@ -90,7 +90,7 @@ def _schema(root: str, split: Split, columns: tuple[str, ...], limits: ReadLimit
         return b''
     file = split.files[0]
     layout = layout_of(file.path)
-    if layout.format not in ('parquet', 'json') or (layout.format == 'parquet' and not columns):
+    if layout.format not in ('parquet', 'json', 'csv', 'tsv') or (layout.format == 'parquet' and not columns):
         return b''
     try:
         with storage.open_info(root, file) as source:
@@ -100,7 +100,11 @@ def _schema(root: str, split: Split, columns: tuple[str, ...], limits: ReadLimit
             sample = open_stream(source, layout.compression).read(_SAMPLE_BYTES)
     except UnitFault:
         return b''  # reading will tell
-    schema = b'' if sample.lstrip().startswith(b'[') else infer_schema(sample.removeprefix(b'\xef\xbb\xbf'))
+    if layout.format in ('csv', 'tsv'):
+        schema = csv_schema(sample, layout.format, dict(split.params))
+    else:
+        sample = sample.removeprefix(b'\xef\xbb\xbf') + (b'\n' if len(sample) < _SAMPLE_BYTES else b'')
+        schema = infer_schema(lines_of_list(sample) if sample.lstrip().startswith(b'[') else sample)
     if schema and columns:
         _check_columns(columns, pa.ipc.read_schema(pa.BufferReader(schema)).names, file.path)
     return schema

@@ -16,6 +16,7 @@ from transforms.files.columns import Unreadable, column_values
 from transforms.files.parquet import chunk_ranges, open_parquet
 from transforms.files.storage import FileInfo
 from transforms.read_hf.conform import Conformer
+from transforms.read_hf.data_files import CSV_PARAMS
 from transforms.read_hf.json_kind import json_kind
 from transforms.read_hf.lines import json_parser, read_lines
 from transforms.read_hf.rows import BadRow, LostPart, ReadLimits, Rows, UnitFault
@@ -218,17 +219,15 @@ def read_csv(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
     """Rows of a CSV or TSV, typed as pandas types each 10,000 of them, as `datasets` does."""
     import pandas as pd
 
-    params = dict(unit.params)
-    separator = str(params.get('sep') or params.get('delimiter') or ('\t' if unit.layout.format == 'tsv' else ','))
-    row, reader = 0, None
+    row, known = 0, {f.name: f.type for f in pa.ipc.read_schema(pa.BufferReader(unit.schema))} if unit.schema else {}
     try:
         stream = _Lines(open_stream(source, unit.layout.compression), limits.line_bytes)
-        reader = pd.read_csv(stream, sep=separator, chunksize=_CSV_ROWS, usecols=list(unit.columns) or None,
-                             on_bad_lines='error', encoding_errors='strict')
+        reader = pd.read_csv(stream, chunksize=_CSV_ROWS, usecols=list(unit.columns) or None,
+                             **_csv_params(unit.layout.format, dict(unit.params)))
         for frame in reader:
             for start in range(0, len(frame), _BATCH_ROWS):
                 table = pa.Table.from_pandas(frame.iloc[start:start + _BATCH_ROWS], preserve_index=False)
-                for batch in table.to_batches():
+                for batch in _as_known(table, known).to_batches():
                     yield from batch_rows(batch, row)
                     row += batch.num_rows
     except UnitFault as fault:
@@ -239,6 +238,39 @@ def read_csv(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
         if 'Usecols do not match' in str(error):
             raise UnitFault('ColumnMissing', _first_line(error)) from None
         yield LostPart(f'from row {row}', 'DamagedFile', f'{type(error).__name__}: {_first_line(error)}')
+
+
+def _csv_params(kind: str, params: dict[str, object]) -> dict[str, object]:
+    """Pandas' parameters for a CSV: what the dataset's card says, and errors that are not passed over."""
+    given = {name: params[name] for name in CSV_PARAMS if name in params}
+    given['sep'] = str(given.pop('delimiter', None) or given.get('sep') or ('\t' if kind == 'tsv' else ','))
+    return {**given, 'on_bad_lines': 'error', 'encoding_errors': 'strict'}
+
+
+def csv_schema(sample: bytes, kind: str, params: dict[str, object]) -> bytes:
+    """The serialized schema of a CSV's first rows, which later rows are cast to; b'' when it cannot be told."""
+    import io
+
+    import pandas as pd
+
+    lines = sample[:sample.rfind(b'\n') + 1] or sample
+    try:
+        frame = pd.read_csv(io.BytesIO(lines), nrows=_CSV_ROWS, **_csv_params(kind, params))
+        return pa.Schema.from_pandas(frame, preserve_index=False).remove_metadata().serialize().to_pybytes()
+    except (ValueError, OverflowError, TypeError, pa.ArrowException):
+        return b''
+
+
+def _as_known(table: pa.Table, known: dict[str, pa.DataType]) -> pa.Table:
+    """The table with its columns as the first rows had them, where they can be."""
+    for i, field in enumerate(table.schema):
+        kind = known.get(field.name, field.type)
+        if kind != field.type and not pa.types.is_null(kind):
+            try:
+                table = table.set_column(i, field.name, table.column(i).cast(kind))
+            except pa.ArrowException:
+                continue
+    return table
 
 
 class _Lines(_Whole):

@@ -69,6 +69,8 @@ def test_a_damaged_block_is_fetched_again(hub, folder, cache):
     block = next(p for p in (cache / 'blocks').rglob('0000000'))
     block.write_bytes(b'cut')
     assert read(f'{NAME}/0.bin') == (folder / '0.bin').read_bytes()
+    block.write_bytes(bytes(block.stat().st_size))
+    assert read(f'{NAME}/0.bin') == (folder / '0.bin').read_bytes()
 
 
 def test_several_readers_at_once(hub, folder, cache):

@@ -38,6 +38,27 @@ def test_lists_sizes_and_hashes_at_a_pinned_commit(hub, folder):
     assert [i.path for i in storage.list_files(f'{root}/deep', '*.txt')] == [f'{root}/deep/small.txt']
 
 
+def test_a_folder_that_is_asked_for_before_anything_else(hub, folder):
+    root = storage.pin(NAME)
+    assert storage.exists(f'{root}/deep') and not storage.is_file(f'{root}/deep')
+    assert [i.size for i in storage.list_files(f'{root}/deep')] == [10]
+    assert storage.is_file(f'{root}/deep/small.txt')
+
+
+def test_an_address_that_is_none_is_the_hubs_fault(hub, folder):
+    root = storage.pin(NAME)
+    storage.exists(f'{root}/large.bin')
+    configure(HubSettings(patience_seconds=1))
+    hub.fault = lambda asked: ('status', 302, {'Location': 'http://[bad'}) if asked.kind == 'resolve' else None
+    with pytest.raises(HubDown):
+        read(f'{root}/large.bin')
+
+
+def test_a_server_that_ignores_ranges_costs_no_whole_file_for_a_few_bytes(hub, folder):
+    with storage.open_read(storage.pin(f'{NAME}/large.bin')) as source:
+        assert source.read(10) == (folder / 'large.bin').read_bytes()[:10]
+
+
 def test_a_listing_of_many_pages(hub, tmp_path):
     for i in range(180):
         (tmp_path / 'many' / f'{i % 7}').mkdir(parents=True, exist_ok=True)

@@ -211,3 +211,57 @@ def test_a_csv_whose_line_never_ends(tmp_path):
     (tmp_path / 'train.csv').write_bytes(b'a,b\n1,2\n' + b'"' + b'x' * (80 << 20))
     count, words, peak = in_a_process(tmp_path)
     assert 'LineTooLong' in words and peak < 400
+
+
+def test_arrow_with_offsets_that_point_anywhere(tmp_path):
+    import struct
+
+    table = pa.table({'id': list(range(6)), 'text': [f'text {i}' for i in range(6)]})
+    out = pa.BufferOutputStream()
+    with pa.ipc.new_stream(out, table.schema) as writer:
+        for start in (0, 3):
+            writer.write_batch(table.slice(start, 3).to_batches()[0])
+    data = bytearray(out.getvalue().to_pybytes())
+    at = data.find(struct.pack('<4i', 0, 6, 12, 18))
+    data[at + 4:at + 8] = struct.pack('<i', 0x7fffff00)
+    (tmp_path / 'train.arrow').write_bytes(data)
+    count, words, _ = in_a_process(tmp_path)
+    assert (count, 'DamagedBatch' in words) == (3, True)
+
+
+def test_a_byte_order_mark_moves_no_border(tmp_path, monkeypatch):
+    from transforms.read_hf import units
+    from transforms.read_hf.plan import plan_read
+    from transforms.read_hf.read_unit import read_unit
+
+    (tmp_path / 'train.jsonl').write_bytes(b'\xef\xbb\xbf' + lines(60))
+    plan = plan_read(str(tmp_path))
+    monkeypatch.setattr(units, '_is_shared', lambda *_: True)
+    for size in range(14, 90):
+        chains = units.plan_units(plan.splits[0], plan.root, 's', '', split_bytes=size)
+        assert [v['id'] for c in chains for u in c.units for _, v in read_unit(u)] == list(range(60)), size
+
+
+def test_a_document_over_many_lines_is_never_cut(tmp_path, monkeypatch):
+    from transforms.read_hf import units
+    from transforms.read_hf.plan import plan_read
+
+    monkeypatch.setattr(units, 'SPLIT_BYTES', 64)
+    (tmp_path / 'train.json').write_text(json.dumps({'data': [{'id': i} for i in range(100)]}, indent=1))
+    assert len(plan_read(str(tmp_path)).chains) == 1
+    rows = read_rows(tmp_path)
+    assert (len(rows), faults(rows)) == (1, [])
+
+
+def test_avro_that_is_damaged_in_its_blocks_or_schema(tmp_path):
+    import fastavro
+
+    schema = {'type': 'record', 'name': 'r', 'fields': [{'name': 'id', 'type': 'long'}]}
+    for codec in ('null', 'deflate', 'xz', 'bzip2'):
+        out = io.BytesIO()
+        fastavro.writer(out, schema, [{'id': i} for i in range(500)], codec=codec)
+        for at in range(20, len(out.getvalue()), 37):
+            data = bytearray(out.getvalue())
+            data[at] ^= 0x55
+            (tmp_path / 'train.avro').write_bytes(data)
+            assert all(error.isidentifier() for _, error in faults(read_rows(tmp_path)))

@@ -140,6 +140,42 @@ def webdataset(root):
                     tar.addfile(member, io.BytesIO(data))
 
 
+def image_folder_labels_differ(root):
+    for split, labels in (('train', 'abc'), ('test', 'ac')):
+        for label in labels:
+            (root / split / label).mkdir(parents=True)
+            (root / split / label / 'x.png').write_bytes(png(3))
+
+
+def csv_card(root):
+    (root / 'README.md').write_text('---\nconfigs:\n- config_name: default\n  data_files: d.csv\n  sep: ";"\n'
+                                    '  names: [x, y]\n  skiprows: 1\n---\n')
+    (root / 'd.csv').write_text('junk\n1;a\n2;b\n')
+
+
+def csv_types(root):
+    (root / 'train-a.csv').write_text('id,v\nx,1\ny,2\n')
+    (root / 'train-b.csv').write_text('id,v\n7,3\n8,4\n')
+
+
+def json_list_sparse(root):
+    (root / 'train.json').write_text('[{"a": 1}, {"b": "x", "a": 2.5}]')
+
+
+def webdataset_upper(root):
+    with tarfile.open(root / 'train.tar', 'w') as tar:
+        for name, data in (('0.PNG', png(1)), ('0.TXT', b'one')):
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+
+
+def zip_unsorted(root):
+    with zipfile.ZipFile(root / 'train.zip', 'w') as archive:
+        for name in ('b.jsonl', '__MACOSX/x.jsonl', 'a.jsonl', '.h/y.jsonl', 'sub/c.jsonl'):
+            archive.writestr(name, lines(ROWS[ord(name[0]) % 7:][:3]))
+
+
 def zip_of_lines(root):
     with zipfile.ZipFile(root / 'train.zip', 'w', zipfile.ZIP_DEFLATED) as archive:
         archive.writestr('a.jsonl', lines(ROWS[:20]))
@@ -200,7 +236,8 @@ def names_without_splits(root):
 LAYOUTS = [parquet_sharded, parquet_by_datasets, json_lines, json_lines_sparse, json_lines_typed, gz_of_members, json_list,
            json_list_of_texts, json_columns, comma_separated, comma_separated_gz, tab_separated, text, arrow, arrow_file,
            webdataset, zip_of_lines, image_folder, image_folder_metadata, image_folder_csv, card_configs,
-           folders_of_splits, names_without_splits]
+           folders_of_splits, names_without_splits, image_folder_labels_differ,
+           csv_card, csv_types, json_list_sparse, webdataset_upper, zip_unsorted]
 PACKED = {'jsonl.gz': gzip.compress, 'jsonl.bz2': bz2.compress, 'jsonl.xz': lzma.compress,
           'jsonl.zst': lambda data: zstandard.ZstdCompressor().compress(data),
           'json.gz': gzip.compress, 'txt.gz': gzip.compress}

@@ -138,7 +138,11 @@ def test_one_line_for_what_is_not_there(tmp_path, asked, words):
 
 @pytest.mark.parametrize(('readme', 'words'), [
     ('---\nconfigs:\n- {config_name: [\n---\n', 'broken YAML at line'),
-    ('---\na: &a [1]\nconfigs: *a\n---\n', 'aliases are not read'),
+    ('---\na: &a [1]\nb: &b [*a, *a]\nconfigs: [{data_files: [*b, *b]}]\n---\n', 'that are no texts'),
+    ('---\nconfigs: [{data_files: "**a/**/*"}]\n---\n', 'is no glob'),
+    ('---\nconfigs: [{data_files: train.jsonl, field: rows}]\n---\n', 'gives field'),
+    ('---\nconfigs: [{data_files: nothing.jsonl}]\n---\n', 'names files that are not there'),
+    ('---\ndate: 2024-99-99\n---\n', 'broken YAML'),
 ])
 def test_a_broken_card(tmp_path, readme, words):
     (tmp_path / 'README.md').write_text(readme)
