@@ -10,6 +10,7 @@ from transforms.files.abort import RunAborted
 from transforms.files.tar_stream import Gunzip, Oversized
 from transforms.read_hf.rows import UnitFault
 
+_MAGIC = {'gz': b'\x1f\x8b', 'zst': (b'\x28\xb5\x2f\xfd', b'\x50\x2a\x4d\x18'), 'bz2': b'BZh', 'xz': b'\xfd7zXZ'}
 _MAX_WINDOW = 1 << 27
 _LZMA_MEMORY = 256 << 20
 _PIECE = 1 << 20
@@ -46,7 +47,12 @@ class Stream:
 
 
 def open_stream(source: BinaryIO, compression: str) -> Stream:
-    """The whole file decompressed."""
+    """The whole file decompressed; one that only has the name of a packed file is taken as it is."""
+    if compression:
+        head = source.read(6)
+        source.seek(0)
+        if head and not head.startswith(_MAGIC[compression]):
+            compression = ''
     if compression == 'gz':
         return Stream(Gunzip(source).read)
     if compression == 'zst':

@@ -244,6 +244,60 @@ PACKED = {'jsonl.gz': gzip.compress, 'jsonl.bz2': bz2.compress, 'jsonl.xz': lzma
 ALL = {make.__name__: make for make in LAYOUTS} | {name: packed(name, pack) for name, pack in PACKED.items()}
 
 
+def made_by_datasets():
+    """A dataset of many types, as `datasets` itself holds it."""
+    import datetime
+
+    features = datasets.Features({
+        'id': datasets.Value('int64'), 'label': datasets.ClassLabel(names=['no', 'yes']), 'text': datasets.Value('string'),
+        'score': datasets.Value('float64'), 'tags': datasets.List(datasets.Value('string')),
+        'meta': {'lang': datasets.Value('string'), 'when': datasets.Value('timestamp[s]')}})
+    day = datetime.datetime(2024, 5, 6, 7, 8, 9)
+    return datasets.Dataset.from_list(
+        [{'id': i, 'label': i % 2, 'text': f'text "{i}", ă\nline two' if i % 5 else '', 'score': None if i % 7 == 3 else i / 3,
+          'tags': [str(i)] * (i % 3), 'meta': {'lang': 'vi' if i % 2 else None, 'when': day if i % 4 else None}}
+         for i in range(83)], features)
+
+
+def flat():
+    return made_by_datasets().remove_columns(['tags', 'meta'])
+
+
+BUILT = {
+    'to_parquet': lambda root: made_by_datasets().to_parquet(root / 'train.parquet'),
+    'to_parquet_small_batches': lambda root: made_by_datasets().to_parquet(root / 'test.parquet', batch_size=10),
+    'to_parquet_shards': lambda root: [made_by_datasets().shard(3, i, contiguous=True).to_parquet(
+        root / 'data' / f'validation-{i:05d}-of-00003.parquet') for i in range(3) if (root / 'data').mkdir(exist_ok=True) is None],
+    'to_json': lambda root: made_by_datasets().to_json(root / 'train.jsonl'),
+    'to_json_gzip': lambda root: made_by_datasets().to_json(root / 'train.jsonl.gz', compression='gzip'),
+    'to_json_bz2': lambda root: made_by_datasets().to_json(root / 'train.jsonl.bz2', compression='bz2'),
+    'to_json_xz': lambda root: made_by_datasets().to_json(root / 'train.jsonl.xz', compression='xz'),
+    'to_json_list': lambda root: made_by_datasets().to_json(root / 'train.json', lines=False, orient='records'),
+    'to_csv': lambda root: flat().to_csv(root / 'train.csv'),
+    'to_csv_gzip': lambda root: (root / 'train.csv.gz').write_bytes(gzip.compress(_saved(flat().to_csv))),
+    'to_csv_tabs': lambda root: flat().to_csv(root / 'train.tsv', sep='\t'),
+    'save_to_disk': lambda root: _arrow_only(made_by_datasets().save_to_disk, root),
+    'save_to_disk_shards': lambda root: _arrow_only(lambda where: made_by_datasets().save_to_disk(where, num_shards=4), root),
+    'save_to_disk_splits': lambda root: _arrow_only(datasets.DatasetDict(
+        {'train': made_by_datasets(), 'test': made_by_datasets().select(range(5))}).save_to_disk, root),
+}
+
+
+def _saved(save) -> bytes:
+    out = io.BytesIO()
+    save(out)
+    return out.getvalue()
+
+
+def _arrow_only(save, root):
+    save(root)
+    for path in root.rglob('*.json'):
+        path.unlink()
+
+
+ALL |= BUILT
+
+
 def expected(root, cache, config=None):
     loaded = datasets.load_dataset(str(root), config, cache_dir=str(cache))
     found = {}
