@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from tests.hub_server import serving
 from transforms.files.parquet import chunk_ranges
-from transforms.read_hf import tables
+from transforms.read_hf import parquet_rows
 from transforms.read_hf.plan import plan_read
 from transforms.read_hf.read_unit import read_unit
 
@@ -35,7 +35,7 @@ def make(path: Path) -> None:
 def fetched(hub: object, **asked: object) -> tuple[int, int]:
     """(rows, bytes sent) of planning and reading."""
     hub.sent.clear()
-    tables._FOOTERS.clear()
+    parquet_rows._FOOTERS.clear()
     plan, rows = plan_read('hf://datasets/me/wide', **asked), 0
     for chain in plan.chains:
         for unit in chain.units:

@@ -14,10 +14,10 @@ from transforms.hub.settings import current
 from transforms.read_hf.data_files import Split
 from transforms.read_hf.folders import is_media
 from transforms.read_hf.layouts import layout_of
+from transforms.read_hf.parquet_rows import parquet_schema
 from transforms.read_hf.plan import ReadPlan, plan_read
 from transforms.read_hf.read_unit import read_unit
 from transforms.read_hf.rows import DEFAULT_LIMITS, BadRow, LostPart, UnitFault
-from transforms.read_hf.tables import parquet_schema
 
 _KINDS = {'Image': 'image', 'Audio': 'audio', 'Video': 'video'}
 _SHOWN_LABELS = 12

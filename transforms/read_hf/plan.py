@@ -10,12 +10,13 @@ import pyarrow as pa
 from transforms.files import storage
 from transforms.hub.place import HubPlace
 from transforms.read_hf.conform import infer_schema, lines_of_list
+from transforms.read_hf.csv_rows import csv_schema
 from transforms.read_hf.data_files import Dataset, DatasetError, Split, find_dataset
 from transforms.read_hf.folders import is_media, plan_media
 from transforms.read_hf.layouts import layout_of
+from transforms.read_hf.parquet_rows import parquet_schema
 from transforms.read_hf.rows import DEFAULT_LIMITS, ReadLimits, UnitFault
 from transforms.read_hf.streams import open_stream
-from transforms.read_hf.tables import csv_schema, parquet_schema
 from transforms.read_hf.units import UnitChain, plan_units
 
 _SAMPLE_BYTES = 1 << 20

@@ -6,10 +6,13 @@ from typing import BinaryIO
 
 from transforms.files import storage
 from transforms.read_hf.archives import read_members, read_webdataset, zip_members
+from transforms.read_hf.csv_rows import read_csv
 from transforms.read_hf.folders import read_media, read_metadata
+from transforms.read_hf.json_rows import read_json
 from transforms.read_hf.lines import read_lines, text_parser
+from transforms.read_hf.parquet_rows import read_parquet
 from transforms.read_hf.rows import DEFAULT_LIMITS, ReadLimits, Rows, UnitFault
-from transforms.read_hf.tables import read_arrow, read_avro, read_csv, read_json, read_parquet
+from transforms.read_hf.tables import read_arrow, read_avro
 from transforms.read_hf.units import ReadUnit
 
 

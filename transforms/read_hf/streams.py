@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import lzma
+from collections.abc import Iterator
 from typing import BinaryIO
 
 from transforms.files.abort import RunAborted
@@ -109,3 +110,26 @@ class GzRange(Stream):
         if self.limit is None:
             self.limit = self._gunzip.made_before_end
         return data
+
+
+class WholeReads:
+    """A stream whose `read(n)` gives n bytes until the end, as parsers expect of a file."""
+
+    mode = 'rb'
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream, self._ready = stream, b''
+
+    def read(self, size: int = -1) -> bytes:
+        pieces, have = [self._ready], len(self._ready)
+        while (size < 0 or have < size) and (data := self._stream.read()):
+            pieces.append(data)
+            have += len(data)
+        data = b''.join(pieces)
+        cut = len(data) if size < 0 else size
+        self._ready = data[cut:]
+        return data[:cut]
+
+    def __iter__(self) -> Iterator[bytes]:
+        while data := self.read(1 << 20):
+            yield data
