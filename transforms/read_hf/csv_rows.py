@@ -7,7 +7,7 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from transforms.read_hf.batches import BATCH_ROWS, batch_rows, first_line
-from transforms.read_hf.data_files import CSV_PARAMS
+from transforms.read_hf.card import CSV_PARAMS
 from transforms.read_hf.rows import LostPart, ReadLimits, Rows, UnitFault
 from transforms.read_hf.streams import Stream, WholeReads, open_stream
 from transforms.read_hf.units import ReadUnit

@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 
 from transforms.files import storage
 from transforms.files.storage import FileInfo
+from transforms.read_hf.card import DatasetError, params_of, patterns_of, read_card
 from transforms.read_hf.layouts import METADATA_NAMES, layout_of
 
 _SHARDED = 'data/*-[0-9][0-9][0-9][0-9][0-9]-of-[0-9][0-9][0-9][0-9][0-9]*.*'
@@ -27,17 +28,7 @@ _IN_NAME = ('**/{k}[{s}]*', '**/*[{s}]{k}[{s}]*')
 _IGNORED = frozenset({'README.md', 'config.json', 'dataset_info.json', 'dataset_infos.json', 'dummy_data.zip',
                       'dataset_dict.json'})
 _SPLIT_NAME = re.compile(r'\w+(\.\w+)*\Z')
-_FRONT_MATTER = re.compile(rb'\A\s*---[ \t]*\r?\n(.*?)\r?\n---', re.DOTALL)
-# What a config may say of its CSV files is handed to pandas, as `datasets` does; what else changes rows is refused.
-CSV_PARAMS = ('sep', 'delimiter', 'names', 'header', 'skiprows', 'quotechar', 'quoting', 'escapechar', 'doublequote',
-              'comment', 'thousands', 'decimal', 'na_values', 'keep_default_na', 'skip_blank_lines', 'encoding')
-_UNREAD = frozenset({'field', 'sample_by', 'keep_linebreaks', 'column_names', 'filters', 'converters'})
-_MAX_README = 4 << 20
 DEFAULT = 'default'
-
-
-class DatasetError(ValueError):
-    """The dataset cannot be read as asked; the message says why and what there is."""
 
 
 @dataclass(frozen=True)
@@ -139,43 +130,14 @@ def _relative(info: FileInfo, root: str) -> FileInfo:
     return FileInfo(info.path[len(root.rstrip('/')) + 1:], info.size, info.modified, info.etag)
 
 
-def read_card(root: str, infos: dict[str, FileInfo]) -> dict:
-    """The YAML at the head of the root's README.md, {} when there is none.
-
-    Raises:
-        DatasetError: it is no YAML, with the line.
-    """
-    import yaml
-
-    if 'README.md' not in infos or infos['README.md'].size > _MAX_README:
-        return {}
-    found = _FRONT_MATTER.match(storage.read_bytes(storage.join(root, 'README.md')))
-    if not found:
-        return {}
-    try:
-        card = yaml.safe_load(found.group(1))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        line = getattr(getattr(error, 'problem_mark', None), 'line', None)
-        where = f' at line {line + 2}' if line is not None else ''
-        raise DatasetError(f'the README.md of {root} has broken YAML{where} '
-                           f"({str(getattr(error, 'problem', error)).splitlines()[0][:100]})") from None
-    card = card if isinstance(card, dict) else {}
-    configs = card.get('configs')
-    card['configs'] = [c for c in configs if isinstance(c, dict)] if isinstance(configs, list) else []
-    return card
-
-
 def _from_card(root: str, configs: list[dict], infos: dict[str, FileInfo]) -> Iterable[Split]:
     for config in configs:
         name, folder = str(config.get('config_name') or DEFAULT), str(config.get('data_dir') or '').strip('/')
-        patterns = _sanitized(root, name, config['data_files']) if config.get('data_files') is not None else \
+        patterns = patterns_of(root, name, config['data_files']) if config.get('data_files') is not None else \
             _by_names(_below(infos, folder), root)
         prefixed = {split: [f'{folder}/{p}' if folder and not p.startswith('/') else p for p in of]
                     for split, of in patterns.items()}
-        if refused := sorted(k for k in config if k in _UNREAD):
-            raise DatasetError(f'the README.md of {root} gives {", ".join(refused)} for {name}, which is not read here: give '
-                               'the files by a pattern and read them yourself')
-        params = {k: config[k] for k in (*CSV_PARAMS, 'drop_labels') if k in config}
+        params = params_of(root, name, config)
         yield from _as_splits(name, prefixed, infos, params)
 
 
@@ -183,23 +145,6 @@ def _below(infos: dict[str, FileInfo], folder: str) -> dict[str, FileInfo]:
     if not folder:
         return infos
     return {p[len(folder) + 1:]: i for p, i in infos.items() if p.startswith(folder + '/')}
-
-
-def _sanitized(root: str, name: str, given: object) -> dict[str, list[str]]:
-    """`data_files` of a config as patterns by split."""
-    def listed(value: object) -> list[str]:
-        values = value if isinstance(value, list) else [value]
-        if not all(isinstance(v, str) for v in values):
-            raise DatasetError(f'the README.md of {root} has data_files of {name} that are no texts')
-        return values
-
-    if isinstance(given, dict):
-        return {str(split): listed(of) for split, of in given.items()}
-    if isinstance(given, list) and any(isinstance(item, dict) for item in given):
-        if not all(isinstance(item, dict) and 'split' in item and 'path' in item for item in given):
-            raise DatasetError(f'the README.md of {root} has data_files of {name} without split and path')
-        return {str(item['split']): listed(item['path']) for item in given}
-    return {'train': listed(given)}
 
 
 def _matched(pattern: str, paths: Iterable[str]) -> list[str]:
