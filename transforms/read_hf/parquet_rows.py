@@ -39,6 +39,8 @@ def read_footer(root: str, file: FileInfo, source: BinaryIO, limits: ReadLimits)
         metadata = pq.read_metadata(source)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise UnitFault('DamagedFile', first_line(error)) from None
+    if metadata.num_columns > limits.columns:
+        raise UnitFault('TooManyColumns', f'{metadata.num_columns} columns; the limit is {limits.columns}')
     if root:  # a member of an archive is no file that is read twice
         with _FOOTERS_LOCK:
             _FOOTERS[key] = metadata

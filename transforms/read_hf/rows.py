@@ -41,12 +41,14 @@ class ReadLimits:
         document_bytes: of a JSON document that can only be read as a whole.
         member_bytes: of a member of an archive.
         footer_bytes: of a Parquet's footer.
+        columns: of a Parquet; 100,000 of them take a gigabyte before the first row.
     """
 
     line_bytes: int = 32 << 20
     document_bytes: int = 256 << 20
     member_bytes: int = 256 << 20
     footer_bytes: int = 32 << 20
+    columns: int = 20_000
 
 
 DEFAULT_LIMITS = ReadLimits()

@@ -265,3 +265,9 @@ def test_avro_that_is_damaged_in_its_blocks_or_schema(tmp_path):
             data[at] ^= 0x55
             (tmp_path / 'train.avro').write_bytes(data)
             assert all(error.isidentifier() for _, error in faults(read_rows(tmp_path)))
+
+
+def test_parquet_with_too_many_columns(tmp_path):
+    pq.write_table(pa.Table.from_arrays([pa.array([1])] * 21_000, names=[f'c{i}' for i in range(21_000)]),
+                   tmp_path / 'train.parquet', write_statistics=False)
+    assert faults(read_rows(tmp_path)) == [(None, 'TooManyColumns')]
