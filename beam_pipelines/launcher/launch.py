@@ -222,6 +222,7 @@ class _Launch:
     def _execute(self) -> RunResult:
         info, flags, work = self._info(), self.arguments.flags, self.context.work
         info.workspace().mark()
+        meter.save(work)  # what planning took
         settings = replace(self.settings, run=info)
         name = f"{self.spec.name.replace('_', '-')}-{info.run_id[:8]}"
         try:
