@@ -199,6 +199,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._resolve(unquote(found['repo']), unquote(found['revision']), unquote(found['path']))
         elif found := _LFS.match(path):
             self._lfs_batch()
+        elif path == '/api/whoami-v2':
+            known = self.headers.get('Authorization') == f'Bearer {self.hub.token}'
+            self._send_json({'name': 'me', 'type': 'user'} if known else {'error': 'Invalid token'},
+                            status=200 if known else 401)
         elif path == '/api/repos/create':
             self._create_repo()
         elif found := _API.match(path):

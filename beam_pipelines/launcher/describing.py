@@ -17,7 +17,8 @@ def render(source: str, plan: ReadPlan, facts: list[SplitFacts]) -> tuple[str, d
     lines = [source + (f' at {plan.revision}' if plan.revision else ''), '']
     table = [('subset', 'split', 'rows', 'bytes', 'files', 'format')]
     for fact in facts:
-        rows = f'{fact.rows:,}' + (' (by the card)' if fact.row_source == 'card' else '') if fact.rows >= 0 else '?'
+        mark = {'card': ' (by the card)', 'readable footers': ' and more'}.get(fact.row_source, '')
+        rows = f'{fact.rows:,}{mark}' if fact.rows >= 0 else '?'
         table.append((fact.split.subset, fact.split.name, rows, human_bytes(fact.bytes), f'{len(fact.split.files):,}',
                       _format(fact)))
     lines += _aligned(table, right={2, 3, 4})
@@ -31,10 +32,12 @@ def render(source: str, plan: ReadPlan, facts: list[SplitFacts]) -> tuple[str, d
             width = max((len(name) for name in row), default=0)
             lines += [f'  {name.ljust(width)}  {_short(value)}' for name, value in row.items()]
         lines += [f'warning: {fault}' for fault in fact.faults]
+    if plan.dataset.left_out:
+        lines += ['', 'in no split: ' + ', '.join(f'{count} {kind}' for kind, count in plan.dataset.left_out)]
     if fetched := meter.total():
         lines += ['', f'fetched {human_bytes(fetched)} of {human_bytes(plan.bytes)}']
     return '\n'.join(lines), {
-        'source': source, 'revision': plan.revision, 'splits': [
+        'source': source, 'revision': plan.revision, 'left_out': dict(plan.dataset.left_out), 'splits': [
             {'subset': f.split.subset, 'split': f.split.name, 'rows': f.rows if f.rows >= 0 else None,
              'rows_by': f.row_source or None, 'bytes': f.bytes, 'files': [i.path for i in f.split.files],
              'columns': dict(f.columns), 'examples': [_plain(row) for row in f.examples], 'faults': list(f.faults)}

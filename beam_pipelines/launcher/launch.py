@@ -33,8 +33,8 @@ from transforms.accounts.write_records import read_records
 from transforms.files import storage
 from transforms.hub import meter
 from transforms.hub.place import HubPlace, is_hub
+from transforms.hub.publish import check_writer
 from transforms.hub.settings import configure
-from transforms.hub.transport import read_token
 from transforms.pdf.pool import usable_cores
 
 _LOG = logging.getLogger(__name__)
@@ -77,8 +77,10 @@ def _staging(address: str) -> str:
         place = HubPlace.parse(address)
     except ValueError as error:
         raise UsageError(f'--output {error}') from None
-    if not read_token():
-        raise UsageError(f'--output {address} needs a token that may write: set HF_TOKEN, or log in with `hf auth login`')
+    try:
+        check_writer(place)
+    except storage.RunAborted as error:
+        raise UsageError(f'--output {error}') from None
     name = '--'.join(filter(None, [*place.repo.split('/'), *place.revision.split('/'), *place.path.split('/')]))
     return f'output/hub/{name}'
 
@@ -108,6 +110,7 @@ class _Launch:
         flags = arguments.flags
         output = (flags.output or f'output/{spec.name}').rstrip('/') or '/'
         publish = ''
+        configure(hub_settings(flags, 1))
         if is_hub(output):
             publish, output = output, _staging(output)
         context = Context(flags, output, '', worker_count(arguments), usable_cores())
@@ -172,6 +175,8 @@ class _Launch:
         width = max(len(name) for name, _ in self.plan.rows)
         for name, value in self.plan.rows:
             say(f'{name.ljust(width)}  {value}')
+        if self.publish:
+            say(f"{'publish'.ljust(width)}  {self.publish}, as one commit at the end")
         if self.plan.note:
             say(self.plan.note)
 

@@ -24,6 +24,8 @@ def summary_table(run: dict) -> str:
     for name in ('dropped', 'failed'):
         if total[name]:
             lines.append(f'{name}: {_counts(total[name])}')
+    if total['read'] and not total['written']:
+        lines.append('nothing was written: report.html and records/ show examples of each reason')
     if run['failed_units']:
         lines.append(f"faulty files: {_counts(run['failed_units'])}")
     if run['warnings']:

@@ -9,6 +9,7 @@ from beam_pipelines.launcher.folder import human_bytes
 from beam_pipelines.launcher.spec import Context, Plan
 from options.cc3m_settings import Cc3mSettings
 from options.cluster_options import drawing_hints
+from transforms.files import storage
 from transforms.files.storage import revision_of
 from transforms.llava_cc3m.discover import Cc3mInput, discover
 from transforms.pdf.settings import RenderSettings
@@ -26,6 +27,7 @@ on the Hub; without it an embedded sample is taken.
 _SAMPLE_NOTE = ('This is the embedded sample. The real dataset: --input hf://datasets/liuhaotian/LLaVA-CC3M-Pretrain-595K '
                 '(about 6.7 GB); with --limit 1000 for a trial.')
 # Measured: docs/performance.md.
+_COUNTED_BYTES = 1 << 20
 _RECORD_BYTES, _IMAGE_BYTES, _IMAGES_PER_SECOND = 350, 11_000, 450
 
 
@@ -49,7 +51,7 @@ def prepare(context: Context) -> tuple[Cc3mSettings, Plan]:
 
 def _plan(flags: object, settings: Cc3mSettings) -> Plan:
     found = settings.found
-    expected = max(1, found.chat.size // _RECORD_BYTES)
+    expected = max(1, _expected_records(found))
     records = min(expected, settings.limit) if settings.limit else expected
     image_bytes = found.archive.size if found.archive else found.image_bytes
     out_bytes = (image_bytes + found.chat.size) * records / expected
@@ -63,6 +65,13 @@ def _plan(flags: object, settings: Cc3mSettings) -> Plan:
              else 'depends on the cores of the workers'))
     return Plan(rows, 0, int(out_bytes), _inputs(found), flags.input or 'embedded sample', revision_of(found.root),
                 note='' if flags.input else _SAMPLE_NOTE, unit='record')
+
+
+def _expected_records(found: Cc3mInput) -> int:
+    """The number of records: counted in a small chat.json, else by the published set's mean."""
+    if found.chat.size > _COUNTED_BYTES:
+        return found.chat.size // _RECORD_BYTES
+    return storage.read_bytes(storage.join(found.root, found.chat.path)).count(b'"conversations"')
 
 
 def _inputs(found: Cc3mInput) -> tuple[tuple[str, int, float | str], ...]:

@@ -138,6 +138,10 @@ def test_an_output_on_the_hub_is_one_commit(hub, served, dataset, tmp_path, monk
     flags = [f'--input={dataset}', '--output=hf://datasets/me/made', *SMALL]
     result = olmocr.run(flags)
     assert result.exit_code == 2 and 'needs a token' in result.message
+    monkeypatch.setenv('HF_TOKEN', 'hf_unknown')
+    result = olmocr.run(flags)
+    assert result.exit_code == 2 and 'does not know the token' in result.message
+    assert olmocr.run([flags[0], '--output=hf://datasets/made', *SMALL]).exit_code == 2
     monkeypatch.setenv('HF_TOKEN', hub.token)
     hub.fault = lambda asked: ('status', 500, {}) if 'commit' in asked.path else None
     result = olmocr.run([*flags, '--hub_patience=1'])

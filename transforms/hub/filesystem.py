@@ -22,10 +22,11 @@ from apache_beam.io.filesystem import (
 
 from transforms.files.storage import FileInfo
 from transforms.hub.cache import BlockCache
+from transforms.hub.errors import HubMissing
 from transforms.hub.place import HubPlace
 from transforms.hub.reader import HubReader
 from transforms.hub.repository import downloaded, find, is_folder, list_folder, pin
-from transforms.hub.settings import current, endpoint
+from transforms.hub.settings import current, endpoint, is_offline
 from transforms.hub.staging import staged_files, staged_path
 from transforms.hub.transport import HubFile, transport
 
@@ -122,10 +123,20 @@ class HubFileSystem(FileSystem):
 
     def _list(self, dir_or_prefix: str) -> Iterator[FileMetadata]:
         asked = HubPlace.parse(dir_or_prefix)
-        for path, file in list_folder(place_of(dir_or_prefix)).items():
+        for path, file in self._published(dir_or_prefix).items():
             yield FileMetadata(str(asked.within(path)), file.size)  # as asked for, so that patterns match
         for path, size in staged_files(asked):
             yield FileMetadata(str(asked.within(path)), size)
+
+    @staticmethod
+    def _published(path: str) -> dict[str, HubFile]:
+        """What the Hub has there; nothing where the repository is still to be made by publishing."""
+        try:
+            return list_folder(place_of(path))
+        except HubMissing:
+            if is_offline() or not any(True for _ in staged_files(HubPlace.parse(path).within(''))):
+                raise
+            return {}
 
     def create(self, path: str, mime_type: str = 'application/octet-stream',
                compression_type: str = CompressionTypes.AUTO) -> BinaryIO:
@@ -167,7 +178,12 @@ class HubFileSystem(FileSystem):
         place = HubPlace.parse(path)
         if os.path.exists(staged_path(place)):
             return True
-        pinned = place_of(path)
+        try:
+            pinned = place_of(path)
+        except HubMissing:
+            if is_offline():
+                raise
+            return False
         return not place.path or find(pinned) is not None or is_folder(pinned)
 
     def size(self, path: str) -> int:

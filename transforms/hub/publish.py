@@ -8,7 +8,7 @@ from transforms.hub.errors import HubDenied, HubFault, Transient
 from transforms.hub.place import HubPlace
 from transforms.hub.settings import current, endpoint
 from transforms.hub.staging import staged_folder
-from transforms.hub.transport import ask_patiently, denied, read_token
+from transforms.hub.transport import ask_patiently, read_token
 
 _SKIPPED = ('.work/**', '.work')
 
@@ -33,6 +33,36 @@ def publish(folder: str, target: HubPlace, message: str) -> str:
     return ask_patiently(f'publishing {target}', lambda: _upload(folder, target, message), current().patience_seconds)
 
 
+def check_writer(target: HubPlace) -> None:
+    """Looks before a long run whether anything can be published at all.
+
+    Raises:
+        HubDenied: no token, or one that the Hub does not know.
+        HubFault: the address lacks a namespace.
+        HubDown: no answer.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    if '/' not in target.repo:
+        raise HubFault(f'{target} names no place to write to: it must look like hf://datasets/NAMESPACE/NAME')
+    if not read_token():
+        raise HubDenied(f'{target} needs a token that may write: set HF_TOKEN, or log in with `hf auth login`')
+
+    def ask() -> None:
+        try:
+            HfApi(endpoint=endpoint(), library_name='beam-training-data').whoami(token=read_token())
+        except HfHubHTTPError as error:
+            status = error.response.status_code if error.response is not None else 0
+            if status in (401, 403):
+                raise HubDenied(f'{target} cannot be written: the Hub does not know the token') from None
+            raise Transient(f'it answered {status}') from None
+        except (OSError, RuntimeError) as error:
+            raise Transient(type(error).__name__) from None
+
+    ask_patiently(str(target), ask, min(30.0, current().patience_seconds))
+
+
 def publish_staged(url: str, message: str) -> str:
     """Makes one commit of all that Beam's writers left at an hf:// address, and removes it from the local disk."""
     import shutil
@@ -47,7 +77,9 @@ def publish_staged(url: str, message: str) -> str:
 def _upload(folder: str, target: HubPlace, message: str) -> str:
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.utils import disable_progress_bars
 
+    disable_progress_bars()
     if not os.path.isdir(folder):
         raise HubFault(f'nothing waits to be published as {target}')
     api = HfApi(endpoint=endpoint(), token=read_token(), library_name='beam-training-data')
@@ -59,7 +91,7 @@ def _upload(folder: str, target: HubPlace, message: str) -> str:
     except HfHubHTTPError as error:
         status = error.response.status_code if error.response is not None else 0
         if status in (401, 403):
-            raise HubDenied(denied(str(target))) from None
+            raise HubDenied(f'{target} cannot be written: the token has no right to write there') from None
         if status and status < 500 and status not in (408, 429):
             raise HubFault(f'{target} cannot be written: the Hub answered {status}') from None
         raise Transient(f'it answered {status}') from None

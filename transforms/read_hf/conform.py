@@ -12,12 +12,33 @@ import pyarrow.json as paj
 def infer_schema(sample: bytes) -> bytes:
     """The serialized Arrow schema of JSON lines (the last one may be cut), b'' when they have none in common."""
     lines = sample[:sample.rfind(b'\n') + 1] or sample
-    try:
-        table = paj.read_json(pa.BufferReader(lines), read_options=paj.ReadOptions(
-            use_threads=False, block_size=max(1 << 20, len(lines))))
-    except pa.ArrowException:
+    table = _read(lines)
+    table = _read(_whole_objects(lines)) if table is None else table
+    if table is None:
         return b''
     return table.schema.serialize().to_pybytes()
+
+
+def _read(lines: bytes) -> pa.Table | None:
+    try:
+        return paj.read_json(pa.BufferReader(lines), read_options=paj.ReadOptions(
+            use_threads=False, block_size=max(1 << 20, len(lines))))
+    except pa.ArrowException:
+        return None
+
+
+def _whole_objects(lines: bytes) -> bytes:
+    """The lines that are JSON objects: one that is not must not hide the columns of the others."""
+    import orjson
+
+    kept = []
+    for line in lines.split(b'\n'):
+        try:
+            if isinstance(orjson.loads(line), dict):
+                kept.append(line + b'\n')
+        except ValueError:
+            continue
+    return b''.join(kept)
 
 
 def lines_of_list(sample: bytes) -> bytes:

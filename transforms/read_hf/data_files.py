@@ -48,12 +48,13 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """What a root holds."""
+    """What a root holds; `left_out` counts the data files that belong to no split, by format."""
 
     root: str
     splits: tuple[Split, ...]
     card: dict = field(default_factory=dict)
     has_script: bool = False
+    left_out: tuple[tuple[str, int], ...] = ()
 
     def choose(self, subset: str = '', split: str = 'all') -> tuple[Split, ...]:
         """The splits that are asked for.
@@ -123,7 +124,9 @@ def find_dataset(root: str, pattern: str = '') -> Dataset:
         hint = ' It has a loading script, which is never run: try --hub_parquet, the conversion that the Hub made' \
             if script else ' Its README.md names files that are not there' if card.get('configs') else ''
         raise DatasetError(f'{root} has no data file of a known format.{hint}')
-    return Dataset(root, splits, card, script)
+    used = {f.path for s in splits for f in s.files}
+    left_out = Counter(layout_of(p).format for p in infos if p not in used and layout_of(p))
+    return Dataset(root, splits, card, script, tuple(sorted(left_out.items())))
 
 
 def _relative(info: FileInfo, root: str) -> FileInfo:

@@ -30,7 +30,8 @@ class SplitFacts:
     Attributes:
         split: subset, name and files.
         rows: number of rows; -1 when no footer tells.
-        row_source: 'footers', 'card' (the README's own figure), 'files' (one a file) or ''.
+        row_source: 'footers', 'readable footers' (some are damaged), 'card' (the README's own figure), 'files' (one a file)
+            or ''.
         columns: (name, type) of each.
         examples: the first rows.
         faults: what could not be read, a line each.
@@ -96,7 +97,8 @@ def _rows(plan: ReadPlan, split: Split, faults: list[str],
     with ThreadPoolExecutor(current().connections) as threads:
         found = list(progress(threads.map(footer, split.files)))
     faults += [fault for _, _, fault in found if fault]
-    return sum(count for count, _, _ in found), 'footers', next((s for _, s, _ in found if s is not None), None)
+    source = 'readable footers' if any(fault for _, _, fault in found) else 'footers'
+    return sum(count for count, _, _ in found), source, next((s for _, s, _ in found if s is not None), None)
 
 
 def _by_card(card: dict, split: Split) -> int:

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
+import transforms.hub.filesystem  # noqa: F401 - Beam finds hf:// by it
 from transforms.accounts.records import FAILED, Record, Tally, UnitError
 from transforms.read_hf.plan import ReadPlan, plan_read
 from transforms.read_hf.read_unit import read_unit
@@ -127,6 +128,8 @@ class ReadHF(beam.PTransform):
 
     def __post_init__(self) -> None:
         super().__init__()
+        if isinstance(self.columns, str):
+            self.columns = (self.columns,)
         self.plan: ReadPlan = plan_read(self.source, self.subset, self.split, tuple(self.columns), self.pattern, self.limit,
                                         self.hub_parquet, self.limits)
 

@@ -58,6 +58,15 @@ def test_what_beam_writes_becomes_one_commit(hub, folder, monkeypatch, tmp_path)
     assert repo.written == {'out/lines-00000-of-00001.txt': b'one\ntwo\n'}
 
 
+def test_what_beam_writes_to_a_repository_that_is_still_to_be_made(hub, monkeypatch, tmp_path):
+    monkeypatch.setenv('BEAM_HUB_STAGING', str(tmp_path / 'staging'))
+    with TestPipeline('FnApiRunner') as pipeline:
+        pipeline | beam.Create(['one']) | beam.io.WriteToText('hf://datasets/me/later/part')
+    monkeypatch.setenv('HF_TOKEN', hub.token)
+    publish_staged('hf://datasets/me/later', 'lines')
+    assert hub.repos['me/later'].written == {'part-00000-of-00001': b'one\n'}
+
+
 def test_a_folder_is_published_in_one_commit(hub, tmp_path, monkeypatch):
     monkeypatch.setenv('HF_TOKEN', hub.token)
     (tmp_path / 'out' / '.work').mkdir(parents=True)

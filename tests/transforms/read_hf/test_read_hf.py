@@ -136,6 +136,13 @@ def test_one_line_for_what_is_not_there(tmp_path, asked, words):
         plan_read(str(tmp_path), **asked)
 
 
+def test_a_misspelt_column_is_refused_though_a_line_is_no_json(tmp_path):
+    (tmp_path / 'train.jsonl').write_bytes(lines(some_rows(5)) + b'no json\n' + lines(some_rows(5)))
+    with pytest.raises(DatasetError, match='no column txt; did you mean text'):
+        plan_read(str(tmp_path), columns=('txt',))
+    assert len(plan_read(str(tmp_path), columns=('text',)).chains) == 1
+
+
 @pytest.mark.parametrize(('readme', 'words'), [
     ('---\nconfigs:\n- {config_name: [\n---\n', 'broken YAML at line'),
     ('---\na: &a [1]\nb: &b [*a, *a]\nconfigs: [{data_files: [*b, *b]}]\n---\n', 'that are no texts'),
