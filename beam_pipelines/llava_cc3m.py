@@ -28,7 +28,7 @@ from transforms.accounts.fragments import WriteFragments
 from transforms.accounts.ledger import BuildLedger
 from transforms.accounts.workspace import CheckInWorker
 from transforms.accounts.write_records import WriteRecords
-from transforms.files.storage import join
+from transforms.files.storage import join, spill_folder
 from transforms.hints import hinted
 from transforms.llava.write_llava import WriteLlava
 from transforms.llava_cc3m.copy_images import COLUMNS, CopyImages
@@ -49,7 +49,8 @@ def build(pipeline: beam.Pipeline, settings: Cc3mSettings) -> None:
     # Images: read, checked and written within one step.
     copied = (chat.units | 'SpreadUnits' >> beam.Reshuffle() | 'CheckInCopying' >> hinted(check_in, hints)
               | 'CopyImages' >> hinted(CopyImages(
-                  found, output, join(work, 'journal'), settings.checking, settings.processes), hints))
+                  found, output, join(work, 'journal'), settings.checking, settings.processes,
+                  spill_folder(work)), hints))
 
     # Accounts and training data.
     ended = [records | f'Collect{name}' >> CollectRecords(fragments) for name, records in (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from dataclasses import dataclass
 from typing import IO
@@ -13,6 +14,7 @@ from beam_pipelines.launcher.spec import UsageError
 from transforms.files import storage
 
 WORK = '.work'
+_HALF_WRITTEN = re.compile(r'\.[0-9a-f]{32}\.tmp\Z')
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,16 @@ def differences(before: dict, now: dict, with_versions: bool) -> list[str]:
             if before.get('versions', {}).get(name) != now['versions'][name]:
                 found.append(f"{name} was {before.get('versions', {}).get(name)}, now {now['versions'][name]}")
     return found
+
+
+def sweep(output: str) -> None:
+    """Removes what a run that was killed had half written beside its final names."""
+    if not storage.is_local(output):
+        return
+    for place in (output, os.path.join(output, 'records')):
+        for name in os.listdir(place) if os.path.isdir(place) else ():
+            if _HALF_WRITTEN.match(name):
+                os.unlink(os.path.join(place, name))
 
 
 def _read_json(path: str) -> dict:

@@ -190,6 +190,7 @@ class _Launch:
         else:
             for name in ('rows', 'index', 'fragments', 'spill'):  # made anew; only the journal is worth keeping
                 storage.delete_tree(storage.join(self.context.work, name))
+        folder.sweep(output)
         folder.save_state(output, self.spec.name, self.identity)
         for name in ('_SUCCESS', 'manifest.json'):
             storage.delete_file(storage.join(output, name))

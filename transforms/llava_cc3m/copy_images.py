@@ -1,6 +1,8 @@
 """CopyImages: units of records to checked images under their final names, byte for byte."""
 
 import hashlib
+import os
+import uuid
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -55,13 +57,15 @@ def _task(item: Keyed) -> _Task:
 class _CopyFn(beam.DoFn):
     """Journal line first, then the name: an image that can be seen is never checked again."""
 
-    def __init__(self, found: Cc3mInput, output: str, journal: str, settings: RenderSettings, processes: int) -> None:
-        self._found, self._output, self._journal_folder = found, output, journal
+    def __init__(self, found: Cc3mInput, output: str, journal: str, settings: RenderSettings, processes: int,
+                 spill: str) -> None:
+        self._found, self._output, self._journal_folder, self._spill = found, output, journal, spill
         self._settings, self._processes = settings, processes
 
     def setup(self) -> None:
         self._pool: RenderPool = acquire_pool(self._settings, self._processes)
         self._journal = Journal(self._journal_folder)
+        self._folders: set[str] = set()
 
     def teardown(self) -> None:
         release_pool(self._pool)
@@ -80,9 +84,26 @@ class _CopyFn(beam.DoFn):
             else:
                 waiting.append(task)
         waiting.sort(key=lambda task: (task.place.offset if task.place else 0, task.row))
-        for task, outcome in self._outcomes(unit, waiting):
-            self._journal.add(unit.name, file, task.row, outcome)
+        for task, data, outcome in self._outcomes(unit, waiting):
+            with storage.surroundings(self._output):
+                self._write(unit, file, task, data, outcome)
             yield from self._ended(file, task, outcome)
+
+    def _write(self, unit: ChatUnit, file: str, task: _Task, data: bytes, outcome: dict) -> None:
+        """The bytes aside, then the journal's line, then the name."""
+        target = storage.join(self._output, outcome.get('output', ''))
+        is_new = 'output' in outcome and not (storage.is_local(target) and storage.size_of(target) == len(data)
+                                              and storage.read_bytes(target) == data)
+        aside = storage.join(self._spill, uuid.uuid4().hex) if self._spill else ''
+        if is_new:
+            storage.write_bytes(aside or target, data)
+        self._journal.add(unit.name, file, task.row, outcome)
+        if is_new and aside:
+            folder = os.path.dirname(target)
+            if folder not in self._folders:
+                os.makedirs(folder, exist_ok=True)
+                self._folders.add(folder)
+            os.replace(aside, target)
 
     def _ended(self, file: str, task: _Task, outcome: dict) -> Iterator[object]:
         if reason := outcome.get('error'):
@@ -93,7 +114,7 @@ class _CopyFn(beam.DoFn):
                      sha256=outcome['sha256'], details=details)
         yield TaggedOutput('samples', Keyed(file, task.row, task.sample))
 
-    def _outcomes(self, unit: ChatUnit, tasks: list[_Task]) -> Iterator[tuple[_Task, dict]]:
+    def _outcomes(self, unit: ChatUnit, tasks: list[_Task]) -> Iterator[tuple[_Task, bytes, dict]]:
         """Outcomes in the order of the tasks, some images being checked at one time."""
         if not tasks:
             return
@@ -106,9 +127,9 @@ class _CopyFn(beam.DoFn):
                     {'op': 'check', 'name': task.image}, data)
                 under_way.append((task, b'' if isinstance(data, dict) else data, checked))
                 if len(under_way) > _AHEAD * self._pool.processes:
-                    yield self._written(*under_way.popleft())
+                    yield self._checked(*under_way.popleft())
             while under_way:
-                yield self._written(*under_way.popleft())
+                yield self._checked(*under_way.popleft())
         finally:
             if source:
                 source.close()
@@ -138,18 +159,15 @@ class _CopyFn(beam.DoFn):
             return _dropped('image_too_big', f'it has {storage.size_of(path)} bytes, over the limit of {limit}')
         return storage.read_bytes(path)
 
-    def _written(self, task: _Task, data: bytes, checked: Future | dict) -> tuple[_Task, dict]:
+    @staticmethod
+    def _checked(task: _Task, data: bytes, checked: Future | dict) -> tuple[_Task, bytes, dict]:
         if isinstance(checked, dict):
-            return task, checked
+            return task, b'', checked
         found = checked.result().header
         if error := found.get('error'):
-            return task, _dropped(_REASONS.get(error, 'image_undecodable'), found['message'])
-        output = f'{IMAGES}/{task.image}'
-        target = storage.join(self._output, output)
-        if not (storage.is_local(target) and storage.size_of(target) == len(data) and storage.read_bytes(target) == data):
-            storage.write_bytes(target, data)
-        return task, {'output': output, 'bytes': len(data), 'sha256': hashlib.sha256(data).hexdigest(),
-                      **{name: found[name] for name, _ in COLUMNS}}
+            return task, b'', _dropped(_REASONS.get(error, 'image_undecodable'), found['message'])
+        return task, data, {'output': f'{IMAGES}/{task.image}', 'bytes': len(data),
+                            'sha256': hashlib.sha256(data).hexdigest(), **{name: found[name] for name, _ in COLUMNS}}
 
 
 def _dropped(reason: str, message: str) -> dict:
@@ -169,6 +187,7 @@ class CopyImages(beam.PTransform):
         journal: folder of the journals.
         settings: limits of bytes, pixels, CPU time and memory.
         processes: checking processes of each worker, 0 for one on each of its cores.
+        spill: local folder on the output's disk where images wait for their names; '' to write them at once.
 
     Raises:
         RunAborted: the disk is full, or the Hub fails.
@@ -179,11 +198,13 @@ class CopyImages(beam.PTransform):
     journal: str
     settings: RenderSettings
     processes: int = 1
+    spill: str = ''
 
     def __post_init__(self) -> None:
         super().__init__()
 
     def expand(self, units: beam.PCollection[ChatUnit]):  # noqa: ANN201 - Beam reads tuples wrongly
         copied = units | 'Copy' >> beam.ParDo(_CopyFn(
-            self.found, self.output, self.journal, self.settings, self.processes)).with_outputs('samples', main='records')
+            self.found, self.output, self.journal, self.settings, self.processes,
+            self.spill)).with_outputs('samples', main='records')
         return CopiedRecords(copied.records, copied.samples)
