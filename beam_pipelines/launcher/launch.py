@@ -110,12 +110,12 @@ class _Launch:
         flags = arguments.flags
         output = (flags.output or f'output/{spec.name}').rstrip('/') or '/'
         publish = ''
-        configure(hub_settings(flags, 1))
+        workers = worker_count(arguments)
+        configure(hub_settings(flags, workers))
+        meter.restart()
         if is_hub(output):
             publish, output = output, _staging(output)
-        context = Context(flags, output, '', worker_count(arguments), usable_cores())
-        configure(hub_settings(flags, context.local_workers))
-        meter.restart()
+        context = Context(flags, output, '', workers, usable_cores())
         output = context.place(output)
         context = replace(context, output=output, work=storage.join(output, folder.WORK))
         try:

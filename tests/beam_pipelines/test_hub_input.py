@@ -143,6 +143,9 @@ def test_an_output_on_the_hub_is_one_commit(hub, served, dataset, tmp_path, monk
     assert result.exit_code == 2 and 'does not know the token' in result.message
     assert olmocr.run([flags[0], '--output=hf://datasets/made', *SMALL]).exit_code == 2
     monkeypatch.setenv('HF_TOKEN', hub.token)
+    hub.fault = lambda asked: ('close',) if 'whoami' in asked.path else None
+    result = olmocr.run([*flags, '--hub_patience=1'])
+    assert result.exit_code == 2 and 'the Hub gave nothing for' in result.message
     hub.fault = lambda asked: ('status', 500, {}) if 'commit' in asked.path else None
     result = olmocr.run([*flags, '--hub_patience=1'])
     assert result.exit_code == 1 and 'publishing hf://datasets/me/made' in result.message

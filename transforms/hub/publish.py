@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from transforms.hub.errors import HubDenied, HubFault, Transient
+from transforms.hub.errors import HubDenied, HubFault
+from transforms.hub.library import library_faults
 from transforms.hub.place import HubPlace
 from transforms.hub.settings import current, endpoint
 from transforms.hub.staging import staged_folder
@@ -42,7 +43,6 @@ def check_writer(target: HubPlace) -> None:
         HubDown: no answer.
     """
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
 
     if '/' not in target.repo:
         raise HubFault(f'{target} names no place to write to: it must look like hf://datasets/NAMESPACE/NAME')
@@ -50,15 +50,8 @@ def check_writer(target: HubPlace) -> None:
         raise HubDenied(f'{target} needs a token that may write: set HF_TOKEN, or log in with `hf auth login`')
 
     def ask() -> None:
-        try:
+        with library_faults(f'{target} cannot be written: the Hub does not know the token', f'{target} cannot be written'):
             HfApi(endpoint=endpoint(), library_name='beam-training-data').whoami(token=read_token())
-        except HfHubHTTPError as error:
-            status = error.response.status_code if error.response is not None else 0
-            if status in (401, 403):
-                raise HubDenied(f'{target} cannot be written: the Hub does not know the token') from None
-            raise Transient(f'it answered {status}') from None
-        except (OSError, RuntimeError) as error:
-            raise Transient(type(error).__name__) from None
 
     ask_patiently(str(target), ask, min(30.0, current().patience_seconds))
 
@@ -76,29 +69,15 @@ def publish_staged(url: str, message: str) -> str:
 
 def _upload(folder: str, target: HubPlace, message: str) -> str:
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
     from huggingface_hub.utils import disable_progress_bars
 
     disable_progress_bars()
     if not os.path.isdir(folder):
         raise HubFault(f'nothing waits to be published as {target}')
     api = HfApi(endpoint=endpoint(), token=read_token(), library_name='beam-training-data')
-    try:
+    with library_faults(f'{target} cannot be written: the token has no right to write there', f'{target} cannot be written'):
         api.create_repo(target.repo, repo_type='dataset', private=True, exist_ok=True)
         done = api.upload_folder(repo_id=target.repo, repo_type='dataset', folder_path=folder,
                                  path_in_repo=target.path or None, revision=target.revision or None,
                                  commit_message=message, ignore_patterns=list(_SKIPPED))
-    except HfHubHTTPError as error:
-        status = error.response.status_code if error.response is not None else 0
-        if status in (401, 403):
-            raise HubDenied(f'{target} cannot be written: the token has no right to write there') from None
-        if status and status < 500 and status not in (408, 429):
-            raise HubFault(f'{target} cannot be written: the Hub answered {status}') from None
-        raise Transient(f'it answered {status}') from None
-    except (OSError, RuntimeError) as error:
-        raise Transient(type(error).__name__) from None
-    except Exception as error:
-        if not type(error).__module__.startswith('httpx'):
-            raise
-        raise Transient(type(error).__name__) from None
     return done.commit_url

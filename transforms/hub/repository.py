@@ -10,13 +10,13 @@ from pathlib import Path
 
 import orjson
 
-from transforms.hub.errors import HubDenied, HubMissing, Transient
+from transforms.hub.errors import HubDenied, HubMissing
+from transforms.hub.library import library_faults
 from transforms.hub.place import HubPlace
 from transforms.hub.settings import current, endpoint, is_offline
 from transforms.hub.transport import HubFile, ask_patiently, denied, read_token
 
 _ASKING_SECONDS = 30.0
-_PASSING = frozenset({408, 425, 429})
 _listings: dict[tuple[str, HubPlace], dict[str, HubFile]] = {}
 _found: dict[tuple[str, HubPlace], HubFile | None] = {}
 _lock = threading.Lock()
@@ -134,52 +134,28 @@ def _ask(place: HubPlace, question: Callable[[object], object]) -> object:
     """One of huggingface_hub's calls, its errors turned into ours."""
     from huggingface_hub import HfApi
     from huggingface_hub.errors import (
-        EntryNotFoundError,
         GatedRepoError,
-        HfHubHTTPError,
         HFValidationError,
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
 
     def asked() -> object:
-        try:
-            return question(HfApi(endpoint=endpoint(), library_name='beam-training-data'))
-        except EntryNotFoundError:
-            raise
-        except GatedRepoError:
-            raise HubDenied(denied(str(place))) from None
-        except RepositoryNotFoundError:
-            raise HubMissing(f'there is no dataset {place.repo} on the Hub, or it is private and '
-                             f"{'the token has no right to it' if read_token() else 'no token is set (HF_TOKEN)'}: "
-                             'check the spelling of hf://datasets/NAMESPACE/NAME') from None
-        except RevisionNotFoundError:
-            raise HubMissing(f'{place.repo} has no revision {place.revision}: check what is behind the @') from None
-        except HFValidationError as error:
-            raise HubMissing(f'{place.repo} is no name of a dataset ({error})') from None
-        except HfHubHTTPError as error:
-            raise _http_fault(place, error) from None
-        except (OSError, RuntimeError, ValueError) as error:
-            raise Transient(type(error).__name__) from None
-        except Exception as error:
-            # huggingface_hub's HTTP library is httpx in one version and httpx2 in the next.
-            if not type(error).__module__.startswith('httpx'):
-                raise
-            if type(error).__name__ == 'TooManyRedirects':
-                raise HubDenied(f'{place}: the Hub sends from one address to the next without end') from None
-            raise Transient(type(error).__name__) from None
+        with library_faults(denied(str(place)), f'{place} cannot be had'):
+            try:
+                return question(HfApi(endpoint=endpoint(), library_name='beam-training-data'))
+            except GatedRepoError:
+                raise HubDenied(denied(str(place))) from None
+            except RepositoryNotFoundError:
+                raise HubMissing(f'there is no dataset {place.repo} on the Hub, or it is private and '
+                                 f"{'the token has no right to it' if read_token() else 'no token is set (HF_TOKEN)'}: "
+                                 'check the spelling of hf://datasets/NAMESPACE/NAME') from None
+            except RevisionNotFoundError:
+                raise HubMissing(f'{place.repo} has no revision {place.revision}: check what is behind the @') from None
+            except HFValidationError as error:
+                raise HubMissing(f'{place.repo} is no name of a dataset ({error})') from None
 
     return ask_patiently(str(place), asked, min(_ASKING_SECONDS, current().patience_seconds))
-
-
-def _http_fault(place: HubPlace, error: object) -> Exception:
-    status = error.response.status_code if error.response is not None else 0
-    if status in _PASSING or status >= 500 or not status:
-        asked = error.response.headers.get('Retry-After', '') if status else ''
-        return Transient(f'it answered {status}', float(asked) if asked.isdigit() else 0.0)
-    if status in (401, 403):
-        return HubDenied(denied(str(place)))
-    return HubMissing(f'{place} cannot be had: the Hub answered {status}')
 
 
 def _note(kind: str, name: str) -> str:

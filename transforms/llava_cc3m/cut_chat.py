@@ -21,6 +21,7 @@ from transforms.files import storage
 from transforms.llava_cc3m.discover import CHAT, Cc3mInput
 from transforms.llava_cc3m.rules import check_record, fixed
 from transforms.llava_cc3m.zip_index import BadZip, ZipIndex, hash_name
+from transforms.read_hf.batches import first_line
 
 _BOM = b'\xef\xbb\xbf'
 _STRETCH = 64 << 20
@@ -119,9 +120,7 @@ def read_chat(root: str, found: Cc3mInput) -> Iterator[tuple[int, object] | Unit
                 yield row, record
                 row += 1
         except (ijson.JSONError, UnicodeDecodeError, RecursionError) as error:
-            words = error.args[0] if error.args else error
-            text = words.decode(errors='replace') if isinstance(words, bytes) else str(words)
-            yield UnitError(CHAT, f'from record {row}', 'read', 'InvalidJson', text.splitlines()[0][:200])
+            yield UnitError(CHAT, f'from record {row}', 'read', 'InvalidJson', first_line(error))
 
 
 class _CutChatFn(beam.DoFn):

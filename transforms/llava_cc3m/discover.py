@@ -9,7 +9,7 @@ from transforms.files.storage import FileInfo
 
 CHAT = 'chat.json'
 _ARCHIVES = ('images.zip', 'image.zip')
-_FOLDERS = ('images', '')
+_FOLDER = 'images'
 
 
 class InputError(ValueError):
@@ -52,10 +52,8 @@ def discover(root: str) -> Cc3mInput:
     if CHAT not in files:
         near = sorted(p for p in files if p.endswith(('.json', '.jsonl')))[:5]
         raise InputError(f"--input {root} has no {CHAT} at its top{'; it has ' + ', '.join(near) if near else ''}")
-    for folder in _FOLDERS[:1]:
-        within = [i for p, i in files.items() if p.startswith(folder + '/')]
-        if within:
-            return _of_folder(root, files[CHAT], folder, within)
+    if within := [i for p, i in files.items() if p.startswith(f'{_FOLDER}/')]:
+        return _of_folder(root, files[CHAT], _FOLDER, within)
     for name in _ARCHIVES:
         if name in files:
             return Cc3mInput(root, files[CHAT], files[name])

@@ -34,7 +34,7 @@ def next_member(source: BinaryIO, start: int, end: int) -> int:
 
     A member is told from bytes that look like one by decompressing its first 256 KiB (or all of it).
     """
-    position, tail = start, b''
+    position = start
     while position < end:
         source.seek(position)
         data = source.read(min(_WINDOW, end - position) + len(_MAGIC) - 1)
@@ -45,7 +45,7 @@ def next_member(source: BinaryIO, start: int, end: int) -> int:
             if _is_member(source, position + at):
                 return position + at
             at = data.find(_MAGIC, at + 1)
-        position += len(data) - len(tail) - (len(_MAGIC) - 1)
+        position += len(data) - (len(_MAGIC) - 1)
         if len(data) <= len(_MAGIC):
             return -1
     return -1
