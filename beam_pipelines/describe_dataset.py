@@ -48,7 +48,8 @@ def run(argv: Sequence[str] | None = None) -> RunResult:
         return RunResult('usage', stop.code or 0)
     text, content = render(flags.input, plan, facts)
     say(orjson.dumps(content, option=orjson.OPT_INDENT_2, default=str).decode() if flags.json else text)
-    return RunResult('done', 0, content)
+    faults = [fault for fact in facts for fault in fact.faults]
+    return RunResult('failed', 1, content, '; '.join(faults)) if faults else RunResult('done', 0, content)
 
 
 def _progress(items: object) -> object:

@@ -44,7 +44,7 @@ class RunOptions(PipelineOptions):
 
     TITLE = 'input, output and run'
     NOT_BYTES = frozenset({'output', 'plan', 'overwrite', 'force', 'retry_failed', 'max_failures',
-                           'max_failure_rate', 'verbose', 'progress', 'num_workers'})
+                           'max_failure_rate', 'max_failed_units', 'verbose', 'progress', 'num_workers'})
 
     @classmethod
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
@@ -66,6 +66,9 @@ class RunOptions(PipelineOptions):
                             help='fail the run when more records than N fail (default: no limit)')
         parser.add_argument('--max_failure_rate', type=share, default=0.5, metavar='SHARE',
                             help='fail the run when a larger share of the records fails (default 0.5)')
+        parser.add_argument('--max_failed_units', type=int, default=0, metavar='N',
+                            help='fail the run when more than N files, or parts of files, cannot be read to their end '
+                                 '(default 0; -1 for no limit)')
         parser.add_argument('--progress', choices=('auto', 'on', 'off'), default='auto',
                             help='progress bar; auto shows it on a terminal')
         parser.add_argument('--verbose', action='store_true', help='show log messages and tracebacks')

@@ -223,6 +223,7 @@ class _Launch:
             source=self.plan.source, revision=self.plan.revision, options=identity['options'],
             inputs=self.plan.inputs, versions=versions(), seed=flags.seed, started=now.isoformat(),
             max_failures=flags.max_failures, max_failure_rate=flags.max_failure_rate,
+            max_failed_units=flags.max_failed_units,
             hub=hub_settings(flags, self.context.local_workers), publish=self.publish)
 
     def _execute(self) -> RunResult:

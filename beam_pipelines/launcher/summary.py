@@ -27,7 +27,7 @@ def summary_table(run: dict) -> str:
     if total['read'] and not total['written']:
         lines.append('nothing was written: report.html and records/ show examples of each reason')
     if run['failed_units']:
-        lines.append(f"faulty files: {_counts(run['failed_units'])}")
+        lines.append(f"failed units: {_counts(run['failed_units'])}")
     if run['warnings']:
         lines.append(f"oddities: {_counts(run['warnings'])}")
     if fetched := run.get('hub'):

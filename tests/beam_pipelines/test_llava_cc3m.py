@@ -165,7 +165,8 @@ def test_a_chat_that_breaks_off_keeps_what_came_before(tmp_path):
     shutil.copytree(SAMPLE, source)
     data = (SAMPLE / 'chat.json').read_bytes()
     (source / 'chat.json').write_bytes(data[:len(data) // 3])
-    assert run(source, tmp_path / 'out').exit_code == 0
+    assert run(source, tmp_path / 'out').exit_code == 1
+    assert run(source, tmp_path / 'out', '--max_failed_units=1').exit_code == 0
     account = load(tmp_path / 'out' / 'run.json')
     assert account['failed_units'] == {'InvalidJson': 1} and account['totals']['written'] > 3
 

@@ -83,8 +83,8 @@ def test_same_bytes_however_it_runs(dataset, finished, tmp_path, flags):
 
 
 def test_same_bytes_whatever_the_listing_order(dataset, finished, tmp_path, monkeypatch):
-    monkeypatch.setattr(os, 'walk', lambda folder, walk=os.walk: [
-        (base, folders[::-1], names[::-1]) for base, folders, names in list(walk(folder))[::-1]])
+    monkeypatch.setattr(os, 'walk', lambda folder, walk=os.walk, **how: [
+        (base, folders[::-1], names[::-1]) for base, folders, names in list(walk(folder, **how))[::-1]])
     assert run(dataset, tmp_path / 'out').exit_code == 0
     assert_same_output(finished, tmp_path / 'out')
 
@@ -159,14 +159,21 @@ def test_a_missing_and_a_damaged_tarball(tmp_path, page_pdf):
     tarballs[0].unlink()
     tarballs[1].write_bytes(tarballs[1].read_bytes()[:200_000])
     result = run(tmp_path / 'd', tmp_path / 'out', '--max_failure_rate=1')
+    assert result.exit_code == 1 and '--max_failed_units=1' in result.message and tarballs[1].name in result.message
+    assert not (tmp_path / 'out' / '_SUCCESS').exists()
+    images = {p: p.stat().st_mtime_ns for p in (tmp_path / 'out' / 'images').rglob('*.png')}
+    # The same command with the limit goes on where the first stopped, and finishes.
+    result = run(tmp_path / 'd', tmp_path / 'out', '--max_failure_rate=1', '--max_failed_units=1')
+    assert result.exit_code == 0 and (tmp_path / 'out' / '_SUCCESS').exists()
+    assert {p: p.stat().st_mtime_ns for p in images} == images
     totals = result.accounts['totals']
     assert totals['dropped'] == {'tarball_missing': 6}
     assert totals['written'] + totals['failed']['PdfMissing'] == 6
     assert totals['written'] > 0
-    assert result.accounts['failed_units'] == {'DamagedArchive': 1, 'TarballMissing': 1}
+    assert result.accounts['failed_units'] == {'DamagedArchive': 1}
+    assert result.accounts['warnings'] == {'tarball_missing': 1}
     lines = [json.loads(line) for line in (tmp_path / 'out' / 'errors.jsonl').read_text().splitlines()]
-    assert [(e['error'], e['count']) for e in lines] == [('TarballMissing', 6),
-                                                         ('DamagedArchive', totals['failed']['PdfMissing'])]
+    assert [(e['error'], e['count']) for e in lines] == [('DamagedArchive', totals['failed']['PdfMissing'])]
 
 
 def test_the_older_schema(tmp_path, page_pdf):

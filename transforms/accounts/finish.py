@@ -7,7 +7,7 @@ run.json, and the launcher exits with them.
 import datetime
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import apache_beam as beam
@@ -16,7 +16,7 @@ import orjson
 from transforms.accounts.fragments import merge_fragments
 from transforms.accounts.guard import describe
 from transforms.accounts.ledger import Ledger, OutputFile, accounts_by_file, add_accounts, balance
-from transforms.accounts.records import WRITTEN, Record
+from transforms.accounts.records import WRITTEN, Record, UnitError
 from transforms.accounts.report import render_report
 from transforms.accounts.run_info import RunInfo
 from transforms.files import storage
@@ -25,14 +25,16 @@ from transforms.hub.place import HubPlace
 from transforms.hub.publish import publish
 
 _LOG = logging.getLogger(__name__)
+_SHOWN_UNITS = 5
 _INDENTED = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
 
 
-def judge(info: RunInfo, accounts: dict[str, dict]) -> list[str]:
+def judge(info: RunInfo, accounts: dict[str, dict], unit_errors: Sequence[UnitError] = ()) -> list[str]:
     """Why these accounts fail the run; empty when they do not.
 
-    The rules: every source balances; no more failures than `max_failures` and `max_failure_rate` allow; and not
-    all of what should have been written failed.
+    The rules: every source balances; no more failures than `max_failures` and `max_failure_rate` allow; no more units
+    that could not be read to their end than `max_failed_units` allows, whether it is known how many records they cost or
+    not; and a run that reads records writes some.
     """
     problems = [f'{file or info.source}: read is {balance(account):+d} off from written + dropped + failed'
                 for file, account in accounts.items() if balance(account)]
@@ -43,9 +45,28 @@ def judge(info: RunInfo, accounts: dict[str, dict]) -> list[str]:
     if total['read'] and failed / total['read'] > info.max_failure_rate:
         problems.append(f'{failed} of {total["read"]} records failed, '
                         f'--max_failure_rate allows a share of {info.max_failure_rate:g}')
-    elif failed and not total['written']:
-        problems.append(f'nothing was written: {failed} of {total["read"]} records failed')
+    elif total['read'] and not total['written']:
+        problems.append(f'nothing was written: of {total["read"]} records {_most_frequent(total)}')
+    if 0 <= info.max_failed_units < len(unit_errors):
+        problems.append(f'not read to the end: {_shown(unit_errors)}. Failed units: {len(unit_errors)}, --max_failed_units '
+                        f'allows {info.max_failed_units}; the same command with --max_failed_units={len(unit_errors)} '
+                        'finishes without them')
     return problems
+
+
+def _most_frequent(total: dict) -> str:
+    """What became of the records, most frequent first."""
+    counts = sorted(((count, outcome, name) for outcome in ('dropped', 'failed') for name, count in total[outcome].items()),
+                    reverse=True)
+    return ', '.join(f'{count} {outcome} as {name}' for count, outcome, name in counts[:3])
+
+
+def _shown(errors: Sequence[UnitError]) -> str:
+    """The first few units, each with what is lost of it."""
+    lines = [f"{error.file or error.unit}{': ' + error.unit if error.file else ''}, {error.error}, "
+             f"{f'{error.count} records' if error.count else 'an unknown number of records'} lost"
+             for error in errors[:_SHOWN_UNITS]]
+    return '; '.join(lines) + (f'; and {len(errors) - _SHOWN_UNITS} more' if len(errors) > _SHOWN_UNITS else '')
 
 
 def summarize(info: RunInfo, ledger: Ledger, files: tuple[str, ...], by_file: bool) -> dict:
@@ -53,13 +74,11 @@ def summarize(info: RunInfo, ledger: Ledger, files: tuple[str, ...], by_file: bo
     accounts = accounts_by_file(ledger.tallies)
     for file in files:
         accounts.setdefault(file, add_accounts([]))
-    problems = [*ledger.problems, *judge(info, accounts)]
+    problems = [*ledger.problems, *judge(info, accounts, ledger.unit_errors)]
     units: dict[str, int] = {}
     for error in ledger.unit_errors:
         units[error.error] = units.get(error.error, 0) + 1
     total = add_accounts(accounts.values())
-    if units and not total['read']:
-        problems.append(f'nothing could be read: {sum(units.values())} faulty files, see errors.jsonl')
     warnings = total.pop('warnings')
     sources = []
     for file, account in sorted(accounts.items()):

@@ -26,6 +26,7 @@ class RunInfo:
         started: start of the run, ISO 8601, UTC.
         max_failures: more failed records than this fail the run; -1 for no limit.
         max_failure_rate: a larger share of failed records than this fails the run.
+        max_failed_units: more files, or parts of files, that could not be read to their end fail the run; -1 for no limit.
         hub: how workers talk to the Hub.
         publish: hf:// address that the finished output is published to, '' for none.
     """
@@ -43,6 +44,7 @@ class RunInfo:
     started: str = ''
     max_failures: int = -1
     max_failure_rate: float = 0.5
+    max_failed_units: int = 0
     hub: HubSettings = HubSettings()
     publish: str = ''
 

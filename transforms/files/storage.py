@@ -17,6 +17,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from stat import S_ISREG
 from typing import BinaryIO
 
 from transforms.files.abort import RunAborted
@@ -181,15 +182,34 @@ def revision_of(path: str) -> str:
 
 
 def _list_local(folder: str, pattern: str) -> list[FileInfo]:
+    """Files below a folder, also through linked folders; a link that leads nowhere is a file of no bytes.
+
+    It is listed because leaving it out would lose it in silence: whoever opens it finds that it is missing.
+    """
     matcher, found = glob_to_regex(pattern), []
-    for base, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if name != '.work']
+    for base, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if name != '.work' and not _is_circle(os.path.join(base, name))]
         for name in names:
             path = os.path.join(base, name)
-            if matcher.match(os.path.relpath(path, folder)) and os.path.isfile(path):
+            if not matcher.match(os.path.relpath(path, folder)):
+                continue
+            try:
                 stat = os.stat(path)
+            except OSError:
+                found.append(FileInfo(path, 0, 0.0))
+                continue
+            if S_ISREG(stat.st_mode):
                 found.append(FileInfo(path, stat.st_size, stat.st_mtime))
     return sorted(found, key=lambda info: info.path)
+
+
+def _is_circle(path: str) -> bool:
+    """Whether a linked folder leads to one that it lies in."""
+    if not os.path.islink(path):
+        return False
+    real = os.path.realpath(path)
+    here = os.path.realpath(os.path.dirname(path))
+    return (here + os.sep).startswith(real.rstrip(os.sep) + os.sep)
 
 
 class _HashingFile:

@@ -18,11 +18,13 @@ import numpy as np
 from transforms.accounts.guard import guarded
 from transforms.accounts.ledger import Ledger
 from transforms.files import storage
+from transforms.files.json_values import iter_items
 from transforms.llava.special_tokens import find_special_token
 from transforms.llava.write_llava import CHAT_FILES
 
 _FIELDS = {'id', 'image', 'conversations'}
 _SHOWN = 5
+_LONGEST_SAMPLE = 64 << 20
 
 
 def check_sample(sample: object, allow_special: bool = False) -> str:
@@ -78,10 +80,9 @@ def check_image_file(path: str) -> str:
 
 def read_samples(path: str) -> Iterator[object]:
     """The samples of a chat file, whatever its layout, without holding the list."""
-    import ijson
-
     with storage.open_read(path) as file:
-        yield from ijson.items(file, 'item', use_float=True)
+        for item in iter_items(file.read, _LONGEST_SAMPLE):
+            yield item.value
 
 
 def validate_chat(folder: str, name: str, check: Callable[[object], str] = check_sample, images: str = '',

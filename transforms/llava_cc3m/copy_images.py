@@ -17,9 +17,10 @@ from transforms.accounts.fragments import Keyed, merge_fragments
 from transforms.accounts.journal import Journal, read_journal
 from transforms.accounts.records import DROPPED, WRITTEN, Record
 from transforms.files import storage
+from transforms.files.json_values import loads
+from transforms.files.zip_index import BadZip, Place, read_member
 from transforms.llava_cc3m.cut_chat import ChatUnit
 from transforms.llava_cc3m.discover import Cc3mInput
-from transforms.llava_cc3m.zip_index import BadZip, Place, read_member
 from transforms.pdf.pool import RenderPool, acquire_pool, release_pool
 from transforms.pdf.settings import RenderSettings
 
@@ -50,7 +51,7 @@ class _Task:
 
 def _task(item: Keyed) -> _Task:
     head, _, sample = item.payload.partition(b'\n')
-    where, record = orjson.loads(head)['place'], orjson.loads(sample)
+    where, record = orjson.loads(head)['place'], loads(sample)
     return _Task(item.row, record['id'], record['image'], sample, Place(*where) if where else None)
 
 

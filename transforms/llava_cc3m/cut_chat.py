@@ -8,7 +8,7 @@ of the archive that their image begins in; what goes on is a reference for each 
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Literal, NamedTuple
 
 import apache_beam as beam
@@ -18,15 +18,17 @@ from apache_beam.pvalue import TaggedOutput
 from transforms.accounts.fragments import FragmentRef, Keyed, write_fragment
 from transforms.accounts.records import DROPPED, FAILED, Record, Tally, UnitError
 from transforms.files import storage
+from transforms.files.json_values import BOM, JsonError, JsonItem, dumps, iter_items
+from transforms.files.zip_index import BadZip, ZipIndex, hash_name
 from transforms.llava_cc3m.discover import CHAT, Cc3mInput
 from transforms.llava_cc3m.rules import check_record, fixed
-from transforms.llava_cc3m.zip_index import BadZip, ZipIndex, hash_name
-from transforms.read_hf.batches import first_line
 
-_BOM = b'\xef\xbb\xbf'
 _STRETCH = 64 << 20
 _FOLDER_UNIT_ROWS = 1000
 _HELD_BYTES = 32 << 20
+_LONGEST_RECORD = 32 << 20
+# What a JSON value's error is among the drop reasons.
+_REASONS = {'LoneSurrogate': 'lone_surrogate'}
 
 
 @dataclass(frozen=True)
@@ -104,23 +106,20 @@ class _Cutter:
             yield ChatUnit(unit, tuple(segments), self._ends[unit])
 
 
-def read_chat(root: str, found: Cc3mInput) -> Iterator[tuple[int, object] | UnitError]:
-    """(number, record) of chat.json in order; a UnitError where it stops making sense."""
-    import ijson
-
+def read_chat(root: str, found: Cc3mInput) -> Iterator[tuple[int, JsonItem] | UnitError]:
+    """(number, item) of chat.json in order; a UnitError where it stops making sense."""
     row = 0
     with storage.open_info(root, found.chat) as source:
-        head = source.read(64)
-        if not head.removeprefix(_BOM).lstrip().startswith(b'['):
+        if not source.read(64).removeprefix(BOM).lstrip().startswith(b'['):
             yield UnitError(CHAT, 'whole file', 'read', 'NotAList', 'chat.json must be one JSON list of records')
             return
-        source.seek(len(_BOM) if head.startswith(_BOM) else 0)
+        source.seek(0)
         try:
-            for record in ijson.items(source, 'item', use_float=True):
-                yield row, record
+            for item in iter_items(source.read, _LONGEST_RECORD):
+                yield row, item
                 row += 1
-        except (ijson.JSONError, UnicodeDecodeError, RecursionError) as error:
-            yield UnitError(CHAT, f'from record {row}', 'read', 'InvalidJson', first_line(error))
+        except JsonError as error:
+            yield UnitError(CHAT, f'from record {row}', 'read', error.error, str(error)[:200])
 
 
 class _CutChatFn(beam.DoFn):
@@ -154,15 +153,17 @@ class _CutChatFn(beam.DoFn):
         if orphans > 0 and not self._limit and index is not None:
             yield TaggedOutput('tallies', Tally(CHAT, 'warning', 'orphan_member', orphans))
 
-    def _place(self, row: int, record: object, index: ZipIndex | None, cutter: _Cutter, seen: set,
+    def _place(self, row: int, item: JsonItem, index: ZipIndex | None, cutter: _Cutter, seen: set,
                used: set, names: _Names) -> Record | None:
         """Puts the record into its unit, or gives the record that says why not."""
-        reason, message = check_record(record)
+        record = item.value
+        reason, message = (_REASONS.get(item.error, 'bad_record'), item.message) if item.error else check_record(record)
         place = index.find(record['image']) if index is not None and isinstance(record, dict) \
             and isinstance(record.get('image'), str) else None
         if place is not None:
             used.add(place.offset)
         own_id = str(record.get('id') or '') if isinstance(record, dict) else ''
+        own_id = own_id.encode('utf-8', 'backslashreplace').decode()
         if not reason:
             mark = hashlib.sha256(own_id.encode('utf-8', 'surrogatepass')).digest()[:8]
             if mark in seen:
@@ -173,7 +174,7 @@ class _CutChatFn(beam.DoFn):
         payload = b''
         if not reason:
             try:
-                payload = orjson.dumps(fixed(record, self._fix))
+                payload = dumps(fixed(record, self._fix))
             except (TypeError, ValueError) as error:
                 reason, message = 'bad_record', str(error)[:200]
         if not reason and self._found.archive and place is None:
@@ -187,7 +188,7 @@ class _CutChatFn(beam.DoFn):
         where = None
         unit, end = row // _FOLDER_UNIT_ROWS, 0
         if place is not None:
-            where = [place.offset, place.packed, place.size, place.method, place.crc]
+            where = astuple(place)
             # Behind a member's bytes come at most its data descriptor; before them its name and extra fields.
             unit, end = place.offset // _STRETCH, place.offset + place.packed + 1024
         cutter.add(unit, Keyed(CHAT, row, orjson.dumps({'place': where}) + b'\n' + payload), end)

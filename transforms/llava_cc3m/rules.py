@@ -17,6 +17,7 @@ _LONGEST_NAME, _LONGEST_PATH = 240, 1000
 FIXES = ('none', 'first_image_token')
 DROP_REASONS = (
     'bad_record',          # no object with the texts id and image and a list of turns
+    'lone_surrogate',      # half of a surrogate pair in any text, which no file can hold
     'duplicate_id',        # an earlier record has this id
     'unsafe_image_path',   # the image lies outside the folder, or no file can have its name
     'turn_order',          # not human, gpt, human, gpt ...

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from transforms.files import storage
-from transforms.olmocr.rows import COLUMNS_0225, COLUMNS_1025
+from transforms.files.json_values import BOM, JsonItem, iter_items
+from transforms.olmocr.rows import ARCHIVE_ENDINGS, COLUMNS_0225, COLUMNS_1025
 
 _NEW_NAME = re.compile(r'^(?P<config>.+)_(?P<split>train|eval)\.parquet$')
 _OLD_NAME = re.compile(r'^(?P<split>(?:train|eval)-(?P<kind>.+))\.parquet$')
 _OLD_CONFIGS = {'s2pdf': '00_documents', 'iabooks': '01_books'}
 ANNOTATIONS = 'annotations.json'
+_LONGEST_RECORD = 64 << 20
 
 
 class InputError(ValueError):
@@ -97,7 +100,8 @@ def discover(root: str, subsets: tuple[str, ...], split: str) -> OlmocrInput:
                          f'It has {", ".join(sorted(i.path.rpartition("/")[2] for i, _ in candidates))}')
     files = tuple(_row_file(info, named) for info, named in chosen)
     prefix = len(root.rstrip('/')) + 1
-    archives = {info.path[prefix:]: info for info in storage.list_files(root, 'pdf_tarballs/**.tar.gz')}
+    archives = {info.path[prefix:]: info for info in storage.list_files(root, 'pdf_tarballs/**')
+                if info.path.endswith(ARCHIVE_ENDINGS)}
     return OlmocrInput(root, files, archives)
 
 
@@ -152,17 +156,14 @@ def discover_annotations(root: str) -> OlmocrInput:
     return OlmocrInput(root, (RowFile(path, ANNOTATIONS, '', '', '', rows, info.size, info.stamp, 'annotations'),), {})
 
 
-def read_annotations(path: str) -> object:
-    """The records of an annotations.json, one at a time."""
-    import ijson
+def read_annotations(path: str) -> Iterator[JsonItem]:
+    """The records of an annotations.json, one at a time.
 
+    Raises:
+        ValueError: where it is no JSON list any more.
+    """
     with storage.open_read(path) as file:
-        if not file.read(64).lstrip().startswith(b'['):
+        if not file.read(64).removeprefix(BOM).lstrip().startswith(b'['):
             raise ValueError('it does not begin with [')
         file.seek(0)
-        try:
-            yield from ijson.items(file, 'item', use_float=True)
-        except ijson.JSONError as error:
-            words = error.args[0] if error.args else error
-            text = words.decode(errors='replace') if isinstance(words, bytes) else str(words)
-            raise ValueError(text.splitlines()[0][:120]) from None
+        yield from iter_items(file.read, _LONGEST_RECORD)

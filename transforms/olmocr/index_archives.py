@@ -14,7 +14,7 @@ from apache_beam.pvalue import TaggedOutput
 
 from transforms.accounts.records import UnitError
 from transforms.files import storage
-from transforms.files.tar_stream import ArchiveDamaged, Oversized, stream_members
+from transforms.files.tar_stream import ArchiveDamaged, Oversized, TrailingData, stream_members
 from transforms.olmocr.rows import OlmocrRow
 
 
@@ -52,8 +52,10 @@ class _IndexFn(beam.DoFn):
         try:
             with storage.open_read(storage.join(self._root, archive)) as source:
                 for member in stream_members(source, lambda name: False):
-                    if member.odd == '' and _is_text(member.name):
+                    if member.odd in ('', 'link') and _is_text(member.name):
                         members.append(member.name)
+        except TrailingData:
+            pass  # all members were listed
         except (ArchiveDamaged, Oversized, OSError) as error:
             if not members:  # else it is told when its pages are read
                 yield TaggedOutput('errors', UnitError('', archive, 'index', 'DamagedArchive', str(error)))

@@ -33,7 +33,7 @@ _MAX_NAME_BYTES = 240
 
 def parse_original(raw: dict, file: str, row: int) -> OlmocrRow:
     """A row as the published converter sees it: ids and paths from `pdf_relpath` alone, split at the first ':'."""
-    relpath = to_text(raw.get('pdf_relpath')) or ''
+    relpath = to_text(raw.get('pdf_relpath'), 'pdf_relpath') or ''
     _, colon, rest = relpath.partition(':')
     image, record_id = (rest, f'pdf_tarballs/{rest}') if colon else (relpath, relpath)
     if is_unsafe(image) or any(len(part.encode()) > _MAX_NAME_BYTES for part in image.split('/')):
@@ -110,15 +110,7 @@ def _combined_columns(files: tuple[RowFile, ...]) -> dict[str, bool]:
 
 
 def _has_nulls(parquet: pq.ParquetFile, name: str) -> bool:
-    for group in range(parquet.metadata.num_row_groups):
-        leaves = parquet.metadata.row_group(group)
-        leaf = next(i for i in range(leaves.num_columns) if leaves.column(i).path_in_schema == name)
-        statistics = leaves.column(leaf).statistics
-        if statistics is None or statistics.null_count is None:
-            return any(batch.column(0).null_count for batch in parquet.iter_batches(_BATCH_ROWS, columns=[name]))
-        if statistics.null_count:
-            return True
-    return False
+    return any(batch.column(0).null_count for batch in parquet.iter_batches(_BATCH_ROWS, columns=[name]))
 
 
 def _as_pandas(value: object, float_column: bool) -> object:

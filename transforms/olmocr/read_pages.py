@@ -1,7 +1,9 @@
 """ReadArchivePages: units of rows to pages with their documents' bytes, each tarball streamed once."""
 
+import unicodedata
+import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -12,13 +14,21 @@ from transforms.accounts.journal import Journal, read_journal
 from transforms.accounts.records import DROPPED, Record, Tally, UnitError
 from transforms.files import storage
 from transforms.files.storage import is_unsafe
-from transforms.files.tar_stream import ArchiveDamaged, Member, Oversized, stream_members
+from transforms.files.tar_stream import (
+    ArchiveDamaged,
+    EndMissing,
+    Member,
+    Oversized,
+    TrailingData,
+    stream_members,
+)
 from transforms.olmocr.read_rows import PageUnit
 from transforms.olmocr.row_store import RowStore
-from transforms.olmocr.rows import OlmocrRow
+from transforms.olmocr.rows import ARCHIVE_ENDINGS, OlmocrRow
 from transforms.pdf.pages import PageImage, PdfPage
 
 _FOLDERS = ('pdf_tarballs/extracted', 'pdf_tarballs', '')
+_MAX_LINKS = 16
 _ODD_WARNINGS = {'link': 'odd_member', 'special': 'odd_member'}
 
 
@@ -51,6 +61,8 @@ class _UnitReader:
         self._members = frozenset(self._store.members())
         self._left = set(self._members)
         self._warnings: Counter = Counter()
+        self._links: dict[str, str] = {}
+        self._archive, self._is_unclear = '', False
 
     def read(self) -> Iterator[object]:
         notes = self._known.get(('', 0))
@@ -59,14 +71,24 @@ class _UnitReader:
             for member in sorted(self._left, key=self._store.row_numbers):
                 yield from self._outcomes(member, b'')
             self._warnings.update(notes)
-        elif self._unit.archive and not is_unsafe(self._unit.archive) \
-                and storage.is_file(storage.join(self._root, self._unit.archive)):
+        elif self._find_archive():
             yield from self._read_archive()
         else:
             yield from self._read_folder()
         for name, count in sorted(self._warnings.items()):
             yield TaggedOutput('tallies', Tally(self._unit.file, 'warning', name, count))
         self._store.close()
+
+    def _find_archive(self) -> bool:
+        """Whether the tarball is there, under its name or packed in another way."""
+        if not self._unit.archive or is_unsafe(self._unit.archive):
+            return False
+        stem = next((self._unit.archive.removesuffix(end) for end in ARCHIVE_ENDINGS if self._unit.archive.endswith(end)), '')
+        for name in (self._unit.archive, *(stem + end for end in ARCHIVE_ENDINGS if stem)):
+            if storage.is_file(storage.join(self._root, name)):
+                self._archive = storage.join(self._root, name)
+                return True
+        return False
 
     def _outcomes(self, member: str, data: bytes, path: str = '') -> Iterator[PdfPage | PageImage]:
         for row in self._store.rows(member):
@@ -77,11 +99,14 @@ class _UnitReader:
     def _read_archive(self) -> Iterator[object]:
         damage = ''
         try:
-            with storage.open_read(storage.join(self._root, self._unit.archive)) as source:
-                for member in stream_members(source, self._is_needed, self._max_bytes):
-                    yield from self._take(member)
-                    if self._stop_early and not self._left:
-                        break
+            yield from self._stream()
+            if self._links and self._left:
+                yield from self._stream_links()
+        except EndMissing as error:
+            self._warnings['archive_without_end'] += 1
+            damage = str(error) if self._left else ''
+        except TrailingData:
+            self._warnings['archive_with_trailing_data'] += 1
         except (ArchiveDamaged, Oversized, PermissionError) as error:
             damage = f'{type(error).__name__}: {error}'
         if damage:
@@ -89,8 +114,59 @@ class _UnitReader:
             yield TaggedOutput('errors', UnitError(self._unit.file, self._unit.archive, 'read', 'DamagedArchive',
                                                    damage, lost))
         yield from self._missing(damage)
-        if not damage:
+        if not damage and not self._is_unclear:
             self._note()
+
+    def _members_of_archive(self, wanted: Callable[[str], bool]) -> Iterator[Member]:
+        with storage.open_read(self._archive) as source:
+            yield from stream_members(source, wanted, self._max_bytes)
+
+    def _stream(self) -> Iterator[object]:
+        """The archive once from start to end; of several members of one name the last counts, as for `tar -x`."""
+        # Names are looked at beforehand where that costs no network; elsewhere a second one is only compared.
+        looked_ahead = storage.is_local(self._archive) and not self._stop_early
+        last = self._last_of_each() if looked_ahead else {}
+        checksums: dict[str, int] = {}
+        for number, member in enumerate(self._members_of_archive(
+                self._is_needed if looked_ahead else self._members.__contains__)):
+            if last.get(member.name, number) != number:
+                self._warnings['duplicate_member'] += 1
+                continue
+            if not looked_ahead and member.data:
+                checksum = zlib.crc32(member.data)
+                if checksums.setdefault(member.name, checksum) != checksum:
+                    yield self._second_version(member.name)
+            yield from self._take(member)
+            if self._stop_early and not self._left:
+                break
+
+    def _last_of_each(self) -> dict[str, int]:
+        last: dict[str, int] = {}
+        try:
+            for number, member in enumerate(self._members_of_archive(lambda name: False)):
+                if member.name in self._members:
+                    last[member.name] = number
+        except (ArchiveDamaged, Oversized):
+            pass  # reading reports it
+        return last
+
+    def _second_version(self, name: str) -> TaggedOutput:
+        self._is_unclear = True
+        message = f'{name[:200]} comes twice with different bytes, and the last counts: download the archive and run again'
+        return TaggedOutput('errors', UnitError(self._unit.file, self._unit.archive, 'read', 'DuplicateMember', message, 1))
+
+    def _stream_links(self) -> Iterator[object]:
+        """A second time for members that are links to others; only their targets are unpacked."""
+        names: dict[str, list[str]] = {}
+        for name in sorted(self._left & self._links.keys()):
+            target, steps = self._links[name], 0
+            while target in self._links and steps < _MAX_LINKS:
+                target, steps = self._links[target], steps + 1
+            names.setdefault(target, []).append(name)
+        for member in self._members_of_archive(names.__contains__):
+            for name in names.pop(member.name, ()) if not member.odd else ():
+                self._left.discard(name)
+                yield from self._outcomes(name, member.data)
 
     def _is_needed(self, name: str) -> bool:
         return name in self._left and any(
@@ -99,6 +175,8 @@ class _UnitReader:
     def _take(self, member: Member) -> Iterator[PdfPage | PageImage]:
         if member.odd == 'folder':
             return
+        if member.odd == 'link':
+            self._links[member.name] = member.target
         if member.name in self._members and member.name not in self._left:
             self._warnings[_ODD_WARNINGS.get(member.odd, 'duplicate_member')] += 1
         elif member.name not in self._members:
@@ -117,9 +195,10 @@ class _UnitReader:
             yield from self._outcomes(member.name, member.data)
 
     def _missing(self, damage: str) -> Iterator[PageImage]:
-        reason = f'the archive could not be read to its end ({damage})' if damage else \
-            f'no such member in {self._unit.archive}'
         for member in sorted(self._left, key=self._store.row_numbers):
+            reason = f'the archive could not be read to its end ({damage})' if damage else \
+                f'a link to {self._links[member][:100]}, which is not in {self._unit.archive}' if member in self._links \
+                else f'no such member in {self._unit.archive}'
             for row in self._store.rows(member):
                 yield page_of(row, self._unit, False).failed('PdfMissing', reason, listed=not damage)
 
@@ -145,17 +224,18 @@ class _UnitReader:
     def _find(self, member: str) -> str:
         if is_unsafe(member):
             return ''
-        paths = (storage.join(self._root, folder, member) if folder else storage.join(self._root, member)
-                 for folder in _FOLDERS)
+        spellings = (member,) if member.isascii() else (member, unicodedata.normalize('NFD', member))
+        paths = (storage.join(self._root, folder, name) if folder else storage.join(self._root, name)
+                 for folder in _FOLDERS for name in spellings)
         return next((path for path in paths if storage.is_file_within(path, self._root)), '')
 
     def _archive_missing(self) -> Iterator[object]:
-        unit, message = self._unit, 'neither the tarball nor its extracted files are in the input'
+        message = f'neither {self._unit.archive} nor its extracted files are in the input'
         for member in sorted(self._left, key=self._store.row_numbers):
             for row in self._store.rows(member):
                 yield TaggedOutput('dropped', Record(row.file, row.row, row.id, DROPPED, 'tarball_missing', message,
                                                      details=row.details()))
-        yield TaggedOutput('errors', UnitError(unit.file, unit.archive, 'read', 'TarballMissing', message, unit.rows))
+        self._warnings['tarball_missing'] += 1  # nothing was lost unread: partial downloads are common
 
 
 class _ReadPagesFn(beam.DoFn):

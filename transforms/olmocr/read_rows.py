@@ -19,7 +19,9 @@ from apache_beam.pvalue import TaggedOutput
 from transforms.accounts.records import DROPPED, FAILED, Record, Tally, UnitError
 from transforms.files import storage
 from transforms.files.columns import Unreadable, column_values
-from transforms.files.parquet import open_parquet
+from transforms.files.json_values import JsonItem
+from transforms.files.parquet import open_parquet, read_footer
+from transforms.files.parquet_footer import FooterError
 from transforms.olmocr.discover import RowFile, read_annotations
 from transforms.olmocr.filters import RowRules, apply_text_rules, filter_reason
 from transforms.olmocr.index_archives import ArchiveIndex
@@ -74,22 +76,33 @@ class OlmocrRows(NamedTuple):
     errors: beam.PCollection
 
 
-def read_raw_rows(file: RowFile) -> Iterator[tuple[int, dict] | UnitError]:
+def read_raw_rows(file: RowFile) -> Iterator[tuple[int, dict | JsonItem] | UnitError]:
     """(row number, raw row) in order; a row group that cannot be read is one UnitError, the rest is still read."""
     if file.kind == 'annotations':
         yield from enumerate(read_annotations(file.path))
         return
     with storage.open_read(file.path) as source:
-        parquet = open_parquet(source, (*COLUMNS_1025, 'response'))
+        try:
+            footer = read_footer(source, file.bytes)
+            parquet = open_parquet(source, footer, (*COLUMNS_1025, 'response'))
+        except FooterError as error:
+            yield UnitError(file.name, 'whole file', 'read', 'DamagedFile', str(error))
+            return
         names = [n for n in (*COLUMNS_1025, 'response') if n in parquet.schema_arrow.names]
         start = 0
-        for group in range(parquet.metadata.num_row_groups):
+        for group in range(footer.metadata.num_row_groups):
+            rows, done = footer.metadata.row_group(group).num_rows, 0
             try:
-                yield from _read_group(parquet, group, names, start)
-            except (pa.ArrowException, OSError) as error:
+                for number, raw in _read_group(parquet, group, names, start):
+                    yield number, raw
+                    done += 1
+                problem = '' if done == rows else f'it holds {done} rows, its footer says {rows}'
+            except (pa.ArrowException, OSError, ValueError) as error:
+                problem = (str(error).splitlines() or [type(error).__name__])[0][:200]
+            if problem:
                 yield UnitError(file.name, f'row group {group}', 'read', 'DamagedRowGroup',
-                                str(error).splitlines()[0][:200])
-            start += parquet.metadata.row_group(group).num_rows
+                                f'from row {start + done}: {problem}', max(0, rows - done))
+            start += rows
 
 
 def _read_group(parquet: pq.ParquetFile, group: int, names: list[str], start: int) -> Iterator[tuple[int, dict]]:
@@ -152,6 +165,10 @@ class _ReadRowsFn(beam.DoFn):
         for item in read_raw_rows(file):
             if isinstance(item, UnitError):
                 yield TaggedOutput('errors', item)
+                # Rows that are known to be lost are read and failed, so that the accounts tell of them.
+                lost = min(item.count, self._limit - counts['read', '']) if self._limit else item.count
+                counts['read', ''] += lost
+                counts['failed', item.error] += lost
                 continue
             if self._limit and counts['read', ''] >= self._limit:
                 break
@@ -166,18 +183,22 @@ class _ReadRowsFn(beam.DoFn):
                     counts['warning', 'rotation_invalid_without_correction'] += 1
                 cutter.add(row)
         yield from cutter.finish()
-        for (kind, name), count in sorted(counts.items()):
+        for (kind, name), count in sorted(item for item in counts.items() if item[1]):
             yield TaggedOutput('tallies', Tally(file.name, kind, name, count))
 
     def _judge(self, file: RowFile, number: int, raw: dict, seen: set,
                index: ArchiveIndex | None) -> tuple[OlmocrRow | None, Record | None]:
         """The row to draw, or the record that says why not."""
         try:
+            if isinstance(raw, JsonItem):
+                if raw.error:
+                    raise BadRow(raw.message)
+                raw = raw.value
             if isinstance(raw, dict) and (bad := [n for n, v in raw.items() if isinstance(v, Unreadable)]):
                 raise BadRow(f'{bad[0]} is {raw[bad[0]]}')
             row = self._parse(file, number, raw)
         except BadRow as error:
-            return None, Record(file.name, number, _own_id(raw), FAILED, 'BadRow', str(error),
+            return None, Record(file.name, number, _own_id(raw.value if isinstance(raw, JsonItem) else raw), FAILED, 'BadRow', str(error),
                                 details={'stage': 'read'})
         if index and not row.archive:
             row = index.locate(row)
@@ -200,7 +221,8 @@ class _ReadRowsFn(beam.DoFn):
 
 def _own_id(raw: object) -> str:
     found = raw.get('id') if isinstance(raw, dict) else None
-    return found.decode(errors='replace') if isinstance(found, bytes) else str(found or '')
+    return found.decode(errors='replace') if isinstance(found, bytes) else \
+        str(found or '').encode('utf-8', 'backslashreplace').decode()
 
 
 def _duplicate(row: OlmocrRow, seen: set) -> str:

@@ -11,9 +11,9 @@ import posixpath
 import re
 from dataclasses import dataclass
 
-import orjson
-
+from transforms.files.json_values import JsonError, has_lone_surrogate, loads
 from transforms.files.storage import is_unsafe
+from transforms.files.tar_stream import clean_member
 
 _NULLS = frozenset({'', 'none', 'null', 'nan'})
 _TRUE = frozenset({'true', '1', '1.0', 'yes', 'y'})
@@ -24,6 +24,8 @@ _RESPONSE_FIELDS = ('primary_language', 'is_rotation_valid', 'rotation_correctio
 _SPLIT = re.compile(r'_(train|eval)(?:_(?:s2pdf|iabooks))?$|^(train|eval)-')
 COLUMNS_1025 = ('id', 'pdf_relpath', *_RESPONSE_FIELDS)
 COLUMNS_0225 = ('id', 'response')
+ARCHIVE_ENDINGS = ('.tar.gz', '.tgz', '.tar', '.tar.zst', '.tar.xz', '.tar.bz2')
+_ARCHIVE_END = re.compile(rf"(?:{'|'.join(map(re.escape, ARCHIVE_ENDINGS))}):")
 
 
 @dataclass(frozen=True)
@@ -97,29 +99,30 @@ def to_language(value: object) -> str | None:
     return str(value).strip().lower()
 
 
-def to_text(value: object) -> str | None:
-    """The text of a label; raises BadRow when it is no UTF-8."""
+def to_text(value: object, name: str = 'natural_text') -> str | None:
+    """A text, or None for null and NaN.
+
+    Raises:
+        BadRow: it is no UTF-8, or a list, an object, a flag or the like, whose Python form no page shows.
+    """
     if value is None or (isinstance(value, float) and value != value):
         return None
     if isinstance(value, bytes):
         try:
             return value.decode()
         except UnicodeDecodeError as error:
-            raise BadRow(f'natural_text is not UTF-8: {error.reason} at byte {error.start}') from None
+            raise BadRow(f'{name} is not UTF-8: {error.reason} at byte {error.start}') from None
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise BadRow(f'{name} is no text but {type(value).__name__}')
+    if isinstance(value, str) and has_lone_surrogate(value):
+        raise BadRow(f'{name} holds half of a surrogate pair')
     return str(value)
 
 
 def split_relpath(relpath: str) -> tuple[str, str]:
-    """(archive, member) of a `pdf_relpath`, split at the first `.tar.gz:` because members may hold ':'."""
-    head, mark, member = relpath.partition('.tar.gz:')
-    return (head + '.tar.gz', clean_member(member)) if mark else ('', clean_member(relpath))
-
-
-def clean_member(name: str) -> str:
-    """A member's name without any leading './'."""
-    while name.startswith('./'):
-        name = name[2:].lstrip('/')
-    return name
+    """(archive, member) of a `pdf_relpath`, split behind the first `.tar.gz` or the like, because members may hold ':'."""
+    found = _ARCHIVE_END.search(relpath)
+    return (relpath[:found.end() - 1], clean_member(relpath[found.end():])) if found else ('', clean_member(relpath))
 
 
 def image_path(folder: str, record_id: str, own_id: str, extension: str) -> str:
@@ -134,9 +137,9 @@ def label_of(raw: dict) -> dict:
     response = raw.get('response')
     if isinstance(response, (str, bytes)):
         try:
-            response = orjson.loads(response)
-        except ValueError:
-            response = None
+            response = loads(response.encode('utf-8', 'surrogatepass') if isinstance(response, str) else response)
+        except JsonError as error:
+            raise BadRow(f'response: {error}') from None
         if not isinstance(response, dict):
             raise BadRow('response is no JSON object')
     return response if isinstance(response, dict) else raw
@@ -149,13 +152,13 @@ def parse_row(raw: dict, file: str, row: int, config: str, split_name: str, exte
     Raises:
         BadRow: the id is missing, or the text is no UTF-8.
     """
-    own_id = to_text(raw.get('id'))
+    own_id = to_text(raw.get('id'), 'id')
     if not own_id:
         raise BadRow('id is missing')
     label = label_of(raw)
     folder = re.sub(r'[^A-Za-z0-9._-]', '-', f'{config}_{split_name}')
     record_id = f'{config}_{split_name}/{own_id}'
-    archive, member = split_relpath(to_text(raw.get('pdf_relpath')) or f'{own_id}.pdf')
+    archive, member = split_relpath(to_text(raw.get('pdf_relpath'), 'pdf_relpath') or f'{own_id}.pdf')
     if member.startswith('pdf_tarballs/') and not archive:
         member = member[len('pdf_tarballs/'):]
     return OlmocrRow(

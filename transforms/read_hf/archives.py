@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import BinaryIO
 
-import orjson
-
+from transforms.files.json_values import loads
 from transforms.files.storage import FileInfo, is_unsafe
-from transforms.files.tar_stream import ArchiveDamaged, Member, Oversized, stream_members
+from transforms.files.tar_stream import ArchiveDamaged, Member, Oversized, TrailingData, stream_members
+from transforms.files.zip_index import is_rubbish
 from transforms.read_hf.data_files import main_layout
-from transforms.read_hf.layouts import AUDIO, IMAGES, METADATA_NAMES, layout_of
+from transforms.read_hf.layouts import AUDIO, IMAGES, is_metadata, layout_of
 from transforms.read_hf.rows import BadRow, LostPart, ReadLimits, Rows, UnitFault
 from transforms.read_hf.units import ReadUnit
 
@@ -37,6 +37,8 @@ def read_webdataset(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Row
         for member in stream_members(source, lambda name: True, limits.member_bytes):
             if member.odd == 'folder':
                 continue
+            if is_rubbish(member.name):
+                continue
             if first and unit.layout.compression and _is_data(member.name):
                 source.seek(0)
                 yield from read_members(unit, source, limits, _tar_members)
@@ -51,6 +53,11 @@ def read_webdataset(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Row
                 row, sample = row + 1, {}
             sample.setdefault('__key__', key)
             _add(sample, extension, member)
+    except TrailingData as error:
+        if sample:
+            yield row, _finished(sample, unit)
+        yield LostPart('behind the end of the archive', 'TrailingData', str(error))
+        return
     except (ArchiveDamaged, Oversized) as error:
         if sample:
             yield row, BadRow('IncompleteSample', f"the archive breaks off in sample {sample['__key__']}")
@@ -90,7 +97,7 @@ def _decoded(key: str, extension: str, data: bytes) -> object:
     if kind in ('cls', 'cls2', 'class', 'count', 'index', 'inx', 'id'):
         return int(data)
     if kind in ('json', 'jsn'):
-        return orjson.loads(data)
+        return loads(data)
     return data
 
 
@@ -160,7 +167,7 @@ def zip_members(source: BinaryIO, limits: ReadLimits) -> Iterator[Member | LostP
     keep = main_layout([i.filename for i in wanted])
     for info in sorted(wanted, key=lambda i: i.filename.split('/')):
         name = info.filename
-        if name.rpartition('/')[2] in METADATA_NAMES and layout_of(wanted[0].filename).format in ('image', 'audio'):
+        if is_metadata(name) and layout_of(wanted[0].filename).format in ('image', 'audio'):
             yield LostPart(name[:200], 'MetadataNotRead', 'metadata within an archive is not joined to its images')
             continue
         if not keep(name):

@@ -1,30 +1,113 @@
-"""Record batches to rows."""
+"""Record batches to rows, fitted to the one schema of a split."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pyarrow as pa
 
-from transforms.files.columns import Unreadable, column_values
-from transforms.read_hf.rows import BadRow, Rows
+from transforms.files.columns import SpoiltColumn, Unreadable, column_values
+from transforms.read_hf.features import LABELS
+from transforms.read_hf.kinds import FROM_CARD, changes_for, family, merged
+from transforms.read_hf.rows import BadRow, Rows, UnitFault
 
 BATCH_ROWS = 512
+_SCALARS = frozenset({'int', 'float', 'str', 'bool', 'time', 'time with zone'})
 
 
-def batch_rows(batch: pa.RecordBatch, first: int) -> Rows:
-    """Rows of a batch, numbered from `first`; a value that Python cannot hold costs its row."""
+class Fitter:
+    """Makes rows of a file's batches what the split's schema says: missing columns None, types those of the split.
+
+    Args:
+        found: the file's schema.
+        schema: serialized schema of the split, b'' for none.
+        columns: wanted, () for all.
+        casts: texts become numbers and the reverse, as a card's features also allow; one that does not costs its row.
+
+    Raises:
+        UnitFault: 'ColumnMissing', 'DuplicateColumn', or 'SchemaMismatch' when a column's type fits no other file's.
+    """
+
+    def __init__(self, found: pa.Schema, schema: bytes = b'', columns: tuple[str, ...] = (),
+                 casts: bool = False) -> None:
+        known = pa.ipc.read_schema(pa.BufferReader(schema)) if schema else pa.schema([])
+        check_names(found.names)
+        self.present = [n for n in found.names if not columns or n in columns]
+        self.absent = [n for n in (columns or known.names) if n not in found.names]
+        if missing := [n for n in self.absent if n not in known.names]:
+            raise UnitFault('ColumnMissing', f"it has no column {', '.join(missing)}")
+        self.changes: dict[str, tuple[type | None, Callable[[object], object]]] = {}
+        for name in self.present:
+            if name in known.names:
+                self._compare(found.field(name), known.field(name), casts or FROM_CARD in (known.metadata or {}))
+
+    def _compare(self, here: pa.Field, there: pa.Field, casts: bool) -> None:
+        says = pa.schema([there], {FROM_CARD: b''} if casts else None)
+        one, two = family(here.type), family(there.type)
+        if LABELS in (there.metadata or {}) and one in ('int', 'str'):
+            if one == 'str':
+                self.changes[here.name] = changes_for(says, there)
+            return
+        both = merged(here.type, there.type)
+        if two == 'null' or one == 'null':
+            return
+        if (both is None or family(both) != two) and not (casts and {one, two} <= _SCALARS):
+            raise UnitFault('SchemaMismatch', f'{here.name} is {here.type} here, and {there.type} in the split')
+        if one != two or (one == 'list' and family(here.type.value_type) != family(there.type.value_type)):
+            passes, change = changes_for(says, there)
+            if change:
+                self.changes[here.name] = passes, change
+
+
+def check_names(names: list[str]) -> None:
+    """Refuses two columns of one name, of which a record could hold one only.
+
+    Raises:
+        UnitFault: 'DuplicateColumn'.
+    """
+    if len(set(names)) != len(names):
+        twice = next(n for n in names if names.count(n) > 1)
+        raise UnitFault('DuplicateColumn', f'it has the column {twice!r} {names.count(twice)} times')
+
+
+def batch_rows(batch: pa.RecordBatch, first: int, fitter: Fitter | None = None) -> Rows:
+    """Rows of a batch, numbered from `first`; a value that Python or the column cannot hold costs its row."""
     names = batch.schema.names
     columns = [column_values(column) for column in batch.columns]
-    # column_values gives lists of plain values unless something was wrong.
-    spoilt = [any(type(v) is Unreadable for v in column) for column in columns] if any(
-        type(column) is not list for column in columns) else ()
-    if not any(spoilt):
+    if fitter is not None and (fitter.changes or fitter.absent):
+        for name, (passes, change) in fitter.changes.items():
+            at = names.index(name)
+            columns[at] = _changed(columns[at], passes, change)
+        names = [*names, *fitter.absent]
+        columns += [[None] * batch.num_rows] * len(fitter.absent)
+    # They are plain lists unless something was wrong.
+    if all(type(column) is list for column in columns):
         for row, values in enumerate(zip(*columns, strict=True), first):
             yield row, dict(zip(names, values, strict=True))
         return
     for row, values in enumerate(zip(*columns, strict=True), first):
-        bad = next((n for n, v in zip(names, values, strict=True) if type(v) is Unreadable), None)
         record = dict(zip(names, values, strict=True))
-        yield row, BadRow('UnreadableValue', f'{bad} is {record[bad]}') if bad else record
+        bad = next((n for n, v in record.items() if type(v) is Unreadable), None)
+        yield row, record if bad is None else _bad_row(bad, record[bad])
+
+
+def _changed(values: list, passes: type | None, change: Callable[[object], object]) -> list:
+    out, wrong = [], False
+    for value in values:
+        if value is not None and type(value) is not passes and type(value) is not Unreadable:
+            try:
+                value = change(value)
+            except ValueError as error:
+                value, wrong = Unreadable(error), True
+        wrong = wrong or type(value) is Unreadable
+        out.append(value)
+    return SpoiltColumn(out) if wrong else out
+
+
+def _bad_row(name: str, value: Unreadable) -> BadRow:
+    if kind := getattr(value.error, 'error', ''):
+        return BadRow(kind, str(value.error))
+    return BadRow('UnreadableValue', f'{name} is {value}')
 
 
 def first_line(error: Exception) -> str:

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from transforms.files import storage
 from transforms.files.storage import FileInfo
 
-_FRONT_MATTER = re.compile(rb'\A\s*---[ \t]*\r?\n(.*?)\r?\n---', re.DOTALL)
-# What a config may say of its CSV files is handed to pandas, as `datasets` does; what else changes rows is refused.
-CSV_PARAMS = ('sep', 'delimiter', 'names', 'header', 'skiprows', 'quotechar', 'quoting', 'escapechar', 'doublequote',
-              'comment', 'thousands', 'decimal', 'na_values', 'keep_default_na', 'skip_blank_lines', 'encoding')
-_UNREAD = frozenset({'field', 'sample_by', 'keep_linebreaks', 'column_names', 'filters', 'converters'})
+_FRONT_MATTER = re.compile(rb'\A(?:\xef\xbb\xbf)?\s*---[ \t]*\r?\n(.*?)\r?\n---', re.DOTALL)
+# What a config may say of its files, by format. The rest that changes rows is refused by name.
+CSV_PARAMS = ('sep', 'delimiter', 'names', 'column_names', 'header', 'usecols', 'nrows', 'skiprows', 'skipinitialspace',
+              'quotechar', 'quoting', 'escapechar', 'doublequote', 'comment', 'thousands', 'decimal', 'na_values',
+              'keep_default_na', 'na_filter', 'true_values', 'false_values', 'skip_blank_lines', 'lineterminator',
+              'float_precision', 'encoding', 'encoding_errors')
+_TEXT_PARAMS = ('encoding', 'encoding_errors')
+_PARAMS = {'csv': CSV_PARAMS, 'tsv': CSV_PARAMS, 'json': _TEXT_PARAMS, 'text': _TEXT_PARAMS}
+_FOR_ALL = ('columns', 'drop_labels', 'metadata_filenames')
+# Of the config itself, and what does not change which rows and values are read.
+_PASSED_OVER = frozenset({
+    'config_name', 'data_files', 'data_dir', 'default', 'description', 'version', 'features', 'drop_metadata', 'license',
+    'batch_size', 'chunksize', 'block_size', 'use_threads', 'memory_map', 'low_memory', 'verbose', 'engine',
+    'mangle_dupe_cols', 'warn_bad_lines', 'error_bad_lines', 'fragment_scan_options', 'on_bad_files', 'on_mixed_types',
+    'parse_agent_traces', 'date_format'})
+_DEFAULTS = {'on_bad_lines': 'error', 'sample_by': 'line', 'keep_linebreaks': False, 'skipfooter': 0}
 _MAX_README = 4 << 20
 
 
@@ -33,7 +45,7 @@ def read_card(root: str, infos: dict[str, FileInfo]) -> dict:
     if not found:
         return {}
     try:
-        card = yaml.safe_load(found.group(1))
+        card = yaml.load(found.group(1), Loader=_loader())
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         line = getattr(getattr(error, 'problem_mark', None), 'line', None)
         where = f' at line {line + 2}' if line is not None else ''
@@ -43,6 +55,23 @@ def read_card(root: str, infos: dict[str, FileInfo]) -> dict:
     configs = card.get('configs')
     card['configs'] = [c for c in configs if isinstance(c, dict)] if isinstance(configs, list) else []
     return card
+
+
+@cache
+def _loader() -> type:
+    """A safe YAML loader that refuses a key given twice: YAML would keep the last, and lose the files of the first."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+            keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != '<<']
+            for i, key in enumerate(keys):
+                if key in keys[:i]:
+                    raise yaml.constructor.ConstructorError(problem=f'the key {key!r} is given twice',
+                                                            problem_mark=node.start_mark)
+            return super().construct_mapping(node, deep)
+
+    return Loader
 
 
 def patterns_of(root: str, name: str, given: object) -> dict[str, list[str]]:
@@ -58,17 +87,23 @@ def patterns_of(root: str, name: str, given: object) -> dict[str, list[str]]:
     if isinstance(given, list) and any(isinstance(item, dict) for item in given):
         if not all(isinstance(item, dict) and 'split' in item and 'path' in item for item in given):
             raise DatasetError(f'the README.md of {root} has data_files of {name} without split and path')
-        return {str(item['split']): listed(item['path']) for item in given}
+        patterns: dict[str, list[str]] = {}
+        for item in given:  # a split may be listed several times
+            patterns.setdefault(str(item['split']), []).extend(listed(item['path']))
+        return patterns
     return {'train': listed(given)}
 
 
-def params_of(root: str, name: str, config: dict) -> dict[str, object]:
-    """What a config says of how its files are read.
+def params_of(root: str, name: str, config: dict, format_: str) -> dict[str, object]:
+    """What a config says of how its files, all of one format, are read.
 
     Raises:
         DatasetError: it says what is not followed here.
     """
-    if refused := sorted(k for k in config if k in _UNREAD):
-        raise DatasetError(f'the README.md of {root} gives {", ".join(refused)} for {name}, which is not read here: give '
-                           'the files by a pattern and read them yourself')
-    return {k: config[k] for k in (*CSV_PARAMS, 'drop_labels') if k in config}
+    followed = (*_PARAMS.get(format_, ()), *_FOR_ALL)
+    refused = sorted(k for k, value in config.items()
+                     if k not in followed and k not in _PASSED_OVER and value is not None and value != _DEFAULTS.get(k, ...))
+    if refused:
+        raise DatasetError(f'the README.md of {root} gives {", ".join(map(str, refused))} for {name}, which is not followed '
+                           f'here for {format_ or "these"} files: name the files by a pattern and read them yourself')
+    return {k: config[k] for k in followed if config.get(k) is not None}

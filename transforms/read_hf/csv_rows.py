@@ -1,36 +1,44 @@
-"""CSV and TSV to rows, typed as pandas types them, as `datasets` does."""
+"""CSV and TSV to rows, typed as pandas types them, as `datasets` does, with one type for a column of a split."""
 
 from __future__ import annotations
 
+import io
+import re
+from collections.abc import Iterator
 from typing import BinaryIO
 
 import pyarrow as pa
 
-from transforms.read_hf.batches import BATCH_ROWS, batch_rows, first_line
+from transforms.read_hf.batches import BATCH_ROWS, Fitter, batch_rows, check_names, first_line
 from transforms.read_hf.card import CSV_PARAMS
+from transforms.read_hf.features import LABELS
+from transforms.read_hf.kinds import family, merged
 from transforms.read_hf.rows import LostPart, ReadLimits, Rows, UnitFault
-from transforms.read_hf.streams import Stream, WholeReads, open_stream
+from transforms.read_hf.streams import Stream, WholeReads, open_text
 from transforms.read_hf.units import ReadUnit
 
 _CSV_ROWS = 10_000
+_HEAD_BYTES = 256 << 10
+_MANGLED = re.compile(r'(.+)\.\d+\Z', re.DOTALL)
 
 
 def read_csv(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
-    """Rows of a CSV or TSV, typed as pandas types each 10,000 of them, as `datasets` does."""
-    import pandas as pd
-
-    row, known = 0, {f.name: f.type for f in pa.ipc.read_schema(pa.BufferReader(unit.schema))} if unit.schema else {}
+    """Rows of a CSV or TSV. A column that holds text anywhere in the split keeps the text of each cell ('007')."""
+    row, known = 0, pa.ipc.read_schema(pa.BufferReader(unit.schema)) if unit.schema else pa.schema([])
+    as_text = {f.name: str for f in known if family(f.type) == 'str' or LABELS in (f.metadata or {})}
+    params = dict(unit.params)
     try:
-        stream = _Lines(open_stream(source, unit.layout.compression), limits.line_bytes)
-        reader = pd.read_csv(stream, chunksize=_CSV_ROWS, usecols=list(unit.columns) or None,
-                             **_csv_params(unit.layout.format, dict(unit.params)))
-        for frame in reader:
-            for start in range(0, len(frame), BATCH_ROWS):
-                table = pa.Table.from_pandas(frame.iloc[start:start + BATCH_ROWS], preserve_index=False)
-                for batch in _as_known(table, known).to_batches():
-                    yield from batch_rows(batch, row)
-                    row += batch.num_rows
+        _check_header(open_text(source, unit), unit.layout.format, params)
+        source.seek(0)
+        for frame in _frames(open_text(source, unit), unit.layout.format, params, limits, as_text, unit.columns):
+            table = pa.Table.from_pandas(frame, preserve_index=False)
+            fitter = Fitter(table.schema, unit.schema, unit.columns, casts=True)
+            for batch in table.select(fitter.present).to_batches(BATCH_ROWS):
+                yield from batch_rows(batch, row, fitter)
+                row += batch.num_rows
     except UnitFault as fault:
+        if not row and fault.error in ('ColumnMissing', 'DuplicateColumn', 'SchemaMismatch'):
+            raise
         yield LostPart(f'from row {row}', fault.error, fault.message)
     except (ValueError, OverflowError, pa.ArrowException) as error:  # pandas' parser errors are ValueErrors
         if not row and 'No columns to parse' in str(error):
@@ -40,49 +48,104 @@ def read_csv(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
         yield LostPart(f'from row {row}', 'DamagedFile', f'{type(error).__name__}: {first_line(error)}')
 
 
+def _frames(stream: Stream, kind: str, params: dict[str, object], limits: ReadLimits, as_text: dict[str, type],
+            columns: tuple[str, ...] = ()) -> Iterator[object]:
+    """Data frames of 10,000 rows."""
+    import pandas as pd
+
+    given = _csv_params(kind, params)
+    if columns and 'usecols' not in given:
+        present = frozenset(columns)
+        given['usecols'] = lambda name: name in present  # a column that this file lacks is None, not an error
+    yield from pd.read_csv(_Lines(stream, limits.line_bytes), chunksize=_CSV_ROWS, low_memory=False, dtype=as_text, **given)
+
+
 def _csv_params(kind: str, params: dict[str, object]) -> dict[str, object]:
     """Pandas' parameters for a CSV: what the dataset's card says, and errors that are not passed over."""
     given = {name: params[name] for name in CSV_PARAMS if name in params}
     given['sep'] = str(given.pop('delimiter', None) or given.get('sep') or ('\t' if kind == 'tsv' else ','))
+    if names := given.pop('column_names', None):
+        given['names'] = names
+    given.pop('encoding', None)  # the stream is UTF-8 by now
+    given.pop('encoding_errors', None)
     return {**given, 'on_bad_lines': 'error', 'encoding_errors': 'strict'}
 
 
-def csv_schema(sample: bytes, kind: str, params: dict[str, object]) -> bytes:
-    """The serialized schema of a CSV's first rows, which later rows are cast to; b'' when it cannot be told."""
-    import io
+def _check_header(stream: Stream, kind: str, params: dict[str, object]) -> None:
+    """Refuses two columns of one name, which pandas would call a and a.1.
 
+    Raises:
+        UnitFault: 'DuplicateColumn'.
+    """
     import pandas as pd
 
-    lines = sample[:sample.rfind(b'\n') + 1] or sample
+    given = _csv_params(kind, params)
+    if 'names' in given or given.get('header', 'infer') not in ('infer', 0):
+        return
+    head = WholeReads(stream).read(_HEAD_BYTES)
     try:
-        frame = pd.read_csv(io.BytesIO(lines), nrows=_CSV_ROWS, **_csv_params(kind, params))
-        return pa.Schema.from_pandas(frame, preserve_index=False).remove_metadata().serialize().to_pybytes()
-    except (ValueError, OverflowError, TypeError, pa.ArrowException):
+        names = list(pd.read_csv(io.BytesIO(head), **{**given, 'nrows': 0, 'usecols': None}).columns)
+        if not any((found := _MANGLED.match(str(name))) and found[1] in names for name in names):
+            return
+        raw = pd.read_csv(io.BytesIO(head), **{**given, 'nrows': 1, 'header': None, 'dtype': str, 'usecols': None,
+                                               'na_filter': False})
+    except (ValueError, OverflowError):
+        return  # reading tells what is wrong
+    check_names([str(name) for name in raw.iloc[0]])
+
+
+def csv_types(stream: Stream, kind: str, params: dict[str, object], size: int, limits: ReadLimits) -> tuple[pa.Schema, bool]:
+    """(types of the columns in the first `size` bytes, whether that was all); a column that mixes types is text."""
+    types: dict[str, pa.DataType] = {}
+    bounded = _UpTo(stream, size)
+    try:
+        for frame in _frames(bounded, kind, params, limits, {}):
+            for field in pa.Schema.from_pandas(frame, preserve_index=False):
+                both = merged(types.get(field.name, field.type), field.type)
+                types[field.name] = pa.string() if both is None else both
+    except (ValueError, OverflowError, TypeError, UnitFault, pa.ArrowException):
+        return pa.schema(types.items()), False  # reading tells what is wrong
+    return pa.schema(types.items()), not bounded.cut
+
+
+class _UpTo(Stream):
+    """The whole lines in the first bytes of a stream."""
+
+    def __init__(self, stream: Stream, size: int) -> None:
+        super().__init__(self._some)
+        self._stream, self._left, self._tail, self.cut = stream, size, b'', False
+
+    def _some(self, _: int) -> bytes:
+        while self._left > 0:
+            data = self._stream.read(1 << 20)
+            if not data:
+                self._left, out, self._tail = 0, self._tail, b''
+                return out
+            self._left -= len(data)
+            data = self._tail + data
+            end = data.rfind(b'\n') + 1
+            self._tail = data[end:]
+            if end:
+                return data[:end]
+        self.cut = self.cut or bool(self._tail or self._stream.read(1))
         return b''
 
 
-def _as_known(table: pa.Table, known: dict[str, pa.DataType]) -> pa.Table:
-    """The table with its columns as the first rows had them, where they can be."""
-    for i, field in enumerate(table.schema):
-        kind = known.get(field.name, field.type)
-        if kind != field.type and not pa.types.is_null(kind):
-            try:
-                table = table.set_column(i, field.name, table.column(i).cast(kind))
-            except pa.ArrowException:
-                continue
-    return table
-
-
-class _Lines(WholeReads):
+class _Lines(io.BufferedIOBase):
     """A file for pandas that refuses lines without end."""
 
     def __init__(self, stream: Stream, limit: int) -> None:
-        super().__init__(stream)
-        self._limit, self._since = limit, 0
+        super().__init__()
+        self._stream, self._limit, self._since = WholeReads(stream), limit, 0
 
-    def read(self, size: int = -1) -> bytes:
-        data = super().read(min(size, 1 << 20) if size >= 0 else 1 << 20)
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1) -> bytes:
+        data = self._stream.read(min(size, 1 << 20) if size is not None and size >= 0 else 1 << 20)
         self._since = len(data) - data.rfind(b'\n') if b'\n' in data else self._since + len(data)
         if self._since > self._limit:
             raise UnitFault('LineTooLong', f'a line of more than {self._limit} bytes')
         return data
+
+    read1 = read

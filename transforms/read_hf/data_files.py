@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 from transforms.files import storage
 from transforms.files.storage import FileInfo
 from transforms.read_hf.card import DatasetError, params_of, patterns_of, read_card
-from transforms.read_hf.layouts import METADATA_NAMES, layout_of
+from transforms.read_hf.layouts import is_metadata, layout_of
 
 _SHARDED = 'data/*-[0-9][0-9][0-9][0-9][0-9]-of-[0-9][0-9][0-9][0-9][0-9]*.*'
 _SHARDED_NAME = re.compile(r'(?P<split>.+?)-\d{5}-of-\d{5}.*\..*\Z')
@@ -68,7 +68,8 @@ class Dataset:
         """
         names = sorted({s.subset for s in self.splits})
         if not subset:
-            default = next((c.get('config_name') for c in self.card.get('configs', ()) if c.get('default')), DEFAULT)
+            default = next((str(c.get('config_name') or DEFAULT) for c in self.card.get('configs', ()) if c.get('default')),
+                           DEFAULT)
             if len(names) > 1 and default not in names:
                 raise DatasetError(f'{self.root} has several subsets: choose one of {_some(names)} with --subset, or all')
             subset = names[0] if len(names) == 1 else default
@@ -119,7 +120,7 @@ def find_dataset(root: str, pattern: str = '') -> Dataset:
         return Dataset(root, (Split(DEFAULT, 'train', chosen),), {}, script)
     card = read_card(root, infos)
     splits = tuple(_from_card(root, card['configs'], infos) if card.get('configs') else
-                   _as_splits(DEFAULT, _by_names(infos, root), infos, {}))
+                   _as_splits(root, DEFAULT, _by_names(infos, root), infos, {}))
     if not any(s.files for s in splits):
         hint = ' It has a loading script, which is never run: try --hub_parquet, the conversion that the Hub made' \
             if script else ' Its README.md names files that are not there' if card.get('configs') else ''
@@ -140,8 +141,7 @@ def _from_card(root: str, configs: list[dict], infos: dict[str, FileInfo]) -> It
             _by_names(_below(infos, folder), root)
         prefixed = {split: [f'{folder}/{p}' if folder and not p.startswith('/') else p for p in of]
                     for split, of in patterns.items()}
-        params = params_of(root, name, config)
-        yield from _as_splits(name, prefixed, infos, params)
+        yield from _as_splits(root, name, prefixed, infos, config)
 
 
 def _below(infos: dict[str, FileInfo], folder: str) -> dict[str, FileInfo]:
@@ -154,6 +154,7 @@ def _matched(pattern: str, paths: Iterable[str]) -> list[str]:
     """Paths that a pattern of `datasets` means: fsspec's globs, no hidden or special files unless named."""
     from fsspec.utils import glob_translate
 
+    pattern = re.sub('/{2,}', '/', pattern)
     try:
         matcher = re.compile(glob_translate('/' + pattern.removeprefix('./').lstrip('/')))
     except (ValueError, re.error) as error:
@@ -192,26 +193,44 @@ def _by_names(infos: dict[str, FileInfo], root: str) -> dict[str, list[str]]:
     return {'train': ['**']}
 
 
-def _as_splits(subset: str, patterns: dict[str, list[str]], infos: dict[str, FileInfo],
-               params: dict[str, object]) -> Iterable[Split]:
-    paths = [p for p in infos if layout_of(p) or p.rpartition('/')[2] in METADATA_NAMES]
+def _as_splits(root: str, subset: str, patterns: dict[str, list[str]], infos: dict[str, FileInfo],
+               config: dict) -> Iterable[Split]:
+    names = config.get('metadata_filenames')
+    names = tuple(names) if isinstance(names, list) and all(isinstance(n, str) for n in names) else ()
+    paths = [p for p in infos if layout_of(p) or is_metadata(p, names)]
     chosen = {split: list(dict.fromkeys(p for pattern in of for p in _matched(pattern, paths)))
               for split, of in patterns.items()}
     for split, of in chosen.items():
-        keep = main_layout(of)
-        yield Split(subset, split, tuple(infos[p] for p in of if keep(p)), tuple(sorted(params.items())))
+        keep = main_layout(of, names)
+        _check_named(root, subset, patterns[split], of, keep)
+        files = tuple(infos[p] for p in of if keep(p))
+        kind = next((layout_of(f.path).format for f in files if not is_metadata(f.path, names)), '')
+        params = params_of(root, subset, config, kind)
+        yield Split(subset, split, files, tuple(sorted(params.items())))
 
 
-def main_layout(paths: list[str]) -> Callable[[str], bool]:
-    """Keeps the files of the format that most files have; a draw goes to Parquet, Arrow, JSON, CSV in this order."""
-    counts = Counter(layout_of(p).format for p in paths if p.rpartition('/')[2] not in METADATA_NAMES)
+def _check_named(root: str, subset: str, patterns: list[str], paths: list[str], keep: Callable[[str], bool]) -> None:
+    """Refuses to leave out a file that the card names by its path because others have another format."""
+    named = {p.removeprefix('./').lstrip('/') for p in patterns if not any(c in p for c in '*?[')}
+    if lost := [p for p in paths if p in named and not keep(p)]:
+        kept = next((p for p in paths if keep(p)), '')
+        raise DatasetError(f'the README.md of {root} names {lost[0]} and {kept} for one split of {subset}, which have '
+                           'different formats: give them splits of their own, or choose files by a pattern')
+
+
+def main_layout(paths: list[str], metadata: tuple[str, ...] = ()) -> Callable[[str], bool]:
+    """Keeps the files of the format that most files have; a draw goes to Parquet, Arrow, JSON, CSV in this order.
+
+    The metadata of images, sounds and zips (by the usual names, or those in `metadata`) goes with them.
+    """
+    counts = Counter(layout_of(p).format for p in paths if not is_metadata(p, metadata))
     if not counts:
         counts = Counter(layout_of(p).format for p in paths)
     order = ('parquet', 'arrow', 'json', 'csv')
     best = max(counts, key=lambda f: (counts[f], -order.index(f) if f in order else -len(order), f), default='')
 
     def keep(path: str) -> bool:
-        if best in ('image', 'audio') and path.rpartition('/')[2] in METADATA_NAMES:
+        if best in ('image', 'audio', 'zip') and is_metadata(path, metadata):
             return True
         return layout_of(path).format in ((best, 'zip') if best in ('csv', 'json', 'text') else (best,))
 

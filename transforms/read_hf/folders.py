@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import posixpath
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 
 from transforms.files import storage
 from transforms.files.storage import FileInfo
+from transforms.files.zip_index import BadZip
+from transforms.read_hf.card import DatasetError
 from transforms.read_hf.data_files import Split
-from transforms.read_hf.layouts import METADATA_NAMES, layout_of
+from transforms.read_hf.layouts import is_metadata, layout_of
 from transforms.read_hf.rows import BadRow, LostPart, ReadLimits, Rows, UnitFault
 from transforms.read_hf.units import Origin, ReadUnit, UnitChain
+from transforms.read_hf.zip_members import ZipMembers
 
 _FILES_PER_UNIT = 1000
 
 
 def is_media(split: Split) -> bool:
-    """Whether a split is a folder of images or sounds."""
-    return any((layout := layout_of(f.path)) and layout.format in ('image', 'audio') for f in split.files)
+    """Whether a split is a folder of images or sounds, or zips of them with their metadata beside."""
+    formats = {layout.format for f in split.files if (layout := layout_of(f.path))}
+    return bool(formats & {'image', 'audio'}) or ('zip' in formats and any(is_metadata(f.path) for f in split.files))
 
 
 def plan_media(split: Split, siblings: tuple[Split, ...], root: str, source: str, revision: str, columns: tuple[str, ...],
@@ -26,20 +32,27 @@ def plan_media(split: Split, siblings: tuple[Split, ...], root: str, source: str
 
     Labels are the folders' names in all splits of the subset (`siblings`), when all files are equally deep and there are
     at least two (the rule of `datasets`, folder_based_builder.py).
+
+    Raises:
+        DatasetError: a folder has two metadata files, which would double its rows.
     """
-    metadata = [f for f in split.files if posixpath.basename(f.path) in METADATA_NAMES]
+    names = tuple(dict(split.params).get('metadata_filenames', ()))
+    metadata = [f for f in split.files if is_metadata(f.path, names)]
     media = [f for f in split.files if f not in metadata]
-    kind = layout_of(media[0].path)
+    kind = next((layout_of(f.path) for f in media if layout_of(f.path).format != 'zip'), None)
+    media_name = kind.format if kind else 'image'
     units = []
     if metadata:
+        _check_one_a_folder(root, metadata)
+        archives = tuple(f for f in media if layout_of(f.path).format == 'zip')
         for file in metadata:
             origin = Origin(source, revision, split.subset, split.name, file.path)
             units.append(ReadUnit(origin, root, file, replace(layout_of(file.path)), 0, file.size,
-                                  params=(('media', kind.format), ('wanted', columns))))
+                                  params=(('media', media_name), ('wanted', columns), ('archives', archives))))
     else:
-        everything = [f for s in siblings for f in s.files if posixpath.basename(f.path) not in METADATA_NAMES]
+        everything = [f for s in siblings for f in s.files if not is_metadata(f.path, names)]
         labels = _labels(everything, dict(split.params))
-        params = (('labels', labels), ('media', kind.format))
+        params = (('labels', labels), ('media', media_name))
         for start in range(0, len(media), _FILES_PER_UNIT):
             group = tuple(media[start:start + _FILES_PER_UNIT])
             origin = Origin(source, revision, split.subset, split.name, posixpath.dirname(group[0].path) or '.')
@@ -48,6 +61,14 @@ def plan_media(split: Split, siblings: tuple[Split, ...], root: str, source: str
     if limit:
         return [UnitChain(tuple(units), limit)]
     return [UnitChain((unit,)) for unit in units]
+
+
+def _check_one_a_folder(root: str, metadata: list[FileInfo]) -> None:
+    folder, count = Counter(posixpath.dirname(f.path) for f in metadata).most_common(1)[0]
+    if count > 1:
+        names = ', '.join(sorted(f.path for f in metadata if posixpath.dirname(f.path) == folder))
+        raise DatasetError(f'{root} has {names} in one folder, which would double its rows: keep one of them, or name it by '
+                           'metadata_filenames in the README.md')
 
 
 def _labels(media: list[FileInfo], params: dict[str, object]) -> tuple[str, ...]:
@@ -62,32 +83,79 @@ def read_media(unit: ReadUnit) -> Rows:
     params = dict(unit.params)
     labels = {name: i for i, name in enumerate(params['labels'])}
     for row, path in enumerate(params['files'], unit.start):
-        record: dict[str, object] = {params['media']: {'path': storage.join(unit.root, path), 'bytes': None}}
+        full = storage.join(unit.root, path)
+        if storage.is_local(full) and not storage.is_file(full):
+            yield row, BadRow('FileMissing', f'{path} is not there (a link to nothing, or removed)')
+            continue
+        record: dict[str, object] = {params['media']: {'path': full, 'bytes': None}}
         if labels:
             record['label'] = labels[posixpath.basename(posixpath.dirname(path))]
         yield row, {n: record.get(n) for n in unit.columns} if unit.columns else record
 
 
 def read_metadata(unit: ReadUnit, rows: Rows, limits: ReadLimits) -> Rows:
-    """Rows of a metadata file, their `file_name` replaced by a reference to the file it names."""
-    media, folder = dict(unit.params)['media'], posixpath.dirname(unit.file.path)
-    wanted = dict(unit.params).get('wanted', ())
-    for item in rows:
-        if isinstance(item, LostPart) or isinstance(item[1], BadRow):
-            yield item
-            continue
-        row, values = item
-        record: dict[str, object] = {}
-        bad = None
-        for name, value in values.items():
-            key = media if name == 'file_name' else name.removesuffix('_file_name')
-            if key == name or not isinstance(value, str):
-                record[name] = value
-            elif storage.is_unsafe(value) or '://' in value:
-                bad = BadRow('UnsafePath', f'{name} {value[:100]!r} leaves the folder')
-            else:
-                path = storage.join(folder, value) if folder else value
-                record[key] = {'path': storage.join(unit.root, path), 'bytes': None}
-        if missing := [n for n in wanted if n not in record]:
-            raise UnitFault('ColumnMissing', f'it has no column {missing[0]}')
-        yield row, bad or ({n: record[n] for n in wanted} if wanted else record)
+    """Rows of a metadata file, the files that they name replaced by references, or by bytes out of the zips beside it.
+
+    `file_name` becomes `image` (or `audio`), `file_names` `images`, `x_file_name` and `x_file_names` become `x`; in
+    objects within a row too.
+    """
+    params = dict(unit.params)
+    wanted = params.get('wanted', ())
+    with ZipMembers(unit.root, params.get('archives', ()), limits) as members:
+        def reference(name: str) -> dict[str, object]:
+            return _reference(unit, name, members)
+
+        for item in rows:
+            if isinstance(item, LostPart) or isinstance(item[1], BadRow):
+                yield item
+                continue
+            row, values = item
+            try:
+                record = _replaced(values, params['media'], reference)
+            except _NoSuchFile as error:
+                yield row, BadRow(error.error, str(error))
+                continue
+            if missing := [n for n in wanted if n not in record]:
+                raise UnitFault('ColumnMissing', f'it has no column {missing[0]}')
+            yield row, {n: record[n] for n in wanted} if wanted else record
+
+
+class _NoSuchFile(Exception):
+    def __init__(self, error: str, message: str) -> None:
+        super().__init__(message)
+        self.error = error
+
+
+def _replaced(value: object, media: str, reference: Callable[[str], dict]) -> object:
+    if isinstance(value, list):
+        return [_replaced(v, media, reference) for v in value]
+    if not isinstance(value, dict):
+        return value
+    record: dict[str, object] = {}
+    for name, inner in value.items():
+        if (name == 'file_name' or name.endswith('_file_name')) and isinstance(inner, str):
+            record[name[:-len('_file_name')] or media] = reference(inner)
+        elif (name == 'file_names' or name.endswith('_file_names')) and isinstance(inner, list) \
+                and all(isinstance(v, str) for v in inner):
+            record[name[:-len('_file_names')] or f'{media}s'] = [reference(v) for v in inner]
+        else:
+            record[name] = _replaced(inner, media, reference)
+    return record
+
+
+def _reference(unit: ReadUnit, name: str, members: ZipMembers) -> dict[str, object]:
+    folder = posixpath.dirname(unit.file.path)
+    if storage.is_unsafe(name) or '://' in name:
+        raise _NoSuchFile('UnsafePath', f'{name[:100]!r} leaves the folder')
+    if members:
+        try:
+            data = members.read(name)
+        except BadZip as error:
+            raise _NoSuchFile('DamagedMember', f'{name[:100]}: {error}') from None
+        if data is None:
+            raise _NoSuchFile('FileMissing', f'no member {name[:100]!r} in the zips beside {unit.file.path}')
+        return {'path': name, 'bytes': data}
+    path = storage.join(unit.root, storage.join(folder, name) if folder else name)
+    if storage.is_local(path) and not storage.is_file(path):
+        raise _NoSuchFile('FileMissing', f'{name[:100]!r} is not there')
+    return {'path': path, 'bytes': None}

@@ -1,24 +1,39 @@
-"""What a file of JSON is by its head: lines, one list, or one object over many lines."""
+"""What a file of JSON is by its head: lines, one list, or objects over several lines each."""
 
 from __future__ import annotations
 
-_BOM = b'\xef\xbb\xbf'
-_LONGEST_FIRST_LINE = 1024
+from transforms.files.json_values import BOM, JsonError, JsonItem, iter_items, loads
+
+HEAD_BYTES = 64 << 10
 
 
 def json_kind(path: str, head: bytes) -> str:
-    """'list', 'document' or 'lines', by the file's name and its first bytes (64 KiB are enough)."""
-    import orjson
+    """'list', 'documents' or 'lines', by the first bytes of a file (64 KiB are enough), and its name where they do not tell.
 
-    head = head.removeprefix(_BOM).lstrip()
+    A list on each of several lines are lines.
+    """
+    head = head.removeprefix(BOM).lstrip()
+    line, newline, rest = head.partition(b'\n')
     if head.startswith(b'['):
-        return 'list'
-    is_lines = path.lower().rpartition('/')[2].partition('.json')[2][:1] == 'l'
-    line, newline, _ = head.partition(b'\n')
-    if is_lines or not newline or not head.startswith(b'{') or len(line) >= _LONGEST_FIRST_LINE:
+        return 'lines' if rest.lstrip().startswith(b'[') and _is_json(line) else 'list'
+    if not head.startswith(b'{') or not newline or _is_json(line):
         return 'lines'
+    named_lines = path.lower().rpartition('/')[2].partition('.json')[2][:1] == 'l'
+    goes_on = line.strip() == b'{' or (not named_lines and line.rstrip().endswith((b',', b'{', b'[')))
+    return 'documents' if goes_on or _first_document(head) is not None else 'lines'
+
+
+def _is_json(line: bytes) -> bool:
     try:
-        orjson.loads(line)
-    except ValueError:
-        return 'document'
-    return 'lines'
+        loads(line)
+    except JsonError as error:
+        return error.error not in ('InvalidJson', 'InvalidUtf8')
+    return True
+
+
+def _first_document(head: bytes) -> JsonItem | None:
+    pieces = iter((head, b''))
+    try:
+        return next(iter_items(lambda _: next(pieces, b''), len(head)), None)
+    except JsonError:
+        return None

@@ -15,6 +15,11 @@ SPLITTABLE = frozenset({('parquet', ''), ('json', ''), ('text', ''), ('json', 'g
 METADATA_NAMES = ('metadata.csv', 'metadata.jsonl', 'metadata.parquet')
 
 
+def is_metadata(path: str, names: tuple[str, ...] = ()) -> bool:
+    """Whether a file holds the metadata of a folder of images or sounds; `names` are other names that a card gives."""
+    return path.rpartition('/')[2] in (names or METADATA_NAMES)
+
+
 @dataclass(frozen=True)
 class Layout:
     """How a file is read.

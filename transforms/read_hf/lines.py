@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-import orjson
+import msgspec
 
+from transforms.files.json_values import JsonError, loads_all
 from transforms.read_hf.conform import Conformer
 from transforms.read_hf.gz_members import next_member
 from transforms.read_hf.rows import BadRow, LostPart, ReadLimits, Rows, UnitFault
-from transforms.read_hf.streams import GzRange, Stream, open_stream
+from transforms.read_hf.streams import GzRange, Stream, open_text
 from transforms.read_hf.units import SPLIT_BYTES, ReadUnit
 
 _BLOCK = 1 << 20
-_BOM = b'\xef\xbb\xbf'
 _GZ_ROW_SHIFT = 24
 
 
@@ -72,14 +72,11 @@ def read_lines(unit: ReadUnit, source: BinaryIO, limits: ReadLimits,
                 yield row, BadRow('LineTooLong', f'a line of more than {limits.line_bytes} bytes')
                 number += 1
                 continue
-            if offset == 0 and unit.is_first and unit.layout.format == 'json':
-                line = line.removeprefix(_BOM)
-                offset += len(_BOM) if line is not lines[0] else 0
             offset += len(line) + 1
             try:
                 values = parse(line)
             except ValueError as error:
-                values = BadRow(*_described(error, line))
+                values = _described(error, line)
             if type(values) is list:
                 for one in values:
                     yield row, one
@@ -97,27 +94,29 @@ def _open_range(unit: ReadUnit, source: BinaryIO) -> tuple[Stream | None, int]:
         start = 0 if unit.is_first else next_member(source, unit.start, unit.end)
         return (GzRange(source, start, unit.end), start) if start >= 0 else (None, 0)
     if unit.layout.compression or whole:
-        return open_stream(source, unit.layout.compression), 0
+        return open_text(source, unit), 0
     source.seek(unit.start)
     return Stream(source.read, unit.end - unit.start), unit.start
 
 
-def _described(error: ValueError, line: bytes) -> tuple[str, str]:
-    try:
-        line.decode()
-    except UnicodeDecodeError as wrong:
-        return 'InvalidUtf8', f'byte {wrong.start} of the line is no UTF-8'
-    return 'InvalidJson', str(error)[:200]
+def _described(error: ValueError, line: bytes) -> BadRow:
+    if isinstance(error, JsonError):
+        return BadRow(error.error, str(error)[:200])
+    return BadRow('InvalidUtf8', f'byte {error.start} of the line is no UTF-8') if isinstance(error, UnicodeDecodeError) \
+        else BadRow('InvalidJson', str(error)[:200])
 
 
 def json_parser(unit: ReadUnit) -> Callable[[bytes], dict | list[dict]]:
-    """Parses a line of JSON to one record, conformed to the unit's schema and columns."""
-    conform, loads = Conformer(unit.schema, unit.columns), orjson.loads
+    """Parses a line of JSON to a record (of several in a row to a list), conformed to the unit's schema and columns."""
+    conform, decode = Conformer(unit.schema, unit.columns), msgspec.json.Decoder().decode
 
     def parse(line: bytes) -> dict | list[dict]:
-        if not line or line.isspace():
-            return []
-        return conform(loads(line))
+        try:
+            value = decode(line)
+        except (ValueError, RecursionError):  # what Python and the web write beside JSON
+            values = [conform(value) for value in loads_all(line)]
+            return values[0] if len(values) == 1 else values
+        return conform(value)
 
     return parse
 

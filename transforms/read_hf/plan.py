@@ -5,21 +5,14 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 
-import pyarrow as pa
-
 from transforms.files import storage
 from transforms.hub.place import HubPlace
-from transforms.read_hf.conform import infer_schema, lines_of_list
-from transforms.read_hf.csv_rows import csv_schema
 from transforms.read_hf.data_files import Dataset, DatasetError, Split, find_dataset
 from transforms.read_hf.folders import is_media, plan_media
-from transforms.read_hf.layouts import layout_of
-from transforms.read_hf.parquet_rows import parquet_schema
-from transforms.read_hf.rows import DEFAULT_LIMITS, ReadLimits, UnitFault
-from transforms.read_hf.streams import open_stream
+from transforms.read_hf.rows import DEFAULT_LIMITS, ReadLimits
+from transforms.read_hf.schemas import split_schema
 from transforms.read_hf.units import UnitChain, plan_units
 
-_SAMPLE_BYTES = 1 << 20
 HUB_PARQUET = 'refs/convert/parquet'
 
 
@@ -73,47 +66,28 @@ def plan_read(source: str, subset: str = '', split: str = 'all', columns: tuple[
     root, revision = dataset.root, storage.revision_of(root)
     chosen = dataset.choose(subset, split)
     chains: list[UnitChain] = []
-    schemas: dict[str, bytes] = {}
     for one in chosen:
+        columns_of = columns or _columns_of_card(one)
         if is_media(one):
             siblings = tuple(s for s in dataset.splits if s.subset == one.subset)
-            chains += plan_media(one, siblings, root, source, revision, columns, limit)
+            chains += plan_media(one, siblings, root, source, revision, columns_of, limit)
             continue
-        if one.subset not in schemas:
-            schemas[one.subset] = _schema(root, one, columns, limits)
-        chains += plan_units(one, root, source, revision, columns, limit, schema=schemas[one.subset])
+        schema = split_schema(root, one, dataset.card, limits)
+        if schema.names and columns_of:
+            _check_columns(columns_of, schema.names, one)
+        chains += plan_units(one, root, source, revision, columns_of, limit,
+                             schema=schema.serialize().to_pybytes() if schema.names else b'')
     return ReadPlan(root, revision, dataset, chosen, tuple(chains))
 
 
-def _schema(root: str, split: Split, columns: tuple[str, ...], limits: ReadLimits) -> bytes:
-    """Checks the columns against the first file; returns the schema of JSON files, b'' for others."""
-    if not split.files:
-        return b''
-    file = split.files[0]
-    layout = layout_of(file.path)
-    if layout.format not in ('parquet', 'json', 'csv', 'tsv') or (layout.format == 'parquet' and not columns):
-        return b''
-    try:
-        with storage.open_info(root, file) as source:
-            if layout.format == 'parquet':
-                _check_columns(columns, parquet_schema(root, file, source, limits)[0].names, file.path)
-                return b''
-            sample = open_stream(source, layout.compression).read(_SAMPLE_BYTES)
-    except UnitFault:
-        return b''  # reading will tell
-    if layout.format in ('csv', 'tsv'):
-        schema = csv_schema(sample, layout.format, dict(split.params))
-    else:
-        sample = sample.removeprefix(b'\xef\xbb\xbf') + (b'\n' if len(sample) < _SAMPLE_BYTES else b'')
-        schema = infer_schema(lines_of_list(sample) if sample.lstrip().startswith(b'[') else sample)
-    if schema and columns:
-        _check_columns(columns, pa.ipc.read_schema(pa.BufferReader(schema)).names, file.path)
-    return schema
+def _columns_of_card(split: Split) -> tuple[str, ...]:
+    columns = dict(split.params).get('columns') or ()
+    return tuple(columns) if isinstance(columns, list) and all(isinstance(c, str) for c in columns) else ()
 
 
-def _check_columns(columns: tuple[str, ...], names: list[str], path: str) -> None:
+def _check_columns(columns: tuple[str, ...], names: list[str], split: Split) -> None:
     for column in columns:
         if column not in names:
             close = difflib.get_close_matches(column, names, 1, 0.5)
             hint = f'did you mean {close[0]}?' if close else f"it has {', '.join(names[:20])}"
-            raise DatasetError(f'{path} has no column {column}; {hint}')
+            raise DatasetError(f'{split.files[0].path} has no column {column}; {hint}')

@@ -38,7 +38,8 @@ class ReadRecords(NamedTuple):
     Attributes:
         records: PCollection[HFRecord].
         failed: PCollection[Record]: records that cannot be read.
-        tallies: PCollection[Tally]: how many were read of each file, failed ones included.
+        tallies: PCollection[Tally]: how many were read of each file, failed ones included; and of kind 'failed', how many
+            failed with a part of a file whose number of rows is known (those are not in `failed`).
         errors: PCollection[UnitError]: files and parts of files that cannot be read.
     """
 
@@ -72,6 +73,13 @@ class _ReadUnitsFn(beam.DoFn):
                 if type(item) is LostPart:
                     yield TaggedOutput('errors', UnitError(origin.file, item.part, 'read', item.error, item.message,
                                                            item.count))
+                    # Rows that are known to be lost are read and failed, so that the accounts tell of them.
+                    lost = min(item.count, left - count) if left >= 0 else item.count
+                    count += lost
+                    if lost:
+                        yield TaggedOutput('tallies', Tally(origin.file, 'failed', item.error, lost))
+                    if count == left:
+                        break
                     continue
                 row, values = item
                 count += 1

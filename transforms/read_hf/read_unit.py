@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import BinaryIO
 
 from transforms.files import storage
+from transforms.files.decompress import LONGEST_POINTER, is_lfs_pointer
 from transforms.read_hf.archives import read_members, read_webdataset, zip_members
 from transforms.read_hf.csv_rows import read_csv
 from transforms.read_hf.folders import read_media, read_metadata
@@ -52,7 +54,24 @@ def read_unit(unit: ReadUnit, limits: ReadLimits = DEFAULT_LIMITS) -> Rows:
     except FileNotFoundError:
         raise UnitFault('FileMissing', 'it is not there any more') from None
     with source:
+        _check_size(unit, source)
         rows = read_data(unit, source, limits)
         if dict(unit.params).get('media'):
             rows = read_metadata(unit, rows, limits)
         yield from rows
+        _check_size(unit, source)
+
+
+def _check_size(unit: ReadUnit, source: BinaryIO) -> None:
+    """Refuses a file that was cut since it was listed: lines and tables of text end anywhere without a sign.
+
+    Raises:
+        UnitFault: 'FileShorter', or 'LfsPointer' for what Git leaves in the place of a file that was not downloaded.
+    """
+    if not storage.is_local(unit.path):
+        return
+    size = os.fstat(source.fileno()).st_size
+    if size < unit.file.size:
+        raise UnitFault('FileShorter', f'it has {size} bytes, {unit.file.size} when it was listed')
+    if size <= LONGEST_POINTER and is_lfs_pointer(os.pread(source.fileno(), LONGEST_POINTER, 0)):
+        raise UnitFault('LfsPointer', 'it is a Git LFS pointer, not the data: download it again (git lfs pull)')

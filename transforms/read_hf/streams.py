@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import bz2
-import lzma
+import codecs
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from transforms.files.abort import RunAborted
-from transforms.files.tar_stream import Gunzip, Oversized
+from transforms.files.decompress import Gunzip, Oversized, decompressed
 from transforms.read_hf.rows import UnitFault
 
-_MAGIC = {'gz': b'\x1f\x8b', 'zst': (b'\x28\xb5\x2f\xfd', b'\x50\x2a\x4d\x18'), 'bz2': b'BZh', 'xz': b'\xfd7zXZ'}
-_MAX_WINDOW = 1 << 27
-_LZMA_MEMORY = 256 << 20
+if TYPE_CHECKING:
+    from transforms.read_hf.units import ReadUnit
+
 _PIECE = 1 << 20
 
 
@@ -39,63 +38,49 @@ class Stream:
             raise
         except Oversized as error:
             raise UnitFault('DecompressionBomb', str(error)) from None
-        except (EOFError, OSError, ValueError, lzma.LZMAError) as error:
+        except (EOFError, OSError, ValueError) as error:
             raise UnitFault('DamagedFile', f'{type(error).__name__}: {str(error)[:160]}') from None
-        except Exception as error:
-            if type(error).__name__ not in ('ZstdError', 'error'):
-                raise
-            raise UnitFault('DamagedFile', str(error)[:160]) from None
 
 
 def open_stream(source: BinaryIO, compression: str) -> Stream:
-    """The whole file decompressed; one that only has the name of a packed file is taken as it is."""
-    if compression:
-        head = source.read(6)
-        source.seek(0)
-        if head and not head.startswith(_MAGIC[compression]):
-            compression = ''
-    if compression == 'gz':
-        return Stream(Gunzip(source).read)
-    if compression == 'zst':
-        import zstandard
-
-        engine = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW)
-        return Stream(engine.stream_reader(source, read_across_frames=True).read)
-    if compression == 'bz2':
-        return Stream(bz2.BZ2File(source).read)
-    if compression == 'xz':
-        return Stream(_Xz(source).read)
-    return Stream(source.read)
+    """The whole file decompressed as its first bytes say, whatever packing its name claims."""
+    return Stream(decompressed(source).read if compression else source.read)
 
 
-class _Xz:
-    """xz with a limit on its memory, which a header may ask gigabytes of."""
+def open_text(source: BinaryIO, unit: ReadUnit) -> Stream:
+    """The whole file of a unit decompressed, as UTF-8 whatever encoding the card names."""
+    return recoded(open_stream(source, unit.layout.compression), dict(unit.params))
 
-    def __init__(self, source: BinaryIO) -> None:
-        self._source = source
-        self._engine = self._new()
 
-    @staticmethod
-    def _new() -> lzma.LZMADecompressor:
-        return lzma.LZMADecompressor(memlimit=_LZMA_MEMORY)
+def other_encoding(params: dict[str, object]) -> str:
+    """The encoding among a config's parameters when it is not UTF-8, else ''."""
+    encoding = params.get('encoding')
+    if not isinstance(encoding, str) or encoding.lower().replace('_', '-') in ('utf-8', 'utf8', 'ascii'):
+        return ''
+    return encoding
+
+
+def recoded(stream: Stream, params: dict[str, object]) -> Stream:
+    """A stream of text as UTF-8, by the `encoding` among a config's parameters."""
+    encoding = other_encoding(params)
+    return Stream(_Recoded(stream, encoding, params.get('encoding_errors')).read) if encoding else stream
+
+
+class _Recoded:
+    """Text of another encoding as UTF-8."""
+
+    def __init__(self, stream: Stream, encoding: str, errors: str | None) -> None:
+        self._stream = stream
+        self._decoder = codecs.getincrementaldecoder(encoding)(errors or 'strict')
+        self._ready, self._ended = b'', False
 
     def read(self, size: int) -> bytes:
-        while True:
-            if self._engine.eof:
-                rest = self._engine.unused_data.lstrip(b'\0') or self._source.read(_PIECE).lstrip(b'\0')
-                if not rest:
-                    return b''
-                self._engine = self._new()
-                data = self._engine.decompress(rest, size)
-            elif self._engine.needs_input:
-                packed = self._source.read(_PIECE)
-                if not packed:
-                    raise EOFError('the compressed data ends too early')
-                data = self._engine.decompress(packed, size)
-            else:
-                data = self._engine.decompress(b'', size)
-            if data:
-                return data
+        while not self._ready and not self._ended:
+            data = self._stream.read(_PIECE)
+            self._ended = not data
+            self._ready = self._decoder.decode(data, final=not data).encode()
+        out, self._ready = self._ready[:size], self._ready[size:]
+        return out
 
 
 class GzRange(Stream):

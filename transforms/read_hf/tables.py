@@ -8,7 +8,9 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from transforms.files.abort import RunAborted
-from transforms.read_hf.batches import BATCH_ROWS, batch_rows, first_line
+from transforms.files.json_values import JsonError
+from transforms.read_hf.batches import BATCH_ROWS, Fitter, batch_rows, first_line
+from transforms.read_hf.conform import Conformer
 from transforms.read_hf.rows import BadRow, LostPart, ReadLimits, Rows, UnitFault
 from transforms.read_hf.streams import WholeReads, open_stream
 from transforms.read_hf.units import ReadUnit
@@ -20,20 +22,18 @@ def read_arrow(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
     source.seek(0)
     first = 0
     try:
-        batches = _file_batches(source) if head == b'ARROW1' else pa.ipc.open_stream(source)
-        for batch in batches:
-            if unit.columns:
-                batch = batch.select(list(unit.columns))
+        reader = pa.ipc.open_file(source) if head == b'ARROW1' else pa.ipc.open_stream(source)
+        fitter = Fitter(reader.schema, unit.schema, unit.columns)
+        for batch in _file_batches(reader) if head == b'ARROW1' else _stream_batches(reader):
+            batch = batch.select(fitter.present)
             if fault := _invalid(batch):
                 yield LostPart(f'rows {first} to {first + batch.num_rows - 1}', 'DamagedBatch', fault, batch.num_rows)
                 first += batch.num_rows
                 continue
             for start in range(0, batch.num_rows, BATCH_ROWS):
                 part = batch.slice(start, BATCH_ROWS)
-                yield from batch_rows(part, first)
+                yield from batch_rows(part, first, fitter)
                 first += part.num_rows
-    except KeyError as error:
-        raise UnitFault('ColumnMissing', f'it has no column {error}') from None
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         yield LostPart(f'from row {first}', 'DamagedFile', first_line(error))
 
@@ -55,23 +55,52 @@ def _invalid(batch: pa.RecordBatch) -> str:
     return ''
 
 
-def _file_batches(source: BinaryIO) -> Iterator[pa.RecordBatch]:
-    reader = pa.ipc.open_file(source)
+def _file_batches(reader: pa.ipc.RecordBatchFileReader) -> Iterator[pa.RecordBatch]:
     for i in range(reader.num_record_batches):
         yield reader.get_batch(i)
+
+
+def _stream_batches(reader: pa.ipc.RecordBatchStreamReader) -> Iterator[pa.RecordBatch]:
+    yield from reader
+
+
+def arrow_schema(source: BinaryIO) -> pa.Schema | None:
+    """The schema of an Arrow IPC file or stream, None when it cannot be read."""
+    head = source.read(6)
+    source.seek(0)
+    try:
+        return (pa.ipc.open_file(source) if head == b'ARROW1' else pa.ipc.open_stream(source)).schema
+    except (pa.ArrowException, OSError, ValueError, OverflowError):
+        return None
+
+
+def avro_schema(source: BinaryIO, compression: str) -> pa.Schema | None:
+    """The names of an Avro file's fields (of type null, which is any), None when they cannot be read."""
+    import fastavro
+
+    try:
+        written = fastavro.reader(WholeReads(open_stream(source, compression))).writer_schema
+        return pa.schema([(field['name'], pa.null()) for field in written['fields']])
+    except RunAborted:
+        raise
+    except Exception:  # fastavro raises what it likes on damaged bytes; reading reports it
+        return None
 
 
 def read_avro(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
     """Rows of an Avro object container file."""
     import fastavro
 
-    row = 0
+    row, conform = 0, Conformer(unit.schema, unit.columns)
     try:
-        for record in fastavro.reader(WholeReads(open_stream(source, unit.layout.compression))):
-            if not isinstance(record, dict):
-                yield row, BadRow('NotARecord', f'an Avro record is expected, this is {type(record).__name__}')
-            else:
-                yield row, _chosen(record, unit.columns)
+        reader = fastavro.reader(WholeReads(open_stream(source, unit.layout.compression)))
+        if not unit.schema and unit.columns and isinstance(reader.writer_schema, dict):
+            _check_fields(reader.writer_schema, unit.columns)
+        for record in reader:
+            try:
+                yield row, conform(record)
+            except JsonError as error:
+                yield row, BadRow(error.error, str(error))
             row += 1
     except UnitFault as fault:
         if fault.error == 'ColumnMissing':
@@ -83,7 +112,7 @@ def read_avro(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
         yield LostPart(f'from row {row}', 'DamagedFile', f'{type(error).__name__}: {first_line(error)}')
 
 
-def _chosen(record: dict, columns: tuple[str, ...]) -> dict:
-    if missing := [n for n in columns if n not in record]:
+def _check_fields(written: dict, columns: tuple[str, ...]) -> None:
+    names = [field.get('name') for field in written.get('fields', ()) if isinstance(field, dict)]
+    if missing := [n for n in columns if n not in names]:
         raise UnitFault('ColumnMissing', f'it has no column {missing[0]}')
-    return {n: record[n] for n in columns} if columns else record

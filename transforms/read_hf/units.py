@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from transforms.files import storage
 from transforms.files.storage import FileInfo
 from transforms.read_hf.data_files import Split
-from transforms.read_hf.json_kind import json_kind
+from transforms.read_hf.json_kind import HEAD_BYTES, json_kind
 from transforms.read_hf.layouts import Layout, layout_of
+from transforms.read_hf.streams import other_encoding
 
 SPLIT_BYTES = 64 << 20
 _GZ_PROBE = 4 << 20
@@ -84,10 +85,11 @@ def plan_units(split: Split, root: str, source: str, revision: str, columns: tup
                split_bytes: int = SPLIT_BYTES, schema: bytes = b'') -> list[UnitChain]:
     """The units of a split in order. With a limit they are one chain, read in order only as far as is needed."""
     units = []
+    whole = 1 << 62 if other_encoding(dict(split.params)) else 0  # its lines cannot be told by their bytes
     for file in split.files:
         layout = layout_of(file.path)
         origin = Origin(source, revision, split.subset, split.name, file.path)
-        for start, end in _ranges(root, file, layout, split_bytes):
+        for start, end in _ranges(root, file, layout, whole or split_bytes):
             units.append(ReadUnit(origin, root, file, layout, start, end, columns, schema, split.params,
                                   few=bool(limit)))
     if limit:
@@ -107,7 +109,7 @@ def _is_shared(root: str, file: FileInfo, layout: Layout) -> bool:
         return False
     if layout.format == 'json' and not layout.compression:
         with storage.open_info(root, file) as source:
-            return json_kind(file.path, source.read(64 << 10)) == 'lines'
+            return json_kind(file.path, source.read(HEAD_BYTES)) == 'lines'
     if layout.compression == 'gz':
         from transforms.read_hf.gz_members import first_member_ends_within
 

@@ -92,7 +92,7 @@ def test_a_damaged_row_group_costs_itself(tmp_path, page_pdf):
     path.write_bytes(data)
     found = list(read_raw_rows(discover(str(tmp_path), (), 'all').files[0]))
     errors = [item for item in found if isinstance(item, UnitError)]
-    assert [(e.unit, e.error) for e in errors] == [('row group 1', 'DamagedRowGroup')]
+    assert [(e.unit, e.error, e.count) for e in errors] == [('row group 1', 'DamagedRowGroup', 8)]
     assert [row for row, _ in (i for i in found if not isinstance(i, UnitError))] == [*range(8), *range(16, 24)]
 
 
@@ -152,10 +152,11 @@ def test_a_damaged_archive_is_one_error_for_many_rows(tmp_path):
     assert [(e.error, e.count) for e in found['errors']] == [('DamagedArchive', len(lost))]
 
 
-def test_a_missing_tarball_drops_its_rows_and_is_one_error(tmp_path):
+def test_a_missing_tarball_drops_its_rows_and_is_a_warning(tmp_path):
     found = read_unit(tmp_path, rows_of('a.pdf', 'b.pdf'), tmp_path)
     assert [r.reason for r in found['dropped']] == ['tarball_missing'] * 2
-    assert [(e.error, e.count) for e in found['errors']] == [('TarballMissing', 2)]
+    assert 'errors' not in found
+    assert [(t.kind, t.name, t.count) for t in found['tallies']] == [('warning', 'tarball_missing', 1)]
 
 
 @pytest.mark.parametrize('folder', ['pdf_tarballs', 'pdf_tarballs/extracted'])

@@ -55,8 +55,8 @@ def test_lines_that_are_no_json_or_no_utf8(tmp_path):
                                            + b'\x00\x00\n' + b'[' * 5000 + b'\n' + lines(2, 2) + b'{"id": 4')
     rows = read_rows(tmp_path)
     assert ids(rows) == [0, 1, 2, 3]
-    assert faults(rows) == [(2, 'InvalidJson'), (3, 'InvalidUtf8'), (4, 'InvalidJson'), (5, 'InvalidJson'),
-                            (6, 'InvalidJson'), (7, 'InvalidJson'), (10, 'InvalidJson')]
+    assert faults(rows) == [(2, 'InvalidJson'), (3, 'InvalidUtf8'), (4, 'NotARecord'), (5, 'NotARecord'),
+                            (6, 'InvalidJson'), (7, 'TooDeep'), (10, 'InvalidJson')]
 
 
 def test_text_that_is_no_utf8(tmp_path):

@@ -67,7 +67,7 @@ def json_lines(root):
 
 def json_lines_sparse(root):
     rows = [{'id': 1, 'a': 'x'}, {'id': 2, 'b': {'c': 1}}, {'id': 3, 'a': None, 'b': {'d': [1.5, 2]}}, {'id': 4}]
-    (root / 'all.jsonl').write_bytes(lines(rows) + b'\n' + lines(rows[:1]).rstrip())
+    (root / 'all.jsonl').write_bytes(lines(rows) + lines(rows[:1]).rstrip())
 
 
 def json_lines_typed(root):

@@ -1,0 +1,110 @@
+"""One schema for a split: the card's features first, else one type for each column over all files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pyarrow as pa
+
+from transforms.files import storage
+from transforms.files.storage import FileInfo
+from transforms.read_hf.csv_rows import csv_types
+from transforms.read_hf.data_files import Split
+from transforms.read_hf.features import card_features
+from transforms.read_hf.json_kind import HEAD_BYTES, json_kind
+from transforms.read_hf.json_types import JsonTypes, add_stream
+from transforms.read_hf.kinds import COMPLETE, FROM_CARD, merged
+from transforms.read_hf.layouts import layout_of
+from transforms.read_hf.parquet_rows import parquet_schema
+from transforms.read_hf.rows import ReadLimits, UnitFault
+from transforms.read_hf.streams import Stream, open_stream, recoded
+from transforms.read_hf.tables import arrow_schema, avro_schema
+
+_FOOTERS_AT_ONCE = 16
+# How much of CSV and JSON is looked at for types: all of what lies on this machine up to a limit, else the head of each
+# file; of a remote set the heads of some files, for each of their bytes crosses the network a second time.
+_WHOLE_BYTES, _HEAD = 1 << 30, 16 << 20
+_REMOTE_HEAD, _REMOTE_FILES = 1 << 20, 16
+
+
+def split_schema(root: str, split: Split, card: dict, limits: ReadLimits) -> pa.Schema:
+    """The columns of a split, with what is known of their types; without columns where a layout has none.
+
+    Metadata: `FROM_CARD` when the card gives them; `COMPLETE` when every value of CSV or JSON was looked at.
+    """
+    formats = {layout.format for file in split.files if (layout := layout_of(file.path))}
+    if not formats <= {'parquet', 'json', 'csv', 'tsv', 'arrow', 'avro'}:
+        return pa.schema([])
+    found = card_features(card, split.subset)
+    if found is not None:
+        return found.with_metadata({FROM_CARD: b''})
+    if formats <= {'json', 'csv', 'tsv'}:
+        return _of_texts(root, split, limits)
+    return _of_headers(root, split.files, limits)
+
+
+def _of_headers(root: str, files: tuple[FileInfo, ...], limits: ReadLimits) -> pa.Schema:
+    """From footers and headers; a file whose type of a column fits no file before it is refused when it is read."""
+    types: dict[str, pa.DataType] = {}
+    with ThreadPoolExecutor(_FOOTERS_AT_ONCE) as threads:
+        for schema in threads.map(lambda file: _header(root, file, limits), files):
+            for field in schema if schema is not None else ():
+                both = merged(types.get(field.name, field.type), field.type)
+                types[field.name] = types[field.name] if both is None else both
+    return pa.schema(types.items())
+
+
+def _header(root: str, file: FileInfo, limits: ReadLimits) -> pa.Schema | None:
+    """The schema of one file; None when it cannot be read, which reading reports."""
+    layout = layout_of(file.path)
+    try:
+        with storage.open_info(root, file) as source:
+            if layout.format == 'parquet':
+                return parquet_schema(root, file, source, limits)[0]
+            return arrow_schema(source) if layout.format == 'arrow' else avro_schema(source, layout.compression)
+    except (UnitFault, OSError):
+        return None
+
+
+def _of_texts(root: str, split: Split, limits: ReadLimits) -> pa.Schema:
+    json_types, types, complete = JsonTypes(), {}, True
+    params = dict(split.params)
+    looked = list(_looked_at(root, split.files))
+    for file, size in looked:
+        layout = layout_of(file.path)
+        try:
+            with storage.open_info(root, file) as source:
+                if layout.format == 'json':
+                    kind = json_kind(file.path, _text(source, layout.compression, params).read(HEAD_BYTES))
+                    source.seek(0)
+                    complete &= add_stream(json_types, _text(source, layout.compression, params).read, kind, size,
+                                           limits.line_bytes)
+                    continue
+                schema, whole = csv_types(_text(source, layout.compression, params), layout.format, params, size, limits)
+        except (UnitFault, OSError):
+            complete = False  # reading reports it
+            continue
+        complete &= whole
+        for field in schema:
+            both = merged(types.get(field.name, field.type), field.type)
+            types[field.name] = pa.string() if both is None else both
+    for field in json_types.schema():
+        both = merged(types.get(field.name, field.type), field.type)
+        types[field.name] = field.type if both is None else both
+    complete &= len(looked) == len(split.files)
+    return pa.schema(types.items(), {COMPLETE: b''} if complete else None)
+
+
+def _text(source: object, compression: str, params: dict[str, object]) -> Stream:
+    return recoded(open_stream(source, compression), params)
+
+
+def _looked_at(root: str, files: tuple[FileInfo, ...]) -> Iterator[tuple[FileInfo, int]]:
+    """(file, how many decompressed bytes of it) for typing."""
+    if storage.is_local(root):
+        whole = sum(file.size for file in files) <= _WHOLE_BYTES
+        yield from ((file, 1 << 62 if whole else _HEAD) for file in files)
+        return
+    step = -(-len(files) // _REMOTE_FILES) if files else 1
+    yield from ((file, _REMOTE_HEAD) for file in files[::step])
