@@ -23,5 +23,7 @@ class Cc3mOptions(PipelineOptions):
                                  '(default none: records are never changed)')
         parser.add_argument('--max_image_bytes', type=byte_size, default=64 << 20, metavar='64MB',
                             help='a larger image file is dropped as image_too_big (default 64 MiB)')
+        parser.add_argument('--min_image_side', type=int, default=3, metavar='PIXELS',
+                            help='an image with a shorter side than this is dropped as image_too_small (default 3)')
         parser.add_argument('--max_image_pixels', type=int, default=64_000_000, metavar='N',
                             help='an image of more pixels is dropped as image_too_big (default 64,000,000)')

@@ -40,6 +40,8 @@ class RenderOptions(PipelineOptions):
                             help='of jpg and webp (default 90)')
         parser.add_argument('--png_codec', choices=PNG_CODECS, default=_DEFAULT.png_codec,
                             help='deflate library: isal is fast, zlib 15%% smaller')
+        parser.add_argument('--min_side', type=positive, default=_DEFAULT.min_side, metavar='PIXELS',
+                            help='a shorter side than this is dropped as image_too_small (default 3)')
         parser.add_argument('--color', choices=COLORS, default=_DEFAULT.color,
                             help='auto: gray when every pixel is')
         parser.add_argument('--page_box', choices=PAGE_BOXES, default=_DEFAULT.page_box,
@@ -61,7 +63,7 @@ def render_settings(flags: argparse.Namespace) -> RenderSettings:
         ValueError: a number is out of range.
     """
     return RenderSettings(
-        engine=flags.pdf_engine, max_size=flags.max_size, dpi=flags.dpi, image_format=flags.image_format,
+        min_side=flags.min_side, engine=flags.pdf_engine, max_size=flags.max_size, dpi=flags.dpi, image_format=flags.image_format,
         quality=flags.image_quality, png_codec=flags.png_codec, color=flags.color, page_box=flags.page_box,
         accept_repaired=flags.accept_repaired, cpu_seconds=flags.page_cpu_seconds,
         memory_bytes=flags.page_memory << 20)

@@ -42,7 +42,8 @@ def prepare(context: Context) -> tuple[Cc3mSettings, Plan]:
         raise ValueError(f'--max_image_pixels={flags.max_image_pixels} must be at least 1')
     found = discover(context.place((flags.input or str(SAMPLE)).rstrip('/') or '/'))
     # The children are those that draw PDFs; here they only open images.
-    checking = RenderSettings(engine='pdfium', max_pixels=flags.max_image_pixels, max_input_bytes=flags.max_image_bytes)
+    checking = RenderSettings(engine='pdfium', max_pixels=flags.max_image_pixels, max_input_bytes=flags.max_image_bytes,
+                              min_side=flags.min_image_side)
     settings = Cc3mSettings(found=found, checking=checking, output=context.output, work=context.work, fix=flags.fix,
                             limit=flags.limit, seed=flags.seed, processes=context.render_processes,
                             checking_hints=drawing_hints(flags))

@@ -19,6 +19,7 @@ import apache_beam as beam
 import orjson
 
 from transforms.files import storage
+from transforms.files.font_set import font_set
 from transforms.hub import meter
 from transforms.hub.settings import HubSettings, configure
 
@@ -30,8 +31,8 @@ _REMOTE_BEAT_SECONDS = 20.0
 
 
 def byte_versions() -> dict[str, str]:
-    """Versions of the libraries that draw and encode: they decide bytes."""
-    return {package: package_version(package) for package in _BYTE_PACKAGES}
+    """Versions of the libraries that draw and encode, and the fonts that are installed: they decide bytes."""
+    return {**{package: package_version(package) for package in _BYTE_PACKAGES}, 'fonts': font_set()}
 
 
 def package_version(package: str) -> str:

@@ -28,7 +28,7 @@ IMAGES = 'images'
 COLUMNS = (('width', 'int32'), ('height', 'int32'), ('format', 'string'))
 _AHEAD = 8
 _REASONS = {'PageTooBig': 'image_too_big', 'PageTimeout': 'image_too_big', 'PageOutOfMemory': 'image_too_big',
-            'TruncatedImage': 'image_truncated'}
+            'ImageTooSmall': 'image_too_small', 'TruncatedImage': 'image_truncated'}
 
 
 class CopiedRecords(NamedTuple):

@@ -25,6 +25,7 @@ DROP_REASONS = (
     'empty_answer',        # a gpt turn without text
     'special_token',       # a gpt turn with <image>, </s>, <|...|> and the like
     'image_missing',       # no such file or member
+    'image_too_small',     # the shorter side under the limit
     'image_too_big',       # over the limits of bytes or pixels
     'image_truncated',     # the file ends before the picture does
     'image_undecodable',   # no picture of a known format

@@ -9,7 +9,7 @@ from transforms.olmocr.rows import OlmocrRow
 
 # In the order of the checks; the first that applies names the outcome.
 DROP_REASONS = ('language', 'rotated', 'table', 'diagram', 'duplicate_id', 'blank_text', 'special_token',
-                'tarball_missing')
+                'tarball_missing', 'image_too_small')
 ROTATIONS = ('correct', 'drop', 'keep')
 KEEP_CHOICES = ('keep', 'drop', 'only')
 SPECIAL_TOKENS = ('drop', 'escape', 'keep')

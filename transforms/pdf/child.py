@@ -16,13 +16,15 @@ import sys
 import traceback
 
 from transforms.pdf.check_image import check_image
-from transforms.pdf.encode import encode, ink_share, to_mode, to_one_channel
+from transforms.pdf.encode import encode, ink_share, is_blank, to_mode, to_one_channel
 from transforms.pdf.engines import Document, MupdfDocument, PdfiumDocument, draw_image, restart_pdfium
 from transforms.pdf.errors import FINAL_ERRORS, PageError, worse
+from transforms.pdf.fonts import Box, has_ink_at
 from transforms.pdf.frames import read_frame, write_frame
 from transforms.pdf.settings import RenderSettings
 
 _MAGIC_WINDOW = 1024
+_LONGEST_FONTS = 500
 _KEEP_RSS_BYTES = 700 << 20
 
 
@@ -113,6 +115,8 @@ class _Worker:
         if kind == 'image':
             pixels = to_one_channel(draw_image(source, task['rotation'], self._settings))
             found = {'engine': 'pillow', 'pages': 1, 'ink_share': ink_share(pixels)}
+            if task['expect_ink'] and is_blank(pixels, found['ink_share']):
+                raise PageError('BlankRender', 'the image has no mark although the label has text')
         else:
             pixels, found = self._draw(source, task)
         pixels = to_mode(pixels, self._settings.color)
@@ -153,26 +157,42 @@ class _Worker:
         raise failure
 
     def _draw(self, source: bytes | str, task: dict) -> tuple[object, dict]:
-        """The first engine that draws ink, else the failure or the blank page that decides."""
-        failure, blank = None, None
+        """The first engine that draws all letters, else the failure or the blank page that decides."""
+        failure, blank, undrawn, fonts = None, None, [], ()
         for engine in self._engines():
             try:
                 document = self._document(engine, source)
                 pixels = to_one_channel(document.draw(task['page'], task['rotation'], self._settings))
                 share = ink_share(pixels)
-                found = {'engine': engine, 'pages': document.page_count(), 'ink_share': share}
-                if share >= self._settings.blank_share or task['expect_ink'] is False:
+                fonts = getattr(document, 'fonts', fonts)
+                undrawn = _still_undrawn(document, pixels, undrawn)
+                found = {'engine': engine, 'pages': document.page_count(), 'ink_share': share,
+                         'fonts': ', '.join(fonts)[:_LONGEST_FONTS]}
+                if task['expect_ink'] is False:
                     return pixels, found
-                blank = blank or (pixels, found)
-                error = PageError('BlankRender', f'{engine}: ink share {share:.6f} although the label has text')
+                if undrawn:
+                    error = PageError('FontMissing', f'{engine}: no glyphs for {len(undrawn)} letters or more of fonts that '
+                                                     f"are not embedded ({found['fonts'] or 'unknown'})")
+                elif not is_blank(pixels, share):
+                    return pixels, found
+                else:
+                    blank = blank or (pixels, found)
+                    error = PageError('BlankRender', f'{engine}: no mark of ink although the label has text')
             except PageError as caught:
                 error = caught
             failure = error if failure is None else worse(failure, error)
             if failure.name in FINAL_ERRORS:
                 break
-        if blank and not task['expect_ink']:
+        if blank and not task['expect_ink'] and failure.name == 'BlankRender':
             return blank
         raise failure
+
+
+def _still_undrawn(document: Document, pixels: object, before: list[Box]) -> list[Box]:
+    """Where letters are missing: as the engine says, else those of the engine before that this one did not draw."""
+    if hasattr(document, 'undrawn'):
+        return document.undrawn
+    return [] if not before or has_ink_at(pixels, before) else before
 
 
 def _kind(source: bytes | str, name: str, limit: int) -> str:

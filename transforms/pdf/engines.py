@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import math
+from functools import cache
 from typing import Protocol
 
 import numpy as np
 
 from transforms.pdf.errors import PageError
-from transforms.pdf.settings import RenderSettings
+from transforms.pdf.fonts import Box, FontRequests, undrawn_letters
+from transforms.pdf.settings import MAX_SIDES, RenderSettings
 
 
 class Document(Protocol):
@@ -33,7 +35,7 @@ def output_size(width: float, height: float, settings: RenderSettings) -> tuple[
     """Pixels (width, height) for a page of `width` x `height` points.
 
     Raises:
-        PageError: PageTooBig when the image would pass `max_pixels`.
+        PageError: as `check_size`.
     """
     longest = max(width, height)
     if not (math.isfinite(longest) and longest > 0):
@@ -43,9 +45,21 @@ def output_size(width: float, height: float, settings: RenderSettings) -> tuple[
     else:
         w, h = (settings.max_size if side == longest else max(1, round(side * settings.max_size / longest))
                 for side in (width, height))
-    if w * h > settings.max_pixels:
-        raise PageError('PageTooBig', f'{w} x {h} pixels are over the limit of {settings.max_pixels}')
+    check_size(w, h, settings)
     return w, h
+
+
+def check_size(width: int, height: int, settings: RenderSettings) -> None:
+    """Refuses what no file or no trainer can take.
+
+    Raises:
+        PageError: PageTooBig by the limit of pixels or the image format's own; ImageTooSmall.
+    """
+    if width * height > settings.max_pixels or max(width, height) > MAX_SIDES[settings.image_format]:
+        raise PageError('PageTooBig', f'{width} x {height} pixels are over the limit of {settings.max_pixels}, or of '
+                                      f'{MAX_SIDES[settings.image_format]} a side')
+    if min(width, height) < settings.min_side:
+        raise PageError('ImageTooSmall', f'{width} x {height} pixels; the shorter side must have {settings.min_side}')
 
 
 def _ordered(left: float, bottom: float, right: float, top: float) -> tuple[float, float, float, float]:
@@ -53,7 +67,12 @@ def _ordered(left: float, bottom: float, right: float, top: float) -> tuple[floa
 
 
 class PdfiumDocument:
-    """A PDF opened by pdfium, forms included (without init_forms() filled-in fields are not drawn)."""
+    """A PDF opened by pdfium, forms included (without init_forms() filled-in fields are not drawn).
+
+    Attributes:
+        fonts: names of the fonts that the page drawn last does not embed.
+        undrawn: where letters of that page have no glyph in pdfium's substitutes, as pixel boxes.
+    """
 
     name = 'pdfium'
 
@@ -61,6 +80,9 @@ class PdfiumDocument:
         import pypdfium2 as pdfium
 
         self._error = pdfium.PdfiumError
+        _font_requests().take()
+        self.fonts: tuple[str, ...] = ()
+        self.undrawn: list[Box] = []
         try:
             self._doc = pdfium.PdfDocument(source)
         except pdfium.PdfiumError as error:
@@ -94,18 +116,11 @@ class PdfiumDocument:
         media, shown = handle.get_mediabox(fallback_ok=False), handle.get_bbox()
         if media is not None and _ordered(*media) == _ordered(*shown):
             return handle
-        if media is None and handle.get_cropbox(fallback_ok=False) is None and self._inherits_no_crop(handle):
-            return handle
         # pdfium shows CropBox within MediaBox and reads boxes when it loads a page, so the media box is
         # shown by a crop box that is larger than any, and loading the page again.
         handle.set_cropbox(-1e6, -1e6, 1e6, 1e6)
         handle.close()
         return self._doc[page]
-
-    @staticmethod
-    def _inherits_no_crop(handle: object) -> bool:
-        # A letter page without any box of its own is pdfium's default for a page tree without one.
-        return _ordered(*handle.get_bbox()) == (0.0, 0.0, 612.0, 792.0)
 
     def _paint(self, pdfium: object, handle: object, rotation: int, settings: RenderSettings) -> np.ndarray:
         raw = pdfium.raw
@@ -121,6 +136,8 @@ class PdfiumDocument:
             raw.FPDF_RenderPageBitmap(*place)
             if self._doc.formenv:
                 raw.FPDF_FFLDraw(self._doc.formenv, *place)
+            self.fonts = _font_requests().take()
+            self.undrawn = undrawn_letters(handle, w, h, rotation // 90) if self.fonts else []
             return np.array(bitmap.to_numpy()[:, :, :3], order='C')
         finally:
             bitmap.close()
@@ -135,6 +152,12 @@ def restart_pdfium() -> None:
 
     raw.FPDF_DestroyLibrary()
     raw.FPDF_InitLibraryWithConfig(raw.FPDF_LIBRARY_CONFIG(2, None, None, 0))
+    _font_requests().renew()
+
+
+@cache
+def _font_requests() -> FontRequests:
+    return FontRequests()
 
 
 class MupdfDocument:
@@ -242,6 +265,7 @@ def draw_image(data: bytes | str, rotation: int, settings: RenderSettings) -> np
     if rotation:
         flat = flat.rotate(-rotation, expand=True)
     flat.thumbnail((settings.max_size, settings.max_size), Image.Resampling.LANCZOS)
+    check_size(*flat.size, settings)
     return np.asarray(flat)
 
 
@@ -250,7 +274,10 @@ def _on_white(image: object) -> object:
 
     if image.mode in ('L', 'RGB'):
         return image.copy()
-    if image.mode in ('1', 'I;16', 'I', 'F'):
+    if image.mode.startswith('I'):
+        # 16 bits a pixel: Pillow's convert('L') would clip them at 255, and a scan would come out white.
+        return Image.fromarray((np.asarray(image).astype(np.int64).clip(0, 0xFFFF) // 257).astype(np.uint8))
+    if image.mode in ('1', 'F'):
         return image.convert('L')
     if 'A' in image.getbands() or 'transparency' in image.info:
         rgba = image.convert('RGBA')

@@ -15,11 +15,13 @@ ERROR_ORDER = (
     'EmptyPdf',          # no page
     'PageTimeout',       # CPU limit
     'PageTooBig',        # pixel limit or file size limit
+    'ImageTooSmall',     # shorter side under the limit; counts as dropped, image_too_small
     'PageOutOfMemory',   # memory limit
     'RenderCrash',       # the engine killed its process
+    'FontMissing',       # letters of a font that is not embedded, which no engine asked for has glyphs for
     'BlankRender',       # hardly any ink although the label has text
 )
-FINAL_ERRORS = frozenset({'NotAPdf', 'PageTimeout', 'PageTooBig', 'PageOutOfMemory', 'RenderCrash'})
+FINAL_ERRORS = frozenset({'NotAPdf', 'PageTimeout', 'PageTooBig', 'ImageTooSmall', 'PageOutOfMemory', 'RenderCrash'})
 
 
 class PageError(Exception):

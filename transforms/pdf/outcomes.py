@@ -2,24 +2,28 @@
 
 from collections.abc import Iterator
 
-from transforms.accounts.records import FAILED, WRITTEN, Record, Tally
+from transforms.accounts.records import DROPPED, FAILED, WRITTEN, Record, Tally
 from transforms.pdf.list_pages import page_id
 from transforms.pdf.pages import PageImage
 
 # Columns of the records table that every drawing pipeline has, with their Arrow types.
 IMAGE_COLUMNS = (('engine', 'string'), ('width', 'int32'), ('height', 'int32'), ('ink_share', 'float'),
-                 ('pages', 'int32'))
+                 ('pages', 'int32'), ('substituted_fonts', 'string'))
+# What is wrong with a page by a rule of ours, not by a fault.
+_DROPPED = {'ImageTooSmall': 'image_too_small'}
 IMAGE_HISTOGRAMS = ('bytes', 'width', 'height', 'ink_share')
 
 
 def image_record(image: PageImage, record_id: str, details: dict) -> Record:
     """The record of a page: written with what was measured, or failed with its error class."""
+    if image.error in _DROPPED:
+        return Record(image.file, image.row, record_id, DROPPED, _DROPPED[image.error], image.message, details=details)
     if image.error:
         stage = 'read' if image.error == 'PdfMissing' else 'render'
         return Record(image.file, image.row, record_id, FAILED, image.error, image.message,
                       details={**details, 'stage': stage}, listed=image.listed)
     measured = {'engine': image.engine, 'width': image.width, 'height': image.height, 'ink_share': image.ink_share,
-                'pages': image.pages}
+                'pages': image.pages, 'substituted_fonts': image.fonts or None}
     return Record(image.file, image.row, record_id, WRITTEN, output=image.output, bytes=image.bytes,
                   sha256=image.sha256, details={**details, **measured})
 
@@ -38,4 +42,7 @@ def page_record(image: PageImage) -> Record:
 def known_entry(row: dict) -> dict:
     """The journal entry of a written row of the records table."""
     names = ('output', 'bytes', 'sha256', *(name for name, _ in IMAGE_COLUMNS))
-    return {name: row[name] for name in names if row.get(name)}
+    entry = {name: row[name] for name in names if row.get(name)}
+    if fonts := entry.pop('substituted_fonts', ''):
+        entry['fonts'] = fonts
+    return entry

@@ -42,7 +42,7 @@ class PdfPage:
 
     def outcome(self, found: dict, data: bytes = b'') -> PageImage:
         """The outcome of this page from a child's answer or a journal's line."""
-        names = ('width', 'height', 'bytes', 'sha256', 'engine', 'ink_share', 'pages', 'error', 'message', 'spill')
+        names = ('width', 'height', 'bytes', 'sha256', 'engine', 'ink_share', 'pages', 'fonts', 'error', 'message', 'spill')
         known = {name: found[name] for name in names if found.get(name)}
         return PageImage(self.file, self.row, self.output, self.unit, self.context, data=data, **known)
 
@@ -50,6 +50,8 @@ class PdfPage:
 @dataclass(frozen=True)
 class PageImage:
     """The image of one page, or why there is none (`error` and `message`).
+
+    `fonts` names those that the page does not embed, which `engine` put others in the place of.
 
     The encoded image is in `data`, or in the local file `spill`, until WriteImages puts it under `output`.
     """
@@ -68,6 +70,7 @@ class PageImage:
     engine: str = ''
     ink_share: float = 0.0
     pages: int = 0
+    fonts: str = ''
     error: str = ''
     message: str = ''
     listed: bool = True
@@ -78,5 +81,5 @@ class PageImage:
 
     def journal_entry(self) -> dict:
         """What a resumed run needs to know of this page."""
-        names = ('output', 'width', 'height', 'bytes', 'sha256', 'engine', 'ink_share', 'pages', 'error', 'message')
+        names = ('output', 'width', 'height', 'bytes', 'sha256', 'engine', 'ink_share', 'pages', 'fonts', 'error', 'message')
         return {name: value for name in names if (value := getattr(self, name))}

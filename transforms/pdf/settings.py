@@ -9,6 +9,8 @@ IMAGE_FORMATS = ('png', 'jpg', 'webp')
 PNG_CODECS = ('isal', 'zlib')
 COLORS = ('auto', 'rgb', 'gray')
 PAGE_BOXES = ('media', 'crop')
+# Pixels that a side of an image may have in each format (WebP: 14 bits).
+MAX_SIDES = {'png': (1 << 31) - 1, 'jpg': 65_535, 'webp': 16_383}
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class RenderSettings:
         color: 'auto' (gray when every pixel is), 'rgb' or 'gray'.
         page_box: 'media' (what olmOCR's labels were made from) or 'crop' (what a viewer shows).
         accept_repaired: keep pages of files that MuPDF had to repair.
-        blank_share: share of pixels with luminance below 250 under which a page counts as blank.
+        min_side: a shorter side than this makes no image; the usual image processors of trainers crash on one pixel.
         cpu_seconds: CPU time for one page, both engines together.
         memory_bytes: address space of a child process.
         max_pixels: pixels of an output image.
@@ -41,7 +43,7 @@ class RenderSettings:
     color: str = 'auto'
     page_box: str = 'media'
     accept_repaired: bool = False
-    blank_share: float = 0.00005
+    min_side: int = 3
     cpu_seconds: float = 20.0
     memory_bytes: int = 2 << 30
     max_pixels: int = 64_000_000
@@ -53,9 +55,13 @@ class RenderSettings:
             if getattr(self, name) not in allowed:
                 raise ValueError(f'{name} is {getattr(self, name)!r}, must be one of {", ".join(allowed)}')
         for name, low, high in (('max_size', 16, 16384), ('dpi', 0, 2400), ('quality', 1, 100),
-                                ('cpu_seconds', 0.1, 86400), ('memory_bytes', 256 << 20, 1 << 46)):
+                                ('min_side', 1, 1024), ('cpu_seconds', 0.1, 86400), ('memory_bytes', 256 << 20, 1 << 46)):
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f'{name} is {getattr(self, name)}, must be {low} to {high}')
+
+        if self.max_size > MAX_SIDES[self.image_format] and not self.dpi:
+            raise ValueError(f'max_size is {self.max_size}, a {self.image_format} has at most '
+                             f'{MAX_SIDES[self.image_format]} pixels a side')
 
     @property
     def extension(self) -> str:
