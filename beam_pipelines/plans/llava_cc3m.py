@@ -64,6 +64,8 @@ def _plan(flags: object, settings: Cc3mSettings) -> Plan:
             ('write', f'{settings.output}, about {human_bytes(out_bytes)}'),
             ('time', f'about {human_time(seconds)} with {settings.processes} checking processes' if settings.processes
              else 'depends on the cores of the workers'))
+    if found.beside:
+        rows += (('note', f'{found.beside}/ beside {found.archive.path} is not read: it may be what an unfinished unzip left'),)
     return Plan(rows, 0, int(out_bytes), _inputs(found), flags.input or 'embedded sample', revision_of(found.root),
                 note='' if flags.input else _SAMPLE_NOTE, unit='record')
 

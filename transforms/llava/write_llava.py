@@ -3,12 +3,12 @@
 from dataclasses import dataclass, replace
 
 import apache_beam as beam
-import orjson
 
 from transforms.accounts.fragments import Keyed, WriteFragments, merge_fragments
 from transforms.accounts.guard import guarded
 from transforms.accounts.ledger import Ledger, OutputFile
 from transforms.files import storage
+from transforms.files.json_values import loads
 from transforms.llava.conversation import Conversation
 
 CHAT_FILES = {'train': 'chat.json', 'eval': 'chat_eval.json'}
@@ -84,7 +84,7 @@ class WriteLlava(beam.PTransform):
 
 def _noting(item: Keyed, wanted: set, texts: dict) -> Keyed:
     if (item.file, item.row) in wanted:
-        turns = orjson.loads(item.payload)['conversations']
+        turns = loads(item.payload)['conversations']
         texts[(item.file, item.row)] = turns[-1]['value'][:_SHOWN_CHARS]
     return item
 

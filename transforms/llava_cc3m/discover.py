@@ -27,6 +27,8 @@ class Cc3mInput:
         folder: folder of the images ('' for the root itself) when there is no archive.
         images: images in the folder, for the plan; 0 when they are in an archive.
         image_bytes: their size.
+        digest: of the images' paths, sizes and stamps in a folder.
+        beside: folder of images beside the archive, which is not read.
     """
 
     root: str
@@ -36,6 +38,7 @@ class Cc3mInput:
     images: int = 0
     image_bytes: int = 0
     digest: str = ''
+    beside: str = ''
 
 
 def discover(root: str) -> Cc3mInput:
@@ -52,11 +55,13 @@ def discover(root: str) -> Cc3mInput:
     if CHAT not in files:
         near = sorted(p for p in files if p.endswith(('.json', '.jsonl')))[:5]
         raise InputError(f"--input {root} has no {CHAT} at its top{'; it has ' + ', '.join(near) if near else ''}")
-    if within := [i for p, i in files.items() if p.startswith(f'{_FOLDER}/')]:
-        return _of_folder(root, files[CHAT], _FOLDER, within)
+    within = [i for p, i in files.items() if p.startswith(f'{_FOLDER}/')]
     for name in _ARCHIVES:
         if name in files:
-            return Cc3mInput(root, files[CHAT], files[name])
+            # A folder beside the zip may be what an unfinished unzip left.
+            return Cc3mInput(root, files[CHAT], files[name], beside=_FOLDER if within else '')
+    if within:
+        return _of_folder(root, files[CHAT], _FOLDER, within)
     loose = [i for p, i in files.items() if p.lower().endswith(('.jpg', '.jpeg', '.png', '.webp'))]
     if loose:
         return _of_folder(root, files[CHAT], '', loose)

@@ -23,7 +23,7 @@ DROP_REASONS = (
     'turn_order',          # not human, gpt, human, gpt ...
     'image_token_count',   # not exactly one <image>, in the first human turn
     'empty_answer',        # a gpt turn without text
-    'special_token',       # a gpt turn with <image>, </s>, <|...|> and the like
+    'special_token',       # a turn with </s>, <|...|> and the like, or a gpt turn with <image>
     'image_missing',       # no such file or member
     'image_too_small',     # the shorter side under the limit
     'image_too_big',       # over the limits of bytes or pixels
@@ -61,6 +61,9 @@ def check_turns(turns: list[dict[str, str]]) -> tuple[str, str]:
             return 'empty_answer', 'an answer has no text'
         if token := find_special_token(turn['value']):
             return 'special_token', f'an answer holds {token}'
+    for turn in turns[::2]:
+        if token := find_special_token(turn['value'].replace('<image>', '')):
+            return 'special_token', f'a question holds {token}'
     return '', ''
 
 

@@ -183,6 +183,8 @@ class _UnitReader:
             # With --limit most members belong to rows that nobody read.
             if not self._stop_early and not self._store.is_named(member.name):
                 self._warnings[_ODD_WARNINGS.get(member.odd, 'orphan_member')] += 1
+        elif member.odd == 'link':
+            return  # followed when all other members were read
         elif member.odd in _ODD_WARNINGS:
             self._warnings['odd_member'] += 1
         elif member.odd == 'too_big':

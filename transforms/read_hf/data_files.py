@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from transforms.files import storage
+from transforms.files.json_values import JsonError, loads
 from transforms.files.storage import FileInfo
 from transforms.read_hf.card import DatasetError, params_of, patterns_of, read_card
 from transforms.read_hf.layouts import is_metadata, layout_of
@@ -29,16 +30,21 @@ _IGNORED = frozenset({'README.md', 'config.json', 'dataset_info.json', 'dataset_
                       'dataset_dict.json'})
 _SPLIT_NAME = re.compile(r'\w+(\.\w+)*\Z')
 DEFAULT = 'default'
+_MAX_STATE = 1 << 20
 
 
 @dataclass(frozen=True)
 class Split:
-    """The files of one split of one subset, in order; paths are relative to the root."""
+    """The files of one split of one subset, in order; paths are relative to the root.
+
+    `params` are the config's parameters, `unmatched` its patterns that match no data file.
+    """
 
     subset: str
     name: str
     files: tuple[FileInfo, ...]
     params: tuple[tuple[str, object], ...] = ()
+    unmatched: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -79,6 +85,9 @@ class Dataset:
         found = tuple(s for s in chosen if split in ('all', s.name))
         if empty := [s.label for s in found if not s.files]:
             raise DatasetError(f'{self.root} has no data file for {empty[0]}: its README.md names files that are not there')
+        if lacking := [(s.label, s.unmatched[0]) for s in found if s.unmatched]:
+            raise DatasetError(f'the README.md of {self.root} names {lacking[0][1]} for {lacking[0][0]}, and no data file of '
+                               'a known format has that path: download all of it, or choose files by a pattern')
         if not found:
             raise DatasetError(f'{self.root} has no split {split}; {_hint(split, [s.name for s in chosen])}')
         return found
@@ -111,6 +120,7 @@ def find_dataset(root: str, pattern: str = '') -> Dataset:
     if not storage.exists(root):
         raise DatasetError(f'{root} does not exist')
     infos = {i.path: i for i in (_relative(i, root) for i in storage.list_files(root))}
+    infos = _without_caches(root, infos)
     script = any(path.endswith('.py') and '/' not in path for path in infos)
     if pattern:
         matcher = storage.glob_to_regex(pattern)
@@ -128,6 +138,28 @@ def find_dataset(root: str, pattern: str = '') -> Dataset:
     used = {f.path for s in splits for f in s.files}
     left_out = Counter(layout_of(p).format for p in infos if p not in used and layout_of(p))
     return Dataset(root, splits, card, script, tuple(sorted(left_out.items())))
+
+
+def _without_caches(root: str, infos: dict[str, FileInfo]) -> dict[str, FileInfo]:
+    """Leaves out what `datasets` keeps beside the Arrow files of a `save_to_disk` folder, which its state.json names.
+
+    Raises:
+        DatasetError: one of those files is not there.
+    """
+    kept = dict(infos)
+    for state in [p for p in infos if p.rpartition('/')[2] == 'state.json' and infos[p].size <= _MAX_STATE]:
+        folder = state[:-len('state.json')]
+        try:
+            content = loads(storage.read_bytes(storage.join(root, state)))
+            names = {folder + file['filename'] for file in content['_data_files']}
+        except (JsonError, KeyError, TypeError, OSError):
+            continue  # of some other program
+        if missing := sorted(names - infos.keys()):
+            raise DatasetError(f'{storage.join(root, state)} names {missing[0]}, which is not there')
+        for path in infos:
+            if path.endswith('.arrow') and path.rpartition('/')[0] + '/' == (folder or '/') and path not in names:
+                del kept[path]
+    return kept
 
 
 def _relative(info: FileInfo, root: str) -> FileInfo:
@@ -206,7 +238,8 @@ def _as_splits(root: str, subset: str, patterns: dict[str, list[str]], infos: di
         files = tuple(infos[p] for p in of if keep(p))
         kind = next((layout_of(f.path).format for f in files if not is_metadata(f.path, names)), '')
         params = params_of(root, subset, config, kind)
-        yield Split(subset, split, files, tuple(sorted(params.items())))
+        unmatched = tuple(p for p in patterns[split] if not _matched(p, paths)) if config.get('data_files') is not None else ()
+        yield Split(subset, split, files, tuple(sorted(params.items())), unmatched)
 
 
 def _check_named(root: str, subset: str, patterns: list[str], paths: list[str], keep: Callable[[str], bool]) -> None:
