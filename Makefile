@@ -13,17 +13,33 @@ JOB_SERVER = build/flink/beam-runners-flink-$(FLINK_VERSION)-job-server-$(BEAM_V
 
 OPERATOR_VERSION ?= 1.10.0
 
-.PHONY: demo test acceptance lint format benchmark clean flink-job-server flink-job-server-exact flink-schemas
+.PHONY: demo test acceptance soak soak-fuzz soak-hostile soak-flink-kills soak-flink-workers lint format benchmark clean flink-job-server flink-job-server-exact flink-schemas
 
 demo: $(VENV)/demo  ## the main job on the embedded sample
 	$(BIN)/python -m beam_pipelines.olmocr --runner=DirectRunner --output=output/olmocr
 	@echo "The report: file://$(CURDIR)/output/olmocr/report.html"
 
 test: $(VENV)/test  ## all but the long checks, under five minutes on two cores
-	$(BIN)/python -m pytest -n $(JOBS) -m "not acceptance"
+	$(BIN)/python -m pytest -n $(JOBS) -m "not acceptance and not soak"
 
-acceptance: $(VENV)/test  ## kills, hostile files, real data, full disks
-	$(BIN)/python -m pytest -m acceptance
+acceptance: $(VENV)/test  ## kills, hostile files, real data, full disks: 25 minutes at most on two cores
+	$(BIN)/python -m pytest -m "acceptance and not soak" --durations=15
+
+# The full drills; each part takes ten minutes at most on two cores.
+SOAK = $(BIN)/python -m pytest -m soak --durations=5
+soak: soak-fuzz soak-hostile soak-flink-kills soak-flink-workers  ## all of them
+
+soak-fuzz: $(VENV)/test  ## 5 minutes: 100,000 damaged files of every layout, and no reader may die
+	$(SOAK) tests/acceptance/test_fuzz.py
+
+soak-hostile: $(VENV)/test  ## 4 minutes: 328 hostile PDFs with each engine, and under load
+	$(SOAK) tests/acceptance/test_hostile.py
+
+soak-flink-kills: $(VENV)/test  ## 7 minutes: more moments of killing TaskManagers, worker pools, the JobManager, the launcher
+	$(SOAK) tests/acceptance/test_flink_cluster.py -k "killed or nobody"
+
+soak-flink-workers: $(VENV)/test  ## 3 minutes: workers that never come
+	$(SOAK) tests/acceptance/test_flink_cluster.py -k "without_beam or no_task_manager"
 
 lint: $(VENV)/lint  ## style
 	$(BIN)/ruff check .

@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(900),
               pytest.mark.skipif(bool(REASON or ROOT_REASON), reason=REASON or ROOT_REASON)]
 FLAGS = ('--max_size=1024', '--progress=off')
 MODES = pytest.mark.parametrize('mode', [(), ('--flink_submit_uber_jar',)], ids=['job-server', 'uber-jar'])
+SEEDS = pytest.mark.parametrize('seed', [0, pytest.param(1, marks=pytest.mark.soak)])
 
 
 @pytest.fixture(scope='module')
@@ -105,7 +106,7 @@ def test_same_bytes_however_it_runs(healthy, large, tmp_path, flags):
     assert_finished(tmp_path / 'out', large[1])
 
 
-@pytest.mark.parametrize('seed', range(2))
+@SEEDS
 @pytest.mark.parametrize('victims', [('taskmanager1',), ('pool2',), ('taskmanager2', 'pool2')], ids='+'.join)
 def test_killed_and_restarted(healthy, large, tmp_path, victims, seed):
     moments = random.Random(f'{victims} {seed}')
@@ -118,7 +119,7 @@ def test_killed_and_restarted(healthy, large, tmp_path, victims, seed):
     assert_finished(tmp_path / 'out', large[1])
 
 
-@pytest.mark.parametrize('seed', range(2))
+@SEEDS
 def test_job_manager_killed(healthy, large, tmp_path, seed):
     """The launcher submits again when it is back; a launcher that gave up goes on by the same command."""
     run = Run(healthy, large[0], tmp_path / 'out', *FLAGS, *(('--resubmits=0',) if seed else ()))
@@ -156,6 +157,7 @@ def test_a_worker_that_hangs_is_given_up(healthy, large, tmp_path):
     assert_finished(tmp_path / 'out', large[1])
 
 
+@pytest.mark.soak
 def test_a_task_manager_that_nobody_replaces(healthy, large, tmp_path):
     run = Run(healthy, large[0], tmp_path / 'out', *FLAGS, '--stall_seconds=40')
     run.wait_until_drawing()
@@ -277,6 +279,7 @@ def pool_by_hand(by_hand, cluster, number: int, wrapper: list[str], **environmen
     time.sleep(5)
 
 
+@pytest.mark.soak
 def test_a_worker_without_beam_never_comes(healthy, by_hand, tmp_path, dataset):
     folder = os.path.dirname(bare_interpreter(tmp_path / 'bare', False))
     for number in (1, 2):
@@ -312,6 +315,7 @@ def test_two_task_managers_on_one_pool(healthy, by_hand, tmp_path, dataset):
     healthy.wait_for(lambda: healthy.slots() == 2)
 
 
+@pytest.mark.soak
 def test_a_pool_that_no_task_manager_has_for_itself(healthy, by_hand, tmp_path, dataset):
     folder = os.path.dirname(sys.executable)
     by_hand.append(subprocess.Popen([sys.executable, '-m', 'apache_beam.runners.worker.worker_pool_main',

@@ -70,7 +70,7 @@ def read_footer(source: BinaryIO, size: int, limit: int = _MAX_FOOTER) -> Footer
     source.seek(size - 8 - length)
     try:
         return Footer(source.read(length))
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
         raise FooterError((str(error).splitlines() or [type(error).__name__])[0][:200]) from None
 
 

@@ -128,7 +128,7 @@ def _row_file(info: storage.FileInfo, named: tuple[str, str, str]) -> RowFile:
             columns, rows = set(parquet.schema_arrow.names), parquet.metadata.num_rows
     except PermissionError:
         raise InputError(f'{info.path} cannot be read: no permission') from None
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
         raise InputError(f'{info.path} cannot be read as Parquet ({str(error).splitlines()[0][:120]}). '
                          'Download it again') from None
     kind = '0225' if 'response' in columns else '1025'

@@ -97,7 +97,7 @@ def read_raw_rows(file: RowFile) -> Iterator[tuple[int, dict | JsonItem] | UnitE
                     yield number, raw
                     done += 1
                 problem = '' if done == rows else f'it holds {done} rows, its footer says {rows}'
-            except (pa.ArrowException, OSError, ValueError) as error:
+            except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
                 problem = (str(error).splitlines() or [type(error).__name__])[0][:200]
             if problem:
                 yield UnitError(file.name, f'row group {group}', 'read', 'DamagedRowGroup',

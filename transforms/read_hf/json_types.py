@@ -97,8 +97,9 @@ def _kind(value: object) -> pa.DataType:
 
 def _by_arrow(lines: bytes) -> pa.Table | None:
     try:
-        return paj.read_json(pa.BufferReader(lines), read_options=paj.ReadOptions(block_size=max(1 << 20, len(lines))))
-    except pa.ArrowException:
+        table = paj.read_json(pa.BufferReader(lines), read_options=paj.ReadOptions(block_size=max(1 << 20, len(lines))))
+        return table if table.schema.names is not None else None  # names that are no UTF-8 raise here
+    except (pa.ArrowException, ValueError, MemoryError):
         return None
 
 

@@ -12,7 +12,7 @@ from transforms.files.parquet import Footer, is_encrypted, open_parquet
 from transforms.files.parquet import read_footer as read_any_footer
 from transforms.files.parquet_footer import FooterError
 from transforms.files.storage import FileInfo
-from transforms.read_hf.batches import BATCH_ROWS, Fitter, batch_rows, first_line
+from transforms.read_hf.batches import BATCH_ROWS, Fitter, batch_rows, check_names, first_line
 from transforms.read_hf.rows import LostPart, ReadLimits, Rows, UnitFault
 from transforms.read_hf.units import ReadUnit
 
@@ -55,7 +55,7 @@ def read_parquet(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
         parquet = open_parquet(source, footer, fitter.present if unit.columns else None, groups, eager=not unit.few)
     except FooterError as error:
         raise UnitFault('DamagedFile', str(error)) from None
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
         raise UnitFault('DamagedFile', first_line(error)) from None
     total = sum(meta.row_group(group).num_rows for group in range(meta.num_row_groups))
     if total != meta.num_rows and unit.is_first:
@@ -72,7 +72,7 @@ def read_parquet(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
                     done += batch.num_rows
                 if done != count:
                     yield _lost(group, count - done, f'it holds {done} rows, its footer says {count}')
-            except (pa.ArrowException, OSError, ValueError) as error:
+            except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
                 yield _lost(group, count - done, first_line(error),
                             'EncryptedFile' if is_encrypted(error) else 'DamagedRowGroup')
         first += count
@@ -96,10 +96,12 @@ def parquet_schema(root: str, file: FileInfo, source: BinaryIO, limits: ReadLimi
     """The Arrow schema and number of rows of a Parquet, from its footer alone.
 
     Raises:
-        UnitFault: it cannot be read.
+        UnitFault: it cannot be read, or has two columns of one name.
     """
     metadata = read_footer(root, file, source, limits).metadata
     try:
-        return metadata.schema.to_arrow_schema(), metadata.num_rows
-    except (pa.ArrowException, ValueError) as error:
+        schema = metadata.schema.to_arrow_schema()
+        check_names(schema.names)
+        return schema, metadata.num_rows
+    except (pa.ArrowException, ValueError, MemoryError) as error:
         raise UnitFault('DamagedFile', first_line(error)) from None

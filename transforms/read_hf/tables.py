@@ -34,7 +34,7 @@ def read_arrow(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
                 part = batch.slice(start, BATCH_ROWS)
                 yield from batch_rows(part, first, fitter)
                 first += part.num_rows
-    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+    except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
         yield LostPart(f'from row {first}', 'DamagedFile', first_line(error))
 
 
@@ -69,8 +69,9 @@ def arrow_schema(source: BinaryIO) -> pa.Schema | None:
     head = source.read(6)
     source.seek(0)
     try:
-        return (pa.ipc.open_file(source) if head == b'ARROW1' else pa.ipc.open_stream(source)).schema
-    except (pa.ArrowException, OSError, ValueError, OverflowError):
+        schema = (pa.ipc.open_file(source) if head == b'ARROW1' else pa.ipc.open_stream(source)).schema
+        return schema if schema.names is not None else None  # names that are no UTF-8 raise here
+    except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError):
         return None
 
 
