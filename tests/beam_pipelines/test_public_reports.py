@@ -10,7 +10,9 @@ from PIL import Image
 from beam_pipelines import llava_cc3m, olmocr, render_pdf
 from tests.conftest import shared
 from tests.helpers import assert_balanced, load, records
+from transforms.files.font_set import font_files
 
+HAS_CJK = any(word in path.lower() for path in font_files() for word in ('cjk', 'fallback', 'ipa', 'wqy', 'gothic', 'mincho'))
 PIPELINES = {'cc3m': llava_cc3m, 'olm': olmocr, 'cc': llava_cc3m}
 
 
@@ -56,12 +58,18 @@ def test_values_that_json_does_not_know_stay_as_they_are(tmp_path, case):
     assert [repr(record) for record in load(tmp_path / 'out' / 'chat.json')] == before
 
 
-def test_fonts_that_are_not_embedded_are_drawn_by_the_other_engine(tmp_path):
+def test_fonts_that_are_not_embedded_are_drawn(tmp_path):
+    """By the other engine where this machine has no fonts for them."""
     _, _, found = run(tmp_path, 'olm_cjk_noembed')
-    assert {record['engine'] for record in found.values()} == {'mupdf'}
-    assert all(record['substituted_fonts'] for record in found.values())
+    by_member = {record['member']: record for record in found.values()}
+    assert {record['engine'] for record in found.values()} == ({'pdfium'} if HAS_CJK else {'mupdf'})
+    assert 'HeiseiKakuGo-W5' in by_member['mixed.pdf']['substituted_fonts']
+    assert '宋体' in by_member['xiao.pdf']['substituted_fonts']
+    boxed = image(tmp_path, by_member['mixed.pdf'])[130:220, 40:310]  # within the frame, where the text belongs
+    assert (boxed < 128).mean() > 0.05
 
 
+@pytest.mark.skipif(HAS_CJK, reason='fonts for Chinese and Japanese are installed here')
 @pytest.mark.parametrize('case', ['noembed-identity.pdf', 'cjk_mixed.pdf'])
 def test_without_another_engine_missing_letters_fail_the_page(tmp_path, case):
     code, account, _ = run(tmp_path, case, '--pdf_engine=pdfium')

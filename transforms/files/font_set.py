@@ -9,15 +9,19 @@ from functools import cache
 # Where pdfium looks for fonts on Linux (core/fxge/linux/fx_linux_impl.cpp) and macOS (core/fxge/apple).
 _FOLDERS = ('/usr/share/fonts', '/usr/share/X11/fonts/Type1', '/usr/share/X11/fonts/TTF', '/usr/local/share/fonts',
             '/Library/Fonts', '/System/Library/Fonts')
-_FONT_FILES = ('.ttf', '.ttc', '.otf', '.pfb')
+_ENDINGS = ('.ttf', '.ttc', '.otf', '.pfb')
+
+
+@cache
+def font_files() -> dict[str, int]:
+    """Size in bytes by path of each font file that is installed where pdfium looks."""
+    paths = (os.path.join(base, name) for folder in _FOLDERS for base, _, names in os.walk(folder) for name in names)
+    return {path: os.stat(path).st_size for path in sorted(paths)
+            if path.lower().endswith(_ENDINGS) and os.path.isfile(path)}
 
 
 @cache
 def font_set() -> str:
-    """A short fingerprint of the fonts that are installed where pdfium looks: pages without embedded fonts depend on it."""
-    found = []
-    for folder in _FOLDERS:
-        for base, _, names in os.walk(folder):
-            found += [(os.path.join(base, n), os.stat(os.path.join(base, n)).st_size) for n in names
-                      if n.lower().endswith(_FONT_FILES) and os.path.isfile(os.path.join(base, n))]
-    return f'{len(found)} files, {hashlib.sha256(repr(sorted(found)).encode()).hexdigest()[:12]}'
+    """The number of installed font files and a fingerprint of their paths and sizes, for run.json."""
+    files = font_files()
+    return f'{len(files)} files, {hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()[:12]}'

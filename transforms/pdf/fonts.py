@@ -17,6 +17,8 @@ _MOST_LETTERS, _MOST_BOXES = 1000, 100
 _FLAT = 0.002
 _INVISIBLE_MODES = (3, 7)
 _CONTRAST = 16
+# Of font names, by Windows' numbers of character sets.
+_ENCODINGS = {128: 'cp932', 129: 'cp949', 134: 'gbk', 136: 'cp950'}
 
 Box = tuple[int, int, int, int]
 
@@ -32,7 +34,7 @@ class FontRequests:
         class Watch(PdfSysfontBase):
             def MapFont(self, _: object, weight: int, italic: int, charset: int, family: int, face: object,
                         unused: object) -> object:
-                names.append(ctypes.string_at(face).decode('latin-1') if face else '')
+                names.append(ctypes.string_at(face).decode(_ENCODINGS.get(charset, 'latin-1'), 'replace') if face else '')
                 return self.default.MapFont(self.default, weight, italic, charset, family, face, unused)
 
         self._names, self._watch = names, Watch()
