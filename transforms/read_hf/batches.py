@@ -12,7 +12,7 @@ from transforms.read_hf.kinds import FROM_CARD, changes_for, family, merged
 from transforms.read_hf.rows import BadRow, Rows, UnitFault
 
 BATCH_ROWS = 512
-_SCALARS = frozenset({'int', 'float', 'str', 'bool', 'time', 'time with zone'})
+_SCALARS = frozenset({'int', 'float', 'str', 'bool', 'date', 'time', 'time with zone'})
 
 
 class Fitter:

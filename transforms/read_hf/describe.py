@@ -66,7 +66,7 @@ def describe(source: str, subset: str = 'all', split: str = 'all', pattern: str 
     Raises:
         ValueError, HubFault: as `ReadHF`.
     """
-    plan = plan_read(source, subset, split, (), pattern, max(1, examples), hub_parquet)
+    plan = plan_read(source, subset, split, (), pattern, max(1, examples), hub_parquet, heads_only=True)
     return plan, [_facts(plan, one, examples, progress) for one in plan.splits]
 
 

@@ -35,7 +35,7 @@ def family(kind: pa.DataType) -> str:
         return 'bytes'
     if types.is_timestamp(kind):
         return 'time with zone' if kind.tz else 'time'
-    return str(kind)
+    return 'date' if types.is_date(kind) else str(kind)
 
 
 def _is_list(kind: pa.DataType) -> bool:
@@ -67,6 +67,8 @@ def changes_for(schema: pa.Schema, field: pa.Field) -> tuple[type | None, Change
         return (None, None) if change is None or (complete and inner != 'float') else (None, _to_list(name, change))
     if kind in ('time', 'time with zone'):
         return datetime.datetime, _to_time(name, kind)
+    if kind == 'date':
+        return datetime.date, _to_date(name)
     if complete and kind != 'float':
         return None, None
     python = {'int': int, 'float': float, 'str': str, 'bool': bool, 'struct': dict, 'bytes': bytes}.get(kind)
@@ -90,7 +92,7 @@ def _to_element(name: str, kind: str, is_card: bool) -> Change | None:
         if value is None or type(value) is python:
             return value
         if kind == 'float' and type(value) is int:
-            return _as_float(name, value)
+            return _as_float(value)
         try:
             if is_card and kind in _CASTS:
                 return _CASTS[kind](value)
@@ -101,11 +103,12 @@ def _to_element(name: str, kind: str, is_card: bool) -> Change | None:
     return change
 
 
-def _as_float(name: str, value: int) -> float:
+def _as_float(value: int) -> float | int:
+    """The same number as a float; an integer that no float holds exactly stays as it is."""
     try:
-        return float(value)
+        return float(value) if float(value) == value else value
     except OverflowError:
-        raise _mismatch(name, value, 'float') from None
+        return value
 
 
 def _cast_int(value: object) -> int:
@@ -157,6 +160,16 @@ def _to_label(name: str, names: list[str]) -> Change:
         if not -1 <= found < len(names):  # -1 is the label of what has none
             raise JsonError('TypeMismatch', f"{name} is {str(value)[:60]!r}, no label of {', '.join(names[:8])}")
         return found
+
+    return change
+
+
+def _to_date(name: str) -> Change:
+    def change(value: object) -> object:
+        try:
+            return value.date() if isinstance(value, datetime.datetime) else datetime.date.fromisoformat(value.strip())
+        except (ValueError, AttributeError):
+            raise _mismatch(name, value, 'date') from None
 
     return change
 

@@ -59,8 +59,9 @@ def resolve(source: str, hub_parquet: bool = False) -> str:
 
 
 def plan_read(source: str, subset: str = '', split: str = 'all', columns: tuple[str, ...] = (), pattern: str = '',
-              limit: int = 0, hub_parquet: bool = False, limits: ReadLimits = DEFAULT_LIMITS) -> ReadPlan:
-    """The plan of `ReadHF`; see there."""
+              limit: int = 0, hub_parquet: bool = False, limits: ReadLimits = DEFAULT_LIMITS,
+              heads_only: bool = False) -> ReadPlan:
+    """The plan of `ReadHF`; see there. With `heads_only` types are taken from the heads of a few files."""
     root = resolve(source, hub_parquet)
     dataset = find_dataset(root, pattern)
     root, revision = dataset.root, storage.revision_of(root)
@@ -72,7 +73,7 @@ def plan_read(source: str, subset: str = '', split: str = 'all', columns: tuple[
             siblings = tuple(s for s in dataset.splits if s.subset == one.subset)
             chains += plan_media(one, siblings, root, source, revision, columns_of, limit)
             continue
-        schema = split_schema(root, one, dataset.card, limits)
+        schema = split_schema(root, one, dataset.card, limits, heads_only)
         if schema.names and columns_of:
             _check_columns(columns_of, schema.names, one)
         chains += plan_units(one, root, source, revision, columns_of, limit,

@@ -26,12 +26,14 @@ _FOOTERS_AT_ONCE = 16
 # file; of a remote set the heads of some files, for each of their bytes crosses the network a second time.
 _WHOLE_BYTES, _HEAD = 1 << 30, 16 << 20
 _REMOTE_HEAD, _REMOTE_FILES = 1 << 20, 16
+_USUAL_RATIO = 4
 
 
-def split_schema(root: str, split: Split, card: dict, limits: ReadLimits) -> pa.Schema:
+def split_schema(root: str, split: Split, card: dict, limits: ReadLimits, heads_only: bool = False) -> pa.Schema:
     """The columns of a split, with what is known of their types; without columns where a layout has none.
 
-    Metadata: `FROM_CARD` when the card gives them; `COMPLETE` when every value of CSV or JSON was looked at.
+    Metadata: `FROM_CARD` when the card gives them; `COMPLETE` when every value of CSV or JSON was looked at. With
+    `heads_only` a few heads of files are enough.
     """
     formats = {layout.format for file in split.files if (layout := layout_of(file.path))}
     if not formats <= {'parquet', 'json', 'csv', 'tsv', 'arrow', 'avro'}:
@@ -40,8 +42,8 @@ def split_schema(root: str, split: Split, card: dict, limits: ReadLimits) -> pa.
     if found is not None:
         return found.with_metadata({FROM_CARD: b''})
     if formats <= {'json', 'csv', 'tsv'}:
-        return _of_texts(root, split, limits)
-    return _of_headers(root, split.files, limits)
+        return _of_texts(root, split, limits, heads_only)
+    return _of_headers(root, split.files[:1] if heads_only else split.files, limits)
 
 
 def _of_headers(root: str, files: tuple[FileInfo, ...], limits: ReadLimits) -> pa.Schema:
@@ -67,10 +69,10 @@ def _header(root: str, file: FileInfo, limits: ReadLimits) -> pa.Schema | None:
         return None
 
 
-def _of_texts(root: str, split: Split, limits: ReadLimits) -> pa.Schema:
+def _of_texts(root: str, split: Split, limits: ReadLimits, heads_only: bool) -> pa.Schema:
     json_types, types, complete = JsonTypes(), {}, True
     params = dict(split.params)
-    looked = list(_looked_at(root, split.files))
+    looked = list(_looked_at(root, split.files, heads_only))
     for file, size in looked:
         layout = layout_of(file.path)
         try:
@@ -100,10 +102,11 @@ def _text(source: object, compression: str, params: dict[str, object]) -> Stream
     return recoded(open_stream(source, compression), params)
 
 
-def _looked_at(root: str, files: tuple[FileInfo, ...]) -> Iterator[tuple[FileInfo, int]]:
+def _looked_at(root: str, files: tuple[FileInfo, ...], heads_only: bool) -> Iterator[tuple[FileInfo, int]]:
     """(file, how many decompressed bytes of it) for typing."""
-    if storage.is_local(root):
-        whole = sum(file.size for file in files) <= _WHOLE_BYTES
+    if storage.is_local(root) and not heads_only:
+        expanded = (file.size * (_USUAL_RATIO if layout_of(file.path).compression else 1) for file in files)
+        whole = sum(expanded) <= _WHOLE_BYTES
         yield from ((file, 1 << 62 if whole else _HEAD) for file in files)
         return
     step = -(-len(files) // _REMOTE_FILES) if files else 1
