@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tests.hub_server import serving
-from transforms.files.parquet import chunk_ranges
+from transforms.files.parquet import read_footer
 from transforms.read_hf import parquet_rows
 from transforms.read_hf.plan import plan_read
 from transforms.read_hf.read_unit import read_unit
@@ -58,7 +58,8 @@ def main() -> None:
     if not path.exists():
         make(path)
     os.environ['HF_HOME'] = str(flags.work / 'home')
-    meta = pq.ParquetFile(path).metadata
+    with path.open('rb') as source:
+        footer = read_footer(source, path.stat().st_size)
     print(f'{path.stat().st_size / 1e6:.1f} MB, {_COLUMNS} columns, {_GROUPS} row groups')
     with serving() as hub:
         os.environ['HF_ENDPOINT'] = hub.url
@@ -68,7 +69,7 @@ def main() -> None:
                 ('2 of 20 columns', {'columns': ('c03', 'c11')}, ('c03', 'c11'), None),
                 ('1 of 100 row groups (--limit)', {'limit': _ROWS}, None, (0,)),
                 ('both', {'columns': ('c03', 'c11'), 'limit': _ROWS}, ('c03', 'c11'), (0,))):
-            part = sum(end - start for start, end in chunk_ranges(meta, columns, groups))
+            part = sum(end - start for start, end in footer.ranges(columns, groups))
             rows, sent = fetched(hub, **asked)
             print(f'{name:30} {rows:6} rows  wanted {part / 1e6:8.2f} MB  fetched {sent / 1e6:8.2f} MB  '
                   f'{sent / part:5.3f} of it, {100 * sent / path.stat().st_size:6.2f} % of the file')

@@ -82,7 +82,7 @@ def _rules(flags: object, original: bool) -> RowRules:
 def _original_render(flags: object) -> RenderSettings:
     """Page 1 as MuPDF draws it at 144 dpi, RGB, whatever its size."""
     return RenderSettings(engine='mupdf', dpi=144, color='rgb', page_box='crop', accept_repaired=True,
-                          png_codec=flags.png_codec, min_side=1)
+                          png_codec=flags.png_codec, min_side=1, check_fonts=False)
 
 
 def _plan(flags: object, settings: OlmocrSettings) -> Plan:

@@ -1,4 +1,4 @@
-"""Decompressed streams by the first bytes of a file: gzip, xz, zstd, bzip2, or the bytes as they are.
+"""Decompressed streams by the first bytes of a file: gzip, xz, zstd, bzip2, lz4, or the bytes as they are.
 
 Names lie: an xz named .tar.gz is read as what it is. Nothing here allocates by a header's word.
 """
@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import bz2
 import lzma
+from collections.abc import Callable
+from functools import partial
 from typing import BinaryIO, Protocol
 
-MAGIC = {'gz': (b'\x1f\x8b',), 'zst': (b'\x28\xb5\x2f\xfd', b'\x50\x2a\x4d\x18'), 'bz2': (b'BZh',),
-         'xz': (b'\xfd7zXZ',)}
+MAGIC = {'gz': (b'\x1f\x8b',), 'zst': (b'\x28\xb5\x2f\xfd', b'\x50\x2a\x4d\x18'), 'lz4': (b'\x04\x22\x4d\x18',),
+         'bz2': tuple(b'BZh%d1AY&SY' % level for level in range(1, 10)), 'xz': (b'\xfd7zXZ',)}
 _MAX_WINDOW, _LZMA_MEMORY = 1 << 27, 256 << 20
 _PACKED_PIECE = 1 << 20
 # isal is half as fast again with answers of 64 KiB as with 1 MiB; and what a fault costs is at most a chunk.
@@ -19,6 +21,7 @@ _MAX_READS_PAST_END = 16
 _MAX_RATIO, _FREE_BYTES = 200, 8 << 30
 _LFS = b'version https://git-lfs.github.com/spec/'
 LONGEST_POINTER = 1024
+HEAD_BYTES = 10
 
 
 class Oversized(Exception):
@@ -36,7 +39,7 @@ class Reader(Protocol):
 
 
 def compression_of(head: bytes) -> str:
-    """'gz', 'zst', 'bz2', 'xz', or '' by the first six bytes of a file."""
+    """'gz', 'zst', 'bz2', 'xz', 'lz4', or '' by the first ten bytes of a file."""
     return next((name for name, magics in MAGIC.items() if head.startswith(magics)), '')
 
 
@@ -47,7 +50,7 @@ def is_lfs_pointer(head: bytes) -> bool:
 
 def decompressed(source: BinaryIO) -> Reader:
     """The content of a file from its start, decompressed by what its first bytes say."""
-    head = source.read(6)
+    head = source.read(HEAD_BYTES)
     source.seek(0)
     compression = compression_of(head)
     if compression == 'gz':
@@ -55,8 +58,10 @@ def decompressed(source: BinaryIO) -> Reader:
     if compression == 'zst':
         return _Zstd(source)
     if compression == 'bz2':
-        return bz2.BZ2File(source)
-    return _Xz(source) if compression == 'xz' else Plain(source)
+        return _Streams(source, bz2.BZ2Decompressor, OSError)
+    if compression == 'xz':  # with a limit on its memory, which a header may ask gigabytes of
+        return _Streams(source, partial(lzma.LZMADecompressor, memlimit=_LZMA_MEMORY), lzma.LZMAError)
+    return _lz4(source) if compression == 'lz4' else Plain(source)
 
 
 class _Zstd:
@@ -88,27 +93,29 @@ class _Zstd:
         return out
 
 
-class _Xz:
-    """xz with a limit on its memory, which a header may ask gigabytes of."""
+class _Streams:
+    """bzip2, xz or lz4 of several streams; what follows one and is none is damage.
 
-    def __init__(self, source: BinaryIO) -> None:
-        self._source = source
-        self._engine = self._new()
+    Args:
+        source: the packed bytes.
+        new: makes an engine with `decompress(data, max_length)`, `eof`, `needs_input` and `unused_data`.
+        error: what the engine raises on damaged bytes.
+    """
 
-    @staticmethod
-    def _new() -> lzma.LZMADecompressor:
-        return lzma.LZMADecompressor(memlimit=_LZMA_MEMORY)
+    def __init__(self, source: BinaryIO, new: Callable[[], object], error: type[Exception]) -> None:
+        self._source, self._new, self._error = source, new, error
+        self._engine = new()
 
     def read(self, size: int) -> bytes:
         try:
             return self._read(size)
-        except lzma.LZMAError as error:
-            raise ValueError(f'xz: {error}') from None
+        except self._error as error:
+            raise ValueError(str(error)) from None
 
     def _read(self, size: int) -> bytes:
         while True:
             if self._engine.eof:
-                rest = self._engine.unused_data.lstrip(b'\0') or self._source.read(_PACKED_PIECE).lstrip(b'\0')
+                rest = (self._engine.unused_data or b'').lstrip(b'\0') or self._source.read(_PACKED_PIECE).lstrip(b'\0')
                 if not rest:
                     return b''
                 self._engine = self._new()
@@ -122,6 +129,12 @@ class _Xz:
                 data = self._engine.decompress(b'', size)
             if data:
                 return data
+
+
+def _lz4(source: BinaryIO) -> _Streams:
+    import lz4.frame
+
+    return _Streams(source, lz4.frame.LZ4FrameDecompressor, RuntimeError)
 
 
 class Plain:

@@ -188,7 +188,7 @@ def _list_local(folder: str, pattern: str) -> list[FileInfo]:
     """
     matcher, found = glob_to_regex(pattern), []
     for base, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if name != '.work' and not _is_circle(os.path.join(base, name))]
+        folders[:] = [name for name in folders if name != '.work' and not _is_listed_already(os.path.join(base, name), folder)]
         for name in names:
             path = os.path.join(base, name)
             if not matcher.match(os.path.relpath(path, folder)):
@@ -203,13 +203,13 @@ def _list_local(folder: str, pattern: str) -> list[FileInfo]:
     return sorted(found, key=lambda info: info.path)
 
 
-def _is_circle(path: str) -> bool:
-    """Whether a linked folder leads to one that it lies in."""
+def _is_listed_already(path: str, root: str) -> bool:
+    """Whether a linked folder leads into the listed folder, or to one that it lies in, which would be a circle."""
     if not os.path.islink(path):
         return False
-    real = os.path.realpath(path)
-    here = os.path.realpath(os.path.dirname(path))
-    return (here + os.sep).startswith(real.rstrip(os.sep) + os.sep)
+    real = os.path.realpath(path).rstrip(os.sep) + os.sep
+    here, top = (os.path.realpath(place).rstrip(os.sep) + os.sep for place in (os.path.dirname(path), root))
+    return here.startswith(real) or real.startswith(top)
 
 
 class _HashingFile:

@@ -39,7 +39,8 @@ class TrailingData(ArchiveDamaged):
 class Member:
     """One member: its name as a relative path, its size, its bytes if they were wanted, and what is odd.
 
-    `odd` is '' for a regular file, else 'folder', 'link' (to the member `target`), 'special', 'too_big' (bytes not read).
+    `odd` is '' for a regular file, else 'folder', 'link' (to `target`; a hard one to
+    what that is by then), 'special', 'too_big' (bytes not read).
     """
 
     name: str
@@ -47,6 +48,7 @@ class Member:
     data: bytes
     odd: str = ''
     target: str = ''
+    is_hard: bool = False
 
 
 class _EndMissing(tarfile.TarError):
@@ -123,8 +125,8 @@ def _member(archive: tarfile.TarFile, info: tarfile.TarInfo, wanted: Callable[[s
     if info.issym() or info.islnk():
         folder = posixpath.dirname(name) if info.issym() and not info.linkname.startswith('/') else ''
         target = posixpath.normpath(posixpath.join(folder, clean_member(info.linkname)))
-        return Member(name, 0, b'', 'link', target)
-    if not info.isreg():
+        return Member(name, 0, b'', 'link', target, info.islnk())
+    if not info.isreg() and info.type in tarfile.SUPPORTED_TYPES:  # `tar -x` takes unknown types for files
         return Member(name, 0, b'', 'folder' if info.isdir() else 'special')
     if not wanted(name):
         return Member(name, info.size, b'')
@@ -137,7 +139,7 @@ def _member(archive: tarfile.TarFile, info: tarfile.TarInfo, wanted: Callable[[s
 
 
 def clean_member(name: str) -> str:
-    """A member's name as `tar -x` makes a path of it: no leading / or ./, accents composed."""
-    while name.startswith(('./', '/')):
-        name = name[1 if name[0] == '/' else 2:]
+    """A member's name as `tar -x` makes a path of it: no leading / or ./, no empty parts, accents composed."""
+    if name.startswith(('./', '/')) or '//' in name or '/./' in name or name.endswith('/'):
+        name = '/'.join(part for part in name.split('/') if part not in ('', '.'))
     return name if name.isascii() else unicodedata.normalize('NFC', name)

@@ -9,6 +9,7 @@ slashes, composed or decomposed accents, links to other members, and any folder 
 
 from __future__ import annotations
 
+import bz2
 import hashlib
 import posixpath
 import struct
@@ -22,13 +23,15 @@ from typing import BinaryIO
 import numpy as np
 
 _END, _END64_LOCATOR, _END64, _ENTRY, _LOCAL = b'PK\5\6', b'PK\6\7', b'PK\6\6', b'PK\1\2', b'PK\3\4'
-_ENTRY_HEAD = struct.Struct('<4s4xHH4xIIIHHH4xII')
+_ENTRY_HEAD = struct.Struct('<4sxB2xHH4xIIIHHH4xII')
 _LOCAL_HEAD = struct.Struct('<4s22xHH')
 _WIDEST_TAIL = 22 + 65535
 _BLOCK = 1 << 20
 _MAX_32 = 0xFFFFFFFF
 _LINK, _UNICODE_PATH = 0o120000, 0x7075
-STORED, DEFLATED = 0, 8
+STORED, DEFLATED, BZIP2 = 0, 8, 12
+_UNIX = (3, 19)
+_PICTURES = ('.jpg', '.jpeg', '.png', '.webp', '.gif', '.bmp', '.tif', '.tiff')
 _ENCRYPTED = 0xFFFF
 _RUBBISH = frozenset({'.DS_Store', 'Thumbs.db', 'desktop.ini'})
 _MAX_LINKS, _MAX_TARGET, _MAX_CHAIN = 10_000, 4096, 16
@@ -64,8 +67,9 @@ class ZipIndex:
         prefix: list[str] | None = None
         links: list[tuple[str, Place]] = []
         for name, is_link, place in self._entries(source):
-            folders = name.split('/')[:-1]
-            prefix = folders if prefix is None else _common(prefix, folders)
+            if name.lower().endswith(_PICTURES):  # a stray text beside them must not hide the folder they all lie in
+                folders = name.split('/')[:-1]
+                prefix = folders if prefix is None else _common(prefix, folders)
             if is_link:
                 links.append((name, place))
                 continue
@@ -89,9 +93,11 @@ class ZipIndex:
     def find(self, name: str) -> Place | None:
         """The place of a member (of several of one name the last), also without folders that all members lie in."""
         name = clean_name(name)
+        spellings = (name,) if name.isascii() else (name, *(unicodedata.normalize(form, name) for form in ('NFC', 'NFD')))
         for prefix in ('', *self._prefixes):
-            if (place := self._lookup(prefix + name)) is not None:
-                return place
+            for spelling in spellings:
+                if (place := self._lookup(prefix + spelling)) is not None:
+                    return place
         return None
 
     def _lookup(self, name: str) -> Place | None:
@@ -119,7 +125,7 @@ class ZipIndex:
                     raise BadZip(f'its directory ends after {seen} of {total} members')
                 return
             seen += 1
-            signature, flags, method, crc, packed, size, names, extras, comments, outside, offset = \
+            signature, system, flags, method, crc, packed, size, names, extras, comments, outside, offset = \
                 _ENTRY_HEAD.unpack_from(data, at)
             if signature != _ENTRY:
                 raise BadZip('the directory of the zip is damaged')
@@ -128,7 +134,8 @@ class ZipIndex:
             at += 46 + names + extras + comments
             packed, size, offset = _widened(extra, packed, size, offset)
             offset += self._shift
-            name, mode = _decoded(raw, flags, extra), (outside >> 16) & 0o170000
+            # The upper half of the attributes is a mode only where Unix or macOS made the member.
+            name, mode = _decoded(raw, flags, extra), (outside >> 16) & 0o170000 if system in _UNIX else 0
             if name.endswith(('/', '\\')) or mode not in (0, 0o100000, _LINK) or is_rubbish(name := clean_name(name)):
                 continue
             yield name, mode == _LINK, Place(offset, packed, size, _ENCRYPTED if flags & 1 else method, crc)
@@ -212,9 +219,7 @@ def _decoded(raw: bytes, flags: int, extra: bytes) -> str:
 
 
 def clean_name(name: str) -> str:
-    """A member's name as a relative path: slashes, composed accents, no leading / or ./ and no empty parts."""
-    if not name.isascii():
-        name = unicodedata.normalize('NFC', name)
+    """A member's name as a relative path: slashes, no leading / or ./ and no empty parts."""
     name = name.replace('\\', '/')
     if name.startswith(('/', './')) or '//' in name or '/./' in name:
         name = '/'.join(part for part in name.split('/') if part not in ('', '.'))
@@ -266,6 +271,11 @@ def read_member(source: BinaryIO, place: Place, name: str) -> bytes:
             raise BadZip(f'its packed data is damaged ({error})') from None
     elif place.method == STORED:
         data = packed
+    elif place.method == BZIP2:
+        try:
+            data = bz2.BZ2Decompressor().decompress(packed, place.size + 1)
+        except (OSError, EOFError) as error:
+            raise BadZip(f'its packed data is damaged ({error})') from None
     else:
         raise BadZip('it is encrypted' if place.method == _ENCRYPTED else f'it is packed by method {place.method}')
     if len(data) != place.size or zlib.crc32(data) != place.crc:

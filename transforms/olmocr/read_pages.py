@@ -61,7 +61,11 @@ class _UnitReader:
         self._members = frozenset(self._store.members())
         self._left = set(self._members)
         self._warnings: Counter = Counter()
+        # Symbolic links to their targets; hard ones to the number of the member that they share bytes with; the numbers of
+        # the regular members of each name.
         self._links: dict[str, str] = {}
+        self._hard_links: dict[str, int] = {}
+        self._numbers: dict[str, list[int]] = {}
         self._archive, self._is_unclear = '', False
 
     def read(self) -> Iterator[object]:
@@ -100,7 +104,7 @@ class _UnitReader:
         damage = ''
         try:
             yield from self._stream()
-            if self._links and self._left:
+            if self._left and (self._links or self._hard_links):
                 yield from self._stream_links()
         except EndMissing as error:
             self._warnings['archive_without_end'] += 1
@@ -129,6 +133,11 @@ class _UnitReader:
         checksums: dict[str, int] = {}
         for number, member in enumerate(self._members_of_archive(
                 self._is_needed if looked_ahead else self._members.__contains__)):
+            if not member.odd:
+                self._forget_link(member.name)
+                self._numbers.setdefault(member.name, []).append(number)
+            elif member.odd == 'link':
+                self._note_link(member)
             if last.get(member.name, number) != number:
                 self._warnings['duplicate_member'] += 1
                 continue
@@ -139,6 +148,22 @@ class _UnitReader:
             yield from self._take(member)
             if self._stop_early and not self._left:
                 break
+
+    def _forget_link(self, name: str) -> None:
+        self._links.pop(name, None)
+        self._hard_links.pop(name, None)
+
+    def _note_link(self, member: Member) -> None:
+        self._forget_link(member.name)
+        target = member.target
+        if not member.is_hard:
+            self._links[member.name] = target
+        elif target in self._hard_links:
+            self._hard_links[member.name] = self._hard_links[target]
+        elif target in self._numbers:
+            self._hard_links[member.name] = self._numbers[target][-1]
+        else:
+            self._links[member.name] = target  # a hard link to a symbolic one
 
     def _last_of_each(self) -> dict[str, int]:
         last: dict[str, int] = {}
@@ -156,17 +181,36 @@ class _UnitReader:
         return TaggedOutput('errors', UnitError(self._unit.file, self._unit.archive, 'read', 'DuplicateMember', message, 1))
 
     def _stream_links(self) -> Iterator[object]:
-        """A second time for members that are links to others; only their targets are unpacked."""
-        names: dict[str, list[str]] = {}
-        for name in sorted(self._left & self._links.keys()):
-            target, steps = self._links[name], 0
-            while target in self._links and steps < _MAX_LINKS:
-                target, steps = self._links[target], steps + 1
-            names.setdefault(target, []).append(name)
-        for member in self._members_of_archive(names.__contains__):
-            for name in names.pop(member.name, ()) if not member.odd else ():
+        """A second time for members that are links to others; only what they lead to is unpacked.
+
+        A hard link is what its target was by then, a symbolic one what its target is in the end; folders may be links too.
+        """
+        names: dict[int, list[str]] = {}
+        for name in sorted(self._left):
+            end = self._resolved(name)
+            if end in self._hard_links:
+                names.setdefault(self._hard_links[end], []).append(name)
+            elif end != name and end in self._numbers:
+                names.setdefault(self._numbers[end][-1], []).append(name)
+        if not names:
+            return
+        targets = frozenset(name for name, numbers in self._numbers.items() if not names.keys().isdisjoint(numbers))
+        for number, member in enumerate(self._members_of_archive(targets.__contains__)):
+            for name in names.get(number, ()):
                 self._left.discard(name)
                 yield from self._outcomes(name, member.data)
+
+    def _resolved(self, name: str) -> str:
+        """Where a path leads by symbolic links, of the member or of a folder on the way."""
+        for _ in range(_MAX_LINKS):
+            if name in self._hard_links:
+                return name
+            parts = name.split('/')
+            start = next((n for n in range(1, len(parts) + 1) if '/'.join(parts[:n]) in self._links), 0)
+            if not start:
+                return name
+            name = '/'.join([self._links['/'.join(parts[:start])], *parts[start:]])
+        return name
 
     def _is_needed(self, name: str) -> bool:
         return name in self._left and any(
@@ -175,8 +219,6 @@ class _UnitReader:
     def _take(self, member: Member) -> Iterator[PdfPage | PageImage]:
         if member.odd == 'folder':
             return
-        if member.odd == 'link':
-            self._links[member.name] = member.target
         if member.name in self._members and member.name not in self._left:
             self._warnings[_ODD_WARNINGS.get(member.odd, 'duplicate_member')] += 1
         elif member.name not in self._members:
@@ -199,7 +241,7 @@ class _UnitReader:
     def _missing(self, damage: str) -> Iterator[PageImage]:
         for member in sorted(self._left, key=self._store.row_numbers):
             reason = f'the archive could not be read to its end ({damage})' if damage else \
-                f'a link to {self._links[member][:100]}, which is not in {self._unit.archive}' if member in self._links \
+                f'a link to {self._links[member][:100]}, which leads to no file in {self._unit.archive}' if member in self._links \
                 else f'no such member in {self._unit.archive}'
             for row in self._store.rows(member):
                 yield page_of(row, self._unit, False).failed('PdfMissing', reason, listed=not damage)

@@ -192,7 +192,7 @@ def parse_annotation(raw: dict, file: str, row: int, extension: str) -> OlmocrRo
         raise BadRow('id and image must be texts that are not empty')
     member = clean_member(image)
     safe = re.fullmatch(r'[A-Za-z0-9._/-]{1,240}', member) and not is_unsafe(member) \
-        and posixpath.normpath(member) == member
+        and posixpath.normpath(member) == member == image.removeprefix('./')
     stem = member.rpartition('.')[0] or member
     output = f'{stem}.{extension}' if safe else image_path('other', record_id, record_id, extension)
     return OlmocrRow(

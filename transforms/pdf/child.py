@@ -19,12 +19,13 @@ from transforms.pdf.check_image import check_image
 from transforms.pdf.encode import encode, ink_share, is_blank, to_mode, to_one_channel
 from transforms.pdf.engines import Document, MupdfDocument, PdfiumDocument, draw_image, restart_pdfium
 from transforms.pdf.errors import FINAL_ERRORS, PageError, worse
-from transforms.pdf.fonts import Box, has_ink_at
+from transforms.pdf.fonts import Requested
 from transforms.pdf.frames import read_frame, write_frame
 from transforms.pdf.settings import RenderSettings
 
 _MAGIC_WINDOW = 1024
 _LONGEST_FONTS = 500
+_MAX_TEXT = 64 << 20
 _KEEP_RSS_BYTES = 700 << 20
 
 
@@ -55,6 +56,9 @@ def _preload(settings: RenderSettings) -> None:
     if settings.image_format == 'png' and settings.png_codec == 'isal':
         from isal import isal_zlib  # noqa: F401
     from PIL import Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin  # noqa: F401
+
+    # Texts and profiles of megabytes are no reason to refuse a picture; the process has a limit on memory.
+    PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY = _MAX_TEXT, 4 * _MAX_TEXT
 
 
 def _limit_memory(limit: int) -> None:
@@ -158,21 +162,21 @@ class _Worker:
 
     def _draw(self, source: bytes | str, task: dict) -> tuple[object, dict]:
         """The first engine that draws all letters, else the failure or the blank page that decides."""
-        failure, blank, undrawn, fonts = None, None, [], ()
+        failure, blank, fonts, doubt = None, None, Requested(), self._settings.engine == 'mupdf'
         for engine in self._engines():
             try:
                 document = self._document(engine, source)
                 pixels = to_one_channel(document.draw(task['page'], task['rotation'], self._settings))
                 share = ink_share(pixels)
                 fonts = getattr(document, 'fonts', fonts)
-                undrawn = _still_undrawn(document, pixels, undrawn)
                 found = {'engine': engine, 'pages': document.page_count(), 'ink_share': share,
-                         'fonts': ', '.join(fonts)[:_LONGEST_FONTS]}
+                         'fonts': ', '.join(fonts.names)[:_LONGEST_FONTS]}
                 if task['expect_ink'] is False:
                     return pixels, found
-                if undrawn:
-                    error = PageError('FontMissing', f'{engine}: no glyphs for {len(undrawn)} letters or more of fonts that '
-                                                     f"are not embedded ({found['fonts'] or 'unknown'})")
+                doubt = self._lacks_letters(document, source, task['page'], doubt)
+                if doubt:
+                    error = PageError('FontMissing', f'{engine}: no glyphs for letters of fonts that are not embedded '
+                                                     f"({found['fonts'] or 'unknown'})")
                 elif not is_blank(pixels, share):
                     return pixels, found
                 else:
@@ -187,12 +191,19 @@ class _Worker:
             return blank
         raise failure
 
-
-def _still_undrawn(document: Document, pixels: object, before: list[Box]) -> list[Box]:
-    """Where letters are missing: as the engine says, else those of the engine before that this one did not draw."""
-    if hasattr(document, 'undrawn'):
-        return document.undrawn
-    return [] if not before or has_ink_at(pixels, before) else before
+    def _lacks_letters(self, document: Document, source: bytes | str, page: int, doubt: bool) -> bool:
+        """Whether letters that the page shows were not drawn by this engine; `doubt` says so of the one before."""
+        if not self._settings.check_fonts:
+            return False
+        if isinstance(document, MupdfDocument):
+            return doubt and document.letters(page).missing > 0
+        if document.undrawn or not document.fonts.missed or 'mupdf' not in self._engines():
+            return document.undrawn
+        try:
+            other = self._document('mupdf', source)
+            return other.letters(page, document.has_annotations).beyond(document.fonts)
+        except PageError:
+            return False  # the other engine cannot read the file: pdfium's text layer has the word
 
 
 def _kind(source: bytes | str, name: str, limit: int) -> str:

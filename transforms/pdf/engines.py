@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from transforms.pdf.errors import PageError
-from transforms.pdf.fonts import Box, FontRequests, undrawn_letters
+from transforms.pdf.fonts import FontRequests, Letters, Requested, letters_of, undrawn_letters
 from transforms.pdf.settings import MAX_SIDES, RenderSettings
 
 
@@ -70,8 +70,9 @@ class PdfiumDocument:
     """A PDF opened by pdfium, forms included (without init_forms() filled-in fields are not drawn).
 
     Attributes:
-        fonts: names of the fonts that the page drawn last does not embed.
-        undrawn: where letters of that page have no glyph in pdfium's substitutes, as pixel boxes.
+        fonts: those that the page drawn last does not embed.
+        undrawn: whether letters of that page have no glyph, as its text layer shows.
+        has_annotations: whether something is drawn over that page.
     """
 
     name = 'pdfium'
@@ -81,8 +82,7 @@ class PdfiumDocument:
 
         self._error = pdfium.PdfiumError
         _font_requests().take()
-        self.fonts: tuple[str, ...] = ()
-        self.undrawn: list[Box] = []
+        self.fonts, self.undrawn, self.has_annotations = Requested(), False, False
         try:
             self._doc = pdfium.PdfDocument(source)
         except pdfium.PdfiumError as error:
@@ -137,7 +137,8 @@ class PdfiumDocument:
             if self._doc.formenv:
                 raw.FPDF_FFLDraw(self._doc.formenv, *place)
             self.fonts = _font_requests().take()
-            self.undrawn = undrawn_letters(handle, w, h, rotation // 90) if self.fonts else []
+            self.undrawn = bool(self.fonts.names) and undrawn_letters(handle)
+            self.has_annotations = bool(self.fonts.names) and raw.FPDFPage_GetAnnotCount(handle) > 0
             return np.array(bitmap.to_numpy()[:, :, :3], order='C')
         finally:
             bitmap.close()
@@ -190,6 +191,17 @@ class MupdfDocument:
         try:
             return self._doc.page_count
         except (RuntimeError, ValueError) as error:
+            raise _mupdf_error(error) from None
+
+    def letters(self, page: int, has_annotations: bool = True) -> Letters:
+        """What the page shows in fonts that are not embedded.
+
+        Raises:
+            PageError: it cannot be read.
+        """
+        try:
+            return letters_of(self._doc, page, has_annotations)
+        except (RuntimeError, ValueError, IndexError) as error:
             raise _mupdf_error(error) from None
 
     def draw(self, page: int, rotation: int, settings: RenderSettings) -> np.ndarray:
@@ -272,11 +284,15 @@ def draw_image(data: bytes | str, rotation: int, settings: RenderSettings) -> np
 def _on_white(image: object) -> object:
     from PIL import Image
 
-    if image.mode in ('L', 'RGB'):
+    if image.mode in ('L', 'RGB') and 'transparency' not in image.info:
         return image.copy()
     if image.mode.startswith('I'):
         # 16 bits a pixel: Pillow's convert('L') would clip them at 255, and a scan would come out white.
-        return Image.fromarray((np.asarray(image).astype(np.int64).clip(0, 0xFFFF) // 257).astype(np.uint8))
+        deep = np.asarray(image).astype(np.int64).clip(0, 0xFFFF)
+        flat = (deep // 257).astype(np.uint8)
+        if isinstance(clear := image.info.get('transparency'), int):
+            flat[deep == clear] = 255
+        return Image.fromarray(flat)
     if image.mode in ('1', 'F'):
         return image.convert('L')
     if 'A' in image.getbands() or 'transparency' in image.info:

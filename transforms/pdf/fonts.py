@@ -1,43 +1,74 @@
 """Fonts that a document does not embed: noticed where pdfium asks for them, and whether their letters were drawn.
 
-pdfium draws nothing for a letter that its substitute has no glyph for, and says nothing. Two signs tell, both cheap:
-it asks for each font that is not embedded (a callback, 58 of 217 real pages), and such a letter's box in the text layer
-is a thousandth of the font's size high (exactly the pages whose text was missing, of 217 real pages and the cases of
-public reports; none besides).
+pdfium draws nothing for a letter that its substitute has no glyph for, and says nothing. It asks its system for each font
+that is not embedded (a callback: 55 of 217 real pages); only then is looked closer, in two ways. In pdfium's text layer such
+a letter's box is a thousandth of the font's size high. But the layer leaves out letters that stand upright, annotations and
+patterns. So MuPDF is asked what it would draw: where pdfium's system has no such font, its own substitutes take its place,
+which hold 231 characters; whatever else a page shows in such a font, pdfium has not drawn.
 """
 
 from __future__ import annotations
 
 import ctypes
+import math
 import unicodedata
+from dataclasses import dataclass
 
-import numpy as np
-
-_MOST_LETTERS, _MOST_BOXES = 1000, 100
+# Of many letters so many are looked at, evenly spread.
+_MOST_LETTERS = 1000
 _FLAT = 0.002
 _INVISIBLE_MODES = (3, 7)
-_CONTRAST = 16
-# Of font names, by Windows' numbers of character sets.
+_LIGHT = 250
+# Of font names, by Windows' numbers of character sets; those of Chinese, Japanese and Korean.
 _ENCODINGS = {128: 'cp932', 129: 'cp949', 134: 'gbk', 136: 'cp950'}
+_SIMPLE_ENCODINGS = ('WinAnsiEncoding', 'MacRomanEncoding', 'StandardEncoding')
+_SYMBOL_FONTS = ('Symbol', 'ZapfDingbats')
+_FIRST_CJK = 0x2E80
+# Letters by category that show nothing.
+_FILLERS = frozenset({0x115F, 0x1160, 0x3164, 0xFFA0})
+# What pdfium's substitutes for Helvetica, Times, Courier and unknown fonts have glyphs for, found by asking each of them
+# for every character below U+3000 and the ligatures (pdfium of pypdfium2 5.15).
+_RANGES = ((0x21, 0x7E), (0xA1, 0xFF), (0x131, 0x131), (0x141, 0x142), (0x152, 0x153), (0x160, 0x161), (0x178, 0x178),
+           (0x17D, 0x17E), (0x192, 0x192), (0x2C6, 0x2C7), (0x2C9, 0x2C9), (0x2D8, 0x2DD), (0x3BC, 0x3BC), (0x2013, 0x2014),
+           (0x2018, 0x201A), (0x201C, 0x201E), (0x2020, 0x2022), (0x2026, 0x2026), (0x2030, 0x2030), (0x2039, 0x203A),
+           (0x2044, 0x2044), (0x20AC, 0x20AC), (0x2122, 0x2122), (0x2212, 0x2212), (0x2215, 0x2215), (0x2219, 0x2219))
+# A hyphen that is not drawn costs nobody a page.
+_LOOK_ALIKES = frozenset({0x2010, 0x2011})
+SUBSTITUTED = frozenset(code for first, last in _RANGES for code in range(first, last + 1)) | _LOOK_ALIKES
 
-Box = tuple[int, int, int, int]
+
+@dataclass(frozen=True)
+class Requested:
+    """The fonts that pdfium asked its system for while it drew a page.
+
+    Attributes:
+        names: as the document has them, sorted.
+        missed: whether one was not there.
+        has_cjk: whether one for Chinese, Japanese or Korean was there.
+    """
+
+    names: tuple[str, ...] = ()
+    missed: bool = False
+    has_cjk: bool = False
 
 
 class FontRequests:
-    """The fonts that pdfium asks its system for, since they were last taken."""
+    """Listens to pdfium asking its system for fonts."""
 
     def __init__(self) -> None:
         from pypdfium2 import PdfSysfontBase
 
-        names: list[str] = []
+        asked: list[tuple[str, int, bool]] = []
 
         class Watch(PdfSysfontBase):
             def MapFont(self, _: object, weight: int, italic: int, charset: int, family: int, face: object,
                         unused: object) -> object:
-                names.append(ctypes.string_at(face).decode(_ENCODINGS.get(charset, 'latin-1'), 'replace') if face else '')
-                return self.default.MapFont(self.default, weight, italic, charset, family, face, unused)
+                found = self.default.MapFont(self.default, weight, italic, charset, family, face, unused)
+                name = ctypes.string_at(face).decode(_ENCODINGS.get(charset, 'latin-1'), 'replace') if face else ''
+                asked.append((name, charset, bool(found)))
+                return found
 
-        self._names, self._watch = names, Watch()
+        self._asked, self._watch = asked, Watch()
         self._watch.setup(reusable=True)
 
     def renew(self) -> None:
@@ -46,24 +77,29 @@ class FontRequests:
 
         raw.FPDF_SetSystemFontInfo(self._watch.raw)
 
-    def take(self) -> tuple[str, ...]:
-        """The names of the fonts asked for, sorted, each once."""
-        names = tuple(sorted(set(self._names)))
-        self._names.clear()
-        return names
+    def take(self) -> Requested:
+        """What was asked for since the last time."""
+        found = Requested(tuple(sorted({name for name, _, _ in self._asked})), any(not there for _, _, there in self._asked),
+                          any(there and charset in _ENCODINGS for _, charset, there in self._asked))
+        self._asked.clear()
+        return found
 
 
-def undrawn_letters(page: object, width: int, height: int, turns: int) -> list[Box]:
-    """Where letters and digits of a pdfium page have no glyph, as pixel boxes (left, top, right, bottom); at most 100.
+def is_shown(code: int) -> bool:
+    """Whether a character is one that a page shows: no space, control or filler, none of private use, none unknown."""
+    if code > 0x10FFFF or code in _FILLERS or code == 0xFFFD:
+        return False
+    return unicodedata.category(chr(code))[0] in 'LNSPM' or 0xD800 <= code <= 0xDFFF
 
-    Of many letters 1,000 are looked at, evenly spread. Invisible ones (the text layer of a scan) do not count, nor those
-    whose character nobody knows.
+
+def undrawn_letters(page: object) -> bool:
+    """Whether pdfium's text layer of a page holds letters, of fonts that are not embedded, without a glyph.
+
+    Invisible ones do not count: the text layer of a scan, white or transparent ones, those off the page, and those whose
+    character nobody knows.
 
     Args:
         page: a `pypdfium2.PdfPage`.
-        width: of the image, in pixels.
-        height: of the image, in pixels.
-        turns: quarter turns clockwise by which it was drawn.
     """
     from pypdfium2 import raw
 
@@ -71,49 +107,78 @@ def undrawn_letters(page: object, width: int, height: int, turns: int) -> list[B
     try:
         count = raw.FPDFText_CountChars(text)
         left, right, bottom, top = (ctypes.c_double() for _ in range(4))
-        boxes: list[Box] = []
+        matrix, edges = raw.FS_MATRIX(), page.get_bbox()
         for i in range(0, max(0, count), max(1, count // _MOST_LETTERS)):
             code = raw.FPDFText_GetUnicode(text, i)
             if code <= 32:
                 continue
             raw.FPDFText_GetCharBox(text, i, left, right, bottom, top)
-            size = raw.FPDFText_GetFontSize(text, i) if top.value - bottom.value < 1 else 0
-            if top.value - bottom.value < _FLAT * size and _is_visible_letter(raw, text, i, code):
-                boxes.append(_device_box(raw, page, (width, height, turns), left.value, bottom.value, right.value,
-                                         bottom.value + size))
-                if len(boxes) == _MOST_BOXES:
-                    break
-        return boxes
+            height = top.value - bottom.value
+            if height > 1:
+                continue
+            raw.FPDFText_GetMatrix(text, i, matrix)
+            size = abs(raw.FPDFText_GetFontSize(text, i)) * math.hypot(matrix.c, matrix.d)
+            inside = edges[0] < right.value and left.value < edges[2] and edges[1] < top.value and bottom.value < edges[3]
+            if height < _FLAT * size and inside and is_shown(code) and _is_visible(raw, text, i):
+                return True
+        return False
     finally:
         raw.FPDFText_ClosePage(text)
 
 
-def _is_visible_letter(raw: object, text: object, i: int, code: int) -> bool:
-    if code > 0x10FFFF or unicodedata.category(chr(code))[0] not in 'LN' or raw.FPDFText_HasUnicodeMapError(text, i) == 1:
-        return False
+def _is_visible(raw: object, text: object, i: int) -> bool:
     drawn = raw.FPDFText_GetTextObject(text, i)
-    return bool(drawn) and raw.FPDFTextObj_GetTextRenderMode(drawn) not in _INVISIBLE_MODES
+    if not drawn or raw.FPDFText_HasUnicodeMapError(text, i) == 1 \
+            or raw.FPDFTextObj_GetTextRenderMode(drawn) in _INVISIBLE_MODES \
+            or raw.FPDFFont_GetIsEmbedded(raw.FPDFTextObj_GetFont(drawn)) == 1:
+        return False
+    color = [ctypes.c_uint() for _ in range(4)]
+    raw.FPDFText_GetFillColor(text, i, *color)
+    red, green, blue, alpha = (part.value for part in color)
+    return alpha > 0 and min(red, green, blue) < _LIGHT
 
 
-def _device_box(raw: object, page: object, image: tuple[int, int, int], left: float, bottom: float, right: float,
-                top: float) -> Box:
-    x, y = ctypes.c_int(), ctypes.c_int()
-    corners = []
-    for px, py in ((left, bottom), (right, top)):
-        raw.FPDF_PageToDevice(page, 0, 0, image[0], image[1], image[2], px, py, x, y)
-        corners.append((x.value, y.value))
-    (x0, y0), (x1, y1) = corners
-    return min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
+@dataclass(frozen=True)
+class Letters:
+    """What MuPDF found of a page's letters in fonts that are not embedded.
+
+    Attributes:
+        codes: the characters that the page shows.
+        missing: how many of them MuPDF has no glyph for.
+    """
+
+    codes: frozenset[int] = frozenset()
+    missing: int = 0
+
+    def beyond(self, requested: Requested) -> bool:
+        """Whether there are some that pdfium cannot have drawn, given what its system had."""
+        return requested.missed and any(code not in SUBSTITUTED and not (requested.has_cjk and code >= _FIRST_CJK)
+                                        for code in self.codes)
 
 
-def has_ink_at(pixels: np.ndarray, boxes: list[Box]) -> bool:
-    """Whether an image shows something in nearly all of these boxes that lie in it."""
-    gray = pixels if pixels.ndim == 2 else pixels.min(axis=2)
-    height, width = gray.shape
-    seen = drawn = 0
-    for x0, y0, x1, y1 in boxes:
-        part = gray[max(0, y0):min(height, y1 + 1), max(0, x0):min(width, x1 + 1)]
-        if part.size:
-            seen += 1
-            drawn += int(part.max()) - int(part.min()) >= _CONTRAST
-    return drawn >= 0.9 * seen
+def letters_of(document: object, number: int, has_annotations: bool) -> Letters:
+    """The letters of a page as MuPDF would draw them.
+
+    Where all fonts that are not embedded are simple ones in a Latin encoding, and nothing is drawn over the page, the page
+    is not walked through: then there are none but those that every engine has.
+
+    Args:
+        document: a `pymupdf.Document`.
+        number: 0-based page.
+        has_annotations: whether annotations or form fields are drawn over it.
+    """
+    fonts = [(name.partition('+')[2] or name, ending != 'n/a', kind, encoding)
+             for _, ending, kind, name, _, encoding in document.get_page_fonts(number)]
+    if not has_annotations and all(embedded or kind == 'Type3' or encoding in _SIMPLE_ENCODINGS or name in _SYMBOL_FONTS
+                                   for name, embedded, kind, encoding in fonts):
+        return Letters()
+    passed_over = {name for name, embedded, kind, _ in fonts if embedded or kind == 'Type3'} | set(_SYMBOL_FONTS)
+    codes, missing = set(), 0
+    for span in document[number].get_texttrace():
+        name = span['font'].partition('+')[2] or span['font']
+        if name in passed_over or span['type'] in _INVISIBLE_MODES or span['opacity'] == 0:
+            continue
+        shown = [(code, glyph) for code, glyph, *_ in span['chars'] if is_shown(code)]
+        codes.update(code for code, _ in shown)
+        missing += sum(glyph <= 0 for _, glyph in shown)
+    return Letters(frozenset(codes), missing)

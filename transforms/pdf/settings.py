@@ -27,6 +27,7 @@ class RenderSettings:
         color: 'auto' (gray when every pixel is), 'rgb' or 'gray'.
         page_box: 'media' (what olmOCR's labels were made from) or 'crop' (what a viewer shows).
         accept_repaired: keep pages of files that MuPDF had to repair.
+        check_fonts: whether a page is refused whose letters an engine could not draw.
         min_side: a shorter side than this makes no image; the usual image processors of trainers crash on one pixel.
         cpu_seconds: CPU time for one page, both engines together.
         memory_bytes: address space of a child process.
@@ -43,6 +44,7 @@ class RenderSettings:
     color: str = 'auto'
     page_box: str = 'media'
     accept_repaired: bool = False
+    check_fonts: bool = True
     min_side: int = 3
     cpu_seconds: float = 20.0
     memory_bytes: int = 2 << 30

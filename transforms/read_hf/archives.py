@@ -13,7 +13,7 @@ from typing import BinaryIO
 from transforms.files.json_values import loads
 from transforms.files.storage import FileInfo, is_unsafe
 from transforms.files.tar_stream import ArchiveDamaged, Member, Oversized, TrailingData, stream_members
-from transforms.files.zip_index import is_rubbish
+from transforms.files.zip_index import BadZip, ZipIndex, hash_name, is_rubbish
 from transforms.read_hf.data_files import main_layout
 from transforms.read_hf.layouts import AUDIO, IMAGES, is_metadata, layout_of
 from transforms.read_hf.rows import BadRow, LostPart, ReadLimits, Rows, UnitFault
@@ -32,12 +32,14 @@ def read_webdataset(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Row
     {'path', 'bytes'}. A member of a data format (JSONL, CSV, Parquet, text) at the head of a packed tar makes it an
     archive of data files instead.
     """
-    row, sample, first = 0, {}, True
+    row, sample, bad, first = 0, {}, None, True
     try:
         for member in stream_members(source, lambda name: True, limits.member_bytes):
             if member.odd == 'folder':
                 continue
             if is_rubbish(member.name):
+                continue
+            if first and _is_document(member.name):
                 continue
             if first and unit.layout.compression and _is_data(member.name):
                 source.seek(0)
@@ -49,13 +51,13 @@ def read_webdataset(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Row
                 continue
             key, extension = found[1], found[2]
             if sample and sample['__key__'] != key:
-                yield row, _finished(sample, unit)
-                row, sample = row + 1, {}
+                yield row, bad or _finished(sample, unit)
+                row, sample, bad = row + 1, {}, None
             sample.setdefault('__key__', key)
-            _add(sample, extension, member)
+            bad = bad or _add(sample, extension, member)
     except TrailingData as error:
         if sample:
-            yield row, _finished(sample, unit)
+            yield row, bad or _finished(sample, unit)
         yield LostPart('behind the end of the archive', 'TrailingData', str(error))
         return
     except (ArchiveDamaged, Oversized) as error:
@@ -65,7 +67,13 @@ def read_webdataset(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Row
         yield LostPart(f'from row {row}', 'DamagedArchive', str(error))
         return
     if sample:
-        yield row, _finished(sample, unit)
+        yield row, bad or _finished(sample, unit)
+
+
+def _is_document(name: str) -> bool:
+    """Whether a member at the head of an archive says nothing of what the archive is."""
+    base = name.rpartition('/')[2].upper()
+    return base.startswith(('README', 'LICENSE', 'LICENCE', 'COPYING', 'NOTICE')) or base.endswith('.MD')
 
 
 def _is_data(name: str) -> bool:
@@ -74,18 +82,17 @@ def _is_data(name: str) -> bool:
         and not name.lower().endswith('.json')
 
 
-def _add(sample: dict, extension: str, member: Member) -> None:
-    if '__bad__' in sample:
-        return
+def _add(sample: dict, extension: str, member: Member) -> BadRow | None:
+    """Adds a member to its sample, or says what is wrong with it."""
     if member.odd:
-        sample['__bad__'] = BadRow('OddMember', f'{member.name} is {member.odd.replace("_", " ")}')
-    elif extension in sample:
-        sample['__bad__'] = BadRow('DuplicateMember', f'{extension} comes twice in sample {sample["__key__"]}')
-    else:
-        try:
-            sample[extension] = _decoded(sample['__key__'], extension, member.data)
-        except ValueError as error:
-            sample['__bad__'] = BadRow('InvalidField', f'{member.name}: {str(error)[:160]}')
+        return BadRow('OddMember', f'{member.name} is {member.odd.replace("_", " ")}')
+    if extension in sample:
+        return BadRow('DuplicateMember', f'{extension} comes twice in sample {sample["__key__"]}')
+    try:
+        sample[extension] = _decoded(sample['__key__'], extension, member.data)
+    except ValueError as error:
+        return BadRow('InvalidField', f'{member.name}: {str(error)[:160]}')
+    return None
 
 
 def _decoded(key: str, extension: str, data: bytes) -> object:
@@ -101,9 +108,7 @@ def _decoded(key: str, extension: str, data: bytes) -> object:
     return data
 
 
-def _finished(sample: dict, unit: ReadUnit) -> dict | BadRow:
-    if bad := sample.get('__bad__'):
-        return bad
+def _finished(sample: dict, unit: ReadUnit) -> dict:
     sample = {**sample, '__url__': unit.origin.file}
     return {name: sample.get(name) for name in unit.columns} if unit.columns else sample
 
@@ -116,17 +121,21 @@ def read_members(unit: ReadUnit, source: BinaryIO, limits: ReadLimits,
     """
     from transforms.read_hf.read_unit import read_data
 
-    number = 0
+    number, seen = 0, set()
     for member in members(source, limits):
         if isinstance(member, LostPart):
             yield member
             continue
         layout = layout_of(member.name)
-        if member.odd == 'folder' or layout is None or _is_hidden(member.name):
+        if member.odd == 'folder' or layout is None or _is_hidden(member.name) or _is_document(member.name):
             continue
         if member.odd or is_unsafe(member.name):
             yield LostPart(member.name[:200], 'OddMember', member.odd.replace('_', ' ') or 'its path leaves the archive')
             continue
+        if (mark := hash_name(member.name)) in seen:
+            yield LostPart(member.name[:200], 'DuplicateMember', 'it comes twice, and the last counts for tar: unpack the archive')
+            continue
+        seen.add(mark)
         base, number = number << MEMBER_ROW_SHIFT, number + 1
         if layout.format in ('image', 'audio'):
             yield base, {layout.format: {'path': member.name, 'bytes': member.data}}
@@ -159,11 +168,13 @@ def zip_members(source: BinaryIO, limits: ReadLimits) -> Iterator[Member | LostP
         UnitFault: the list of members cannot be read.
     """
     try:
+        ZipIndex(source, source.seek(0, io.SEEK_END))  # it counts the members, which zipfile does not
         archive = zipfile.ZipFile(source)
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError) as error:
+    except (BadZip, zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError) as error:
         raise UnitFault('DamagedArchive', f'{type(error).__name__}: {str(error)[:160]}') from None
     made = packed = 0
-    wanted = [i for i in archive.infolist() if not i.is_dir() and layout_of(i.filename) and not _is_hidden(i.filename)]
+    last = {i.filename: i for i in archive.infolist()}  # of several members of one name the last counts, as for unzip
+    wanted = [i for name, i in last.items() if name and not i.is_dir() and layout_of(name) and not _is_hidden(name)]
     keep = main_layout([i.filename for i in wanted])
     for info in sorted(wanted, key=lambda i: i.filename.split('/')):
         name = info.filename
@@ -171,6 +182,8 @@ def zip_members(source: BinaryIO, limits: ReadLimits) -> Iterator[Member | LostP
             yield LostPart(name[:200], 'MetadataNotRead', 'metadata within an archive is not joined to its images')
             continue
         if not keep(name):
+            if _is_data(name):
+                yield LostPart(name[:200], 'OtherFormat', 'most data files of the archive have another format')
             continue
         if (info.external_attr >> 16) & 0o170000 == 0o120000:
             yield Member(name, 0, b'', 'link')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from functools import cache
 
@@ -53,7 +54,9 @@ def read_card(root: str, infos: dict[str, FileInfo]) -> dict:
                            f"({str(getattr(error, 'problem', error)).splitlines()[0][:100]})") from None
     card = card if isinstance(card, dict) else {}
     configs = card.get('configs')
-    card['configs'] = [c for c in configs if isinstance(c, dict)] if isinstance(configs, list) else []
+    if configs is not None and not (isinstance(configs, list) and all(isinstance(c, dict) for c in configs)):
+        raise DatasetError(f'the README.md of {root} has configs that are no list of configs, each with config_name and data_files')
+    card['configs'] = configs or []
     return card
 
 
@@ -106,4 +109,28 @@ def params_of(root: str, name: str, config: dict, format_: str) -> dict[str, obj
     if refused:
         raise DatasetError(f'the README.md of {root} gives {", ".join(map(str, refused))} for {name}, which is not followed '
                            f'here for {format_ or "these"} files: name the files by a pattern and read them yourself')
-    return {k: config[k] for k in followed if config.get(k) is not None}
+    params = {k: config[k] for k in followed if config.get(k) is not None or (k == 'header' and k in config)}
+    if encoding := params.get('encoding'):
+        try:
+            codecs.lookup(encoding)
+        except (LookupError, TypeError):
+            raise DatasetError(f'the README.md of {root} gives the encoding {encoding!r} for {name}, which nobody knows') from None
+    if format_ in ('csv', 'tsv'):
+        _try_csv(root, name, params)
+    return params
+
+
+def _try_csv(root: str, name: str, params: dict[str, object]) -> None:
+    """Lets pandas look at the parameters for CSV before any file is read with them."""
+    import io
+
+    import pandas as pd
+
+    given = {k: v for k, v in params.items() if k in CSV_PARAMS and k not in ('column_names', 'delimiter', 'usecols', 'names')}
+    try:
+        pd.read_csv(io.BytesIO(b''), **given)
+    except (pd.errors.EmptyDataError, UnicodeError):
+        return  # they are in order, and there are no rows
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
+        raise DatasetError(f'the README.md of {root} gives parameters of CSV for {name} that pandas does not take '
+                           f'({str(error).splitlines()[0][:120]})') from None

@@ -30,17 +30,17 @@ def read_csv(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
     try:
         _check_header(open_text(source, unit), unit.layout.format, params)
         source.seek(0)
-        for frame in _frames(open_text(source, unit), unit.layout.format, params, limits, as_text, unit.columns):
+        for frame in _frames(open_text(source, unit), unit.layout.format, params, limits, as_text):
             table = pa.Table.from_pandas(frame, preserve_index=False)
             fitter = Fitter(table.schema, unit.schema, unit.columns, casts=True)
             for batch in table.select(fitter.present).to_batches(BATCH_ROWS):
                 yield from batch_rows(batch, row, fitter)
                 row += batch.num_rows
     except UnitFault as fault:
-        if not row and fault.error in ('ColumnMissing', 'DuplicateColumn', 'SchemaMismatch'):
+        if not row and fault.error in ('ColumnMissing', 'DuplicateColumn', 'SchemaMismatch', 'ExtraFields'):
             raise
         yield LostPart(f'from row {row}', fault.error, fault.message)
-    except (ValueError, OverflowError, pa.ArrowException) as error:  # pandas' parser errors are ValueErrors
+    except (ValueError, OverflowError, TypeError, pa.ArrowException) as error:  # pandas' parser errors are ValueErrors
         if not row and 'No columns to parse' in str(error):
             return
         if 'Usecols do not match' in str(error):
@@ -48,16 +48,21 @@ def read_csv(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
         yield LostPart(f'from row {row}', 'DamagedFile', f'{type(error).__name__}: {first_line(error)}')
 
 
-def _frames(stream: Stream, kind: str, params: dict[str, object], limits: ReadLimits, as_text: dict[str, type],
-            columns: tuple[str, ...] = ()) -> Iterator[object]:
-    """Data frames of 10,000 rows."""
+def _frames(stream: Stream, kind: str, params: dict[str, object], limits: ReadLimits,
+            as_text: dict[str, type]) -> Iterator[object]:
+    """Data frames of 10,000 rows.
+
+    Raises:
+        UnitFault: 'ExtraFields' when rows have more fields than the header, of which pandas would make an index.
+    """
     import pandas as pd
 
-    given = _csv_params(kind, params)
-    if columns and 'usecols' not in given:
-        present = frozenset(columns)
-        given['usecols'] = lambda name: name in present  # a column that this file lacks is None, not an error
-    yield from pd.read_csv(_Lines(stream, limits.line_bytes), chunksize=_CSV_ROWS, low_memory=False, dtype=as_text, **given)
+    for frame in pd.read_csv(_Lines(stream, limits.line_bytes), chunksize=_CSV_ROWS, low_memory=False, dtype=as_text,
+                             **_csv_params(kind, params)):
+        if not isinstance(frame.index, pd.RangeIndex):
+            raise UnitFault('ExtraFields', 'its rows have more fields than its header: repair the header, or the delimiter at '
+                                           'the end of each row')
+        yield frame
 
 
 def _csv_params(kind: str, params: dict[str, object]) -> dict[str, object]:
@@ -146,6 +151,8 @@ class _Lines(io.BufferedIOBase):
         self._since = len(data) - data.rfind(b'\n') if b'\n' in data else self._since + len(data)
         if self._since > self._limit:
             raise UnitFault('LineTooLong', f'a line of more than {self._limit} bytes')
+        if b'\0' in data:
+            raise UnitFault('NulByte', 'a zero byte, at which pandas would end a cell: is it UTF-16? The card can name an encoding')
         return data
 
     read1 = read

@@ -27,14 +27,14 @@ def is_media(split: Split) -> bool:
 
 
 def plan_media(split: Split, siblings: tuple[Split, ...], root: str, source: str, revision: str, columns: tuple[str, ...],
-               limit: int) -> list[UnitChain]:
+               limit: int, schema_of: Callable[[Split], bytes]) -> list[UnitChain]:
     """Units of a media folder: its metadata files where it has some, else groups of 1,000 files.
 
     Labels are the folders' names in all splits of the subset (`siblings`), when all files are equally deep and there are
     at least two (the rule of `datasets`, folder_based_builder.py).
 
     Raises:
-        DatasetError: a folder has two metadata files, which would double its rows.
+        DatasetError: a folder has two metadata files, which would double its rows, or there is no such column.
     """
     names = tuple(dict(split.params).get('metadata_filenames', ()))
     metadata = [f for f in split.files if is_metadata(f.path, names)]
@@ -44,12 +44,14 @@ def plan_media(split: Split, siblings: tuple[Split, ...], root: str, source: str
     units = []
     if metadata:
         _check_one_a_folder(root, metadata)
+        schema = schema_of(replace(split, files=tuple(metadata)))
         archives = tuple(f for f in media if layout_of(f.path).format == 'zip')
         for file in metadata:
             origin = Origin(source, revision, split.subset, split.name, file.path)
-            units.append(ReadUnit(origin, root, file, replace(layout_of(file.path)), 0, file.size,
+            units.append(ReadUnit(origin, root, file, layout_of(file.path), 0, file.size, schema=schema,
                                   params=(('media', media_name), ('wanted', columns), ('archives', archives))))
     else:
+        _check_columns(split, columns, media_name)
         everything = [f for s in siblings for f in s.files if not is_metadata(f.path, names)]
         labels = _labels(everything, dict(split.params))
         params = (('labels', labels), ('media', media_name))
@@ -61,6 +63,11 @@ def plan_media(split: Split, siblings: tuple[Split, ...], root: str, source: str
     if limit:
         return [UnitChain(tuple(units), limit)]
     return [UnitChain((unit,)) for unit in units]
+
+
+def _check_columns(split: Split, columns: tuple[str, ...], media: str) -> None:
+    if wrong := [name for name in columns if name not in (media, 'label')]:
+        raise DatasetError(f'{split.label} is a folder of files and has no column {wrong[0]}; it has {media}, and perhaps label')
 
 
 def _check_one_a_folder(root: str, metadata: list[FileInfo]) -> None:
@@ -114,6 +121,9 @@ def read_metadata(unit: ReadUnit, rows: Rows, limits: ReadLimits) -> Rows:
                 record = _replaced(values, params['media'], reference)
             except _NoSuchFile as error:
                 yield row, BadRow(error.error, str(error))
+                continue
+            if set(record) == set(values) and record == values:
+                yield row, BadRow('NoFileName', 'it names no file: file_name, file_names, or a name that ends with _file_name(s)')
                 continue
             if missing := [n for n in wanted if n not in record]:
                 raise UnitFault('ColumnMissing', f'it has no column {missing[0]}')

@@ -10,12 +10,12 @@ HEAD_BYTES = 64 << 10
 def json_kind(path: str, head: bytes) -> str:
     """'list', 'documents' or 'lines', by the first bytes of a file (64 KiB are enough), and its name where they do not tell.
 
-    A list on each of several lines are lines.
+    A whole list on the first line, and more on others, are lines.
     """
     head = head.removeprefix(BOM).lstrip()
     line, newline, rest = head.partition(b'\n')
     if head.startswith(b'['):
-        return 'lines' if rest.lstrip().startswith(b'[') and _is_json(line) else 'list'
+        return 'lines' if rest.strip() and _is_json(line) else 'list'
     if not head.startswith(b'{') or not newline or _is_json(line):
         return 'lines'
     named_lines = path.lower().rpartition('/')[2].partition('.json')[2][:1] == 'l'

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
+from functools import cache
 
+import msgspec
 import pyarrow as pa
-import pyarrow.json as paj
 
 from transforms.files.json_values import BOM, JsonError, iter_items, loads_all
-from transforms.read_hf.kinds import family, merged
+from transforms.read_hf.kinds import family, merged, parse_time
 
 _BLOCK = 8 << 20
-# What pyarrow takes for a time, which is what `datasets` takes for one.
-_TIME = re.compile(r'\d{4}-\d\d-\d\d([T ]\d\d(:\d\d(:\d\d(\.\d+)?)?)?(Z|[+-]\d\d(:?\d\d)?)?)?\Z')
 _TIME_TYPE, _ZONED = pa.timestamp('s'), pa.timestamp('s', tz='UTC')
+_TEXT, _OBJECT = pa.string(), pa.struct([])
+_SCALARS = {type(None): pa.null(), bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
+_decode = msgspec.json.Decoder().decode
 
 
 class JsonTypes:
@@ -41,20 +42,18 @@ class JsonTypes:
 
     def add_lines(self, lines: bytes) -> None:
         """Takes whole lines of JSON into account; those that are no objects are passed over."""
-        table = _by_arrow(lines)
-        if table is None:
-            for line in lines.split(b'\n'):
-                try:
-                    for value in loads_all(line):
-                        self.add_value(value)
-                except JsonError:
-                    continue  # reading reports it
-            return
-        for field in table.schema:
-            kind = field.type
-            if pa.types.is_timestamp(kind):
-                kind = _ZONED if _has_zone(field.name, lines) else _TIME_TYPE
-            self.add(field.name, kind)
+        for line in lines.split(b'\n'):
+            try:
+                self.add_value(_decode(line))
+            except (ValueError, RecursionError):
+                self._add_odd(line)
+
+    def _add_odd(self, line: bytes) -> None:
+        try:
+            for value in loads_all(line):
+                self.add_value(value)
+        except JsonError:
+            return  # reading reports it
 
     def add_value(self, value: object) -> None:
         """Takes one record into account."""
@@ -62,10 +61,16 @@ class JsonTypes:
             value = {'text': value}
         if isinstance(value, dict):
             for name, inner in value.items():
-                self.add(name, _kind(inner))
+                try:
+                    self.add(name, _kind(inner))
+                except RecursionError:  # lists within lists, too deep to have a type
+                    self._types.setdefault(name, pa.null())
+                    self._mixed.add(name)
 
 
 def _with_times(one: pa.DataType, two: pa.DataType) -> pa.DataType | None:
+    if one is two:
+        return one
     families = {family(one), family(two)}
     if families == {'time', 'time with zone'}:
         return _ZONED
@@ -73,39 +78,27 @@ def _with_times(one: pa.DataType, two: pa.DataType) -> pa.DataType | None:
         return pa.string()
     if families == {'list'}:
         inner = _with_times(one.value_type, two.value_type)
-        return pa.list_(pa.null() if inner is None else inner)
+        return _list_of(pa.null() if inner is None else inner)
     return merged(one, two)
 
 
 def _kind(value: object) -> pa.DataType:
-    if value is None:
-        return pa.null()
-    for python, kind in ((bool, pa.bool_()), (int, pa.int64()), (float, pa.float64()), (dict, pa.struct([]))):
-        if isinstance(value, python):
-            return kind
+    if (kind := _SCALARS.get(type(value))) is not None:
+        return kind
     if isinstance(value, str):
-        found = _TIME.match(value)
-        return (_ZONED if found[5] else _TIME_TYPE) if found else pa.string()
-    kinds = [_kind(v) for v in value]
-    if not kinds:
-        return pa.list_(pa.null())
-    inner = kinds[0]
-    for kind in kinds[1:]:
-        inner = _with_times(inner, kind) if inner is not None else None
-    return pa.list_(pa.null() if inner is None else inner)
+        found = parse_time(value) if value[4:5] == '-' else None
+        return _TEXT if found is None else _ZONED if found.tzinfo else _TIME_TYPE
+    if isinstance(value, dict):
+        return _OBJECT
+    inner: pa.DataType | None = pa.null()
+    for one in value:
+        inner = _with_times(inner, _kind(one))
+        if inner is None:
+            break
+    return _list_of(pa.null() if inner is None else inner)
 
 
-def _by_arrow(lines: bytes) -> pa.Table | None:
-    try:
-        table = paj.read_json(pa.BufferReader(lines), read_options=paj.ReadOptions(block_size=max(1 << 20, len(lines))))
-        return table if table.schema.names is not None else None  # names that are no UTF-8 raise here
-    except (pa.ArrowException, ValueError, MemoryError):
-        return None
-
-
-def _has_zone(name: str, lines: bytes) -> bool:
-    """Whether a text of this column ends with Z or an offset."""
-    return re.search(b'"' + re.escape(name.encode()) + rb'"\s*:\s*"[^"]*(?:Z|[+-]\d\d:?(?:\d\d)?)"', lines) is not None
+_list_of = cache(pa.list_)
 
 
 def add_stream(types: JsonTypes, read: Callable[[int], bytes], kind: str, size: int, item_limit: int) -> bool:

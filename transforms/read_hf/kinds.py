@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 from collections.abc import Callable
 
 import pyarrow as pa
@@ -18,6 +19,24 @@ from transforms.read_hf.features import LABELS
 # In the metadata of a schema: that it is the card's, or that every value was looked at.
 FROM_CARD, COMPLETE = b'card', b'complete'
 Change = Callable[[object], object]
+# What `datasets` takes for a time in JSON: a date, perhaps with a time of day and a zone; no finer than microseconds here.
+_TIME = re.compile(r'(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d)(?::?(\d\d)(?::?(\d\d)(?:\.(\d{1,6}))?)?)?(Z|[+-]\d\d(?::?\d\d)?)?)?\Z')
+
+
+def parse_time(text: str) -> datetime.datetime | None:
+    """The time that a text is, in UTC when it names a zone; None when it is none."""
+    found = _TIME.match(text) if 10 <= len(text) <= 40 else None
+    if found is None:
+        return None
+    *parts, fraction, zone = found.groups()
+    try:
+        time = datetime.datetime(*(int(p or 0) for p in parts), int((fraction or '').ljust(6, '0')))
+        if zone and zone != 'Z':
+            minutes = int(zone[1:3]) * 60 + int(zone[3:].lstrip(':') or 0)
+            time -= datetime.timedelta(minutes=minutes if zone[0] == '+' else -minutes)
+    except (ValueError, OverflowError):
+        return None
+    return time.replace(tzinfo=datetime.timezone.utc) if zone else time
 
 
 def family(kind: pa.DataType) -> str:
@@ -26,7 +45,7 @@ def family(kind: pa.DataType) -> str:
     if types.is_dictionary(kind):
         return family(kind.value_type)
     for name, test in (('null', types.is_null), ('bool', types.is_boolean), ('int', types.is_integer),
-                       ('float', types.is_floating), ('list', _is_list), ('struct', types.is_struct)):
+                       ('float', types.is_floating), ('list', _is_list), ('struct', types.is_struct), ('map', types.is_map)):
         if test(kind):
             return name
     if types.is_string(kind) or types.is_large_string(kind) or kind == pa.string_view():
@@ -60,7 +79,8 @@ def changes_for(schema: pa.Schema, field: pa.Field) -> tuple[type | None, Change
     kind, name = family(field.type), field.name
     is_card, complete = _says(schema, FROM_CARD), _says(schema, COMPLETE)
     if LABELS in (field.metadata or {}):
-        return int, _to_label(name, json.loads(field.metadata[LABELS]))
+        label = _to_label(name, json.loads(field.metadata[LABELS]))
+        return (None, _to_list(name, label)) if kind == 'list' else (int, label)
     if kind == 'list':
         inner = family(field.type.value_type)
         change = _to_element(name, inner, is_card)
@@ -176,12 +196,9 @@ def _to_date(name: str) -> Change:
 
 def _to_time(name: str, kind: str) -> Change:
     def change(value: object) -> object:
-        try:
-            found = datetime.datetime.fromisoformat(value.strip().replace('Z', '+00:00').replace('z', '+00:00'))
-        except (ValueError, AttributeError):
-            raise _mismatch(name, value, kind) from None
-        if kind == 'time':
-            return found.astimezone(datetime.timezone.utc).replace(tzinfo=None) if found.tzinfo else found
-        return found.astimezone(datetime.timezone.utc) if found.tzinfo else found.replace(tzinfo=datetime.timezone.utc)
+        found = parse_time(value.strip()) if isinstance(value, str) else None
+        if found is None:
+            raise _mismatch(name, value, kind)
+        return found.replace(tzinfo=datetime.timezone.utc if kind == 'time with zone' else None)
 
     return change

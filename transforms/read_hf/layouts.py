@@ -8,7 +8,7 @@ FORMATS = {
     'parquet': 'parquet', 'geoparquet': 'parquet', 'gpq': 'parquet', 'jsonl': 'json', 'ndjson': 'json', 'json': 'json',
     'csv': 'csv', 'tsv': 'tsv', 'txt': 'text', 'arrow': 'arrow', 'avro': 'avro', 'tar': 'webdataset',
 }
-COMPRESSIONS = {'gz': 'gz', 'zst': 'zst', 'bz2': 'bz2', 'xz': 'xz'}
+COMPRESSIONS = {'gz': 'gz', 'zst': 'zst', 'bz2': 'bz2', 'xz': 'xz', 'lz4': 'lz4'}
 IMAGES = frozenset('bmp gif jpeg jpg jp2 png tif tiff webp ppm pgm ico jfif avif'.split())
 AUDIO = frozenset('aiff au flac m4a mp3 ogg opus wav'.split())
 SPLITTABLE = frozenset({('parquet', ''), ('json', ''), ('text', ''), ('json', 'gz'), ('text', 'gz')})
@@ -27,7 +27,7 @@ class Layout:
     Attributes:
         format: 'parquet', 'json', 'csv', 'tsv', 'text', 'arrow', 'avro', 'webdataset', 'zip', 'tar' (members are data
             files), 'image' or 'audio'.
-        compression: 'gz', 'zst', 'bz2', 'xz' or ''.
+        compression: 'gz', 'zst', 'bz2', 'xz', 'lz4' or ''.
     """
 
     format: str

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 
+import pyarrow as pa
+
 from transforms.files import storage
 from transforms.hub.place import HubPlace
 from transforms.read_hf.data_files import Dataset, DatasetError, Split, find_dataset
@@ -71,14 +73,19 @@ def plan_read(source: str, subset: str = '', split: str = 'all', columns: tuple[
         columns_of = columns or _columns_of_card(one)
         if is_media(one):
             siblings = tuple(s for s in dataset.splits if s.subset == one.subset)
-            chains += plan_media(one, siblings, root, source, revision, columns_of, limit)
+            chains += plan_media(one, siblings, root, source, revision, columns_of, limit,
+                                 lambda beside: _serialized(split_schema(root, beside, {}, limits, heads_only)))
             continue
         schema = split_schema(root, one, dataset.card, limits, heads_only)
         if schema.names and columns_of:
             _check_columns(columns_of, schema.names, one)
         chains += plan_units(one, root, source, revision, columns_of, limit,
-                             schema=schema.serialize().to_pybytes() if schema.names else b'')
+                             schema=_serialized(schema))
     return ReadPlan(root, revision, dataset, chosen, tuple(chains))
+
+
+def _serialized(schema: pa.Schema) -> bytes:
+    return schema.serialize().to_pybytes() if schema.names else b''
 
 
 def _columns_of_card(split: Split) -> tuple[str, ...]:

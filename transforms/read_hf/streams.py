@@ -43,8 +43,8 @@ class Stream:
 
 
 def open_stream(source: BinaryIO, compression: str) -> Stream:
-    """The whole file decompressed as its first bytes say, whatever packing its name claims."""
-    return Stream(decompressed(source).read if compression else source.read)
+    """The whole file decompressed as its first bytes say, whatever packing its name claims or does not."""
+    return Stream(decompressed(source).read)
 
 
 def open_text(source: BinaryIO, unit: ReadUnit) -> Stream:
@@ -103,7 +103,10 @@ class WholeReads:
     mode = 'rb'
 
     def __init__(self, stream: Stream) -> None:
-        self._stream, self._ready = stream, b''
+        self._stream, self._ready, self._at = stream, b'', 0
+
+    def tell(self) -> int:
+        return self._at
 
     def read(self, size: int = -1) -> bytes:
         pieces, have = [self._ready], len(self._ready)
@@ -113,6 +116,7 @@ class WholeReads:
         data = b''.join(pieces)
         cut = len(data) if size < 0 else size
         self._ready = data[cut:]
+        self._at += len(data) - len(self._ready)
         return data[:cut]
 
     def __iter__(self) -> Iterator[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -14,6 +15,10 @@ from transforms.read_hf.conform import Conformer
 from transforms.read_hf.rows import BadRow, LostPart, ReadLimits, Rows, UnitFault
 from transforms.read_hf.streams import WholeReads, open_stream
 from transforms.read_hf.units import ReadUnit
+
+_CONTINUED = b'\xff\xff\xff\xff'
+_AVRO_TYPES = {'boolean': pa.bool_(), 'int': pa.int64(), 'long': pa.int64(), 'float': pa.float64(), 'double': pa.float64(),
+               'bytes': pa.binary(), 'string': pa.string()}
 
 
 def read_arrow(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
@@ -34,6 +39,8 @@ def read_arrow(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
                 part = batch.slice(start, BATCH_ROWS)
                 yield from batch_rows(part, first, fitter)
                 first += part.num_rows
+        if head != b'ARROW1' and (fault := _end_of_stream(source)):
+            yield LostPart(f'from row {first}', 'EndMissing', fault)
     except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
         yield LostPart(f'from row {first}', 'DamagedFile', first_line(error))
 
@@ -53,6 +60,18 @@ def _invalid(batch: pa.RecordBatch) -> str:
             except pa.ArrowInvalid as wrong:
                 return f'{name}: {first_line(wrong)}'
     return ''
+
+
+def _end_of_stream(source: BinaryIO) -> str:
+    """What is wrong with the end of an Arrow stream that was read; '' when its end marker is the end of the file."""
+    at, size = source.tell(), source.seek(0, io.SEEK_END)
+    source.seek(max(0, size - 8))
+    tail = source.read(8)
+    if at < size - 8:
+        return f'it goes on for {size - at} bytes behind its end marker'
+    source.seek(0)
+    is_old = not source.read(4) == _CONTINUED  # before Arrow 0.15 the marker was four zero bytes
+    return '' if tail == _CONTINUED + bytes(4) or (is_old and tail.endswith(bytes(4))) else 'it has no end marker: it may have been cut between two batches'
 
 
 def _file_batches(reader: pa.ipc.RecordBatchFileReader) -> Iterator[pa.RecordBatch]:
@@ -76,16 +95,21 @@ def arrow_schema(source: BinaryIO) -> pa.Schema | None:
 
 
 def avro_schema(source: BinaryIO, compression: str) -> pa.Schema | None:
-    """The names of an Avro file's fields (of type null, which is any), None when they cannot be read."""
+    """An Avro file's fields, plain types alone (the others have type null, which is any); None when they cannot be read."""
     import fastavro
 
     try:
         written = fastavro.reader(WholeReads(open_stream(source, compression))).writer_schema
-        return pa.schema([(field['name'], pa.null()) for field in written['fields']])
+        return pa.schema([(field['name'], _avro_type(field['type'])) for field in written['fields']])
     except RunAborted:
         raise
     except Exception:  # fastavro raises what it likes on damaged bytes; reading reports it
         return None
+
+
+def _avro_type(written: object) -> pa.DataType:
+    kinds = [kind for kind in (written if isinstance(written, list) else [written]) if kind != 'null']
+    return _AVRO_TYPES.get(kinds[0], pa.null()) if len(kinds) == 1 and isinstance(kinds[0], str) else pa.null()
 
 
 def read_avro(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
@@ -94,15 +118,18 @@ def read_avro(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
 
     row, conform = 0, Conformer(unit.schema, unit.columns)
     try:
-        reader = fastavro.reader(WholeReads(open_stream(source, unit.layout.compression)))
+        reader = fastavro.block_reader(WholeReads(open_stream(source, unit.layout.compression)))
         if not unit.schema and unit.columns and isinstance(reader.writer_schema, dict):
             _check_fields(reader.writer_schema, unit.columns)
-        for record in reader:
-            try:
-                yield row, conform(record)
-            except JsonError as error:
-                yield row, BadRow(error.error, str(error))
-            row += 1
+        for block in reader:
+            for record in block:
+                try:
+                    yield row, conform(record)
+                except JsonError as error:
+                    yield row, BadRow(error.error, str(error))
+                row += 1
+            if block.bytes_.read(1):  # a damaged count of records
+                yield LostPart(f'behind row {row - 1}', 'DamagedBlock', 'a block holds more than it says')
     except UnitFault as fault:
         if fault.error == 'ColumnMissing':
             raise

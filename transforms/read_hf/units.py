@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from transforms.files import storage
+from transforms.files.decompress import compression_of
 from transforms.files.storage import FileInfo
 from transforms.read_hf.data_files import Split
 from transforms.read_hf.json_kind import HEAD_BYTES, json_kind
@@ -107,9 +108,10 @@ def _is_shared(root: str, file: FileInfo, layout: Layout) -> bool:
     """Whether a large file can really be cut: a gzip of one member cannot, a .json that is one list neither."""
     if file.size <= SPLIT_BYTES // 8:
         return False
-    if layout.format == 'json' and not layout.compression:
+    if layout.format in ('json', 'text') and not layout.compression:
         with storage.open_info(root, file) as source:
-            return json_kind(file.path, source.read(HEAD_BYTES)) == 'lines'
+            head = source.read(HEAD_BYTES)
+        return not compression_of(head) and (layout.format == 'text' or json_kind(file.path, head) == 'lines')
     if layout.compression == 'gz':
         from transforms.read_hf.gz_members import first_member_ends_within
 

@@ -1,3 +1,6 @@
+import io
+import tarfile
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -176,3 +179,27 @@ def test_with_a_limit_reading_stops_when_all_rows_were_found(tmp_path):
     found = read_unit(tmp_path, rows_of('0.pdf'), tmp_path, stop_early=True)
     assert [p.row for p in found['main']] == [0]
     assert 'errors' not in found
+
+
+@pytest.mark.parametrize(('members', 'wanted'), [
+    ([('a.pdf', b'1'), ('b.pdf', '->a.pdf'), ('a.pdf', b'2')], {'a.pdf': b'2', 'b.pdf': b'2'}),
+    ([('a.pdf', b'1'), ('b.pdf', '=a.pdf'), ('a.pdf', b'2')], {'a.pdf': b'2', 'b.pdf': b'1'}),
+    ([('a.pdf', b'1'), ('a.pdf', b'2'), ('b.pdf', '=a.pdf')], {'b.pdf': b'2'}),
+    ([('b.pdf', '->a.pdf'), ('c.pdf', '->b.pdf'), ('a.pdf', b'1')], {'b.pdf': b'1', 'c.pdf': b'1'}),
+    ([('real/a.pdf', b'1'), ('docs', '->real')], {'docs/a.pdf': b'1'}),
+    ([('a.pdf', b'1'), ('b.pdf', '->a.pdf'), ('b.pdf', b'2')], {'a.pdf': b'1', 'b.pdf': b'2'}),
+    ([('x//./a.pdf', b'1'), ('/b.pdf', b'2')], {'x/a.pdf': b'1', 'b.pdf': b'2'}),
+], ids=['symbolic', 'hard', 'hard-after', 'chain', 'folder', 'replaced', 'names'])
+def test_members_are_what_tar_makes_of_them(tmp_path, members, wanted):
+    with tarfile.open(tmp_path / 't.tar.gz', 'w:gz') as tar:
+        for name, content in members:
+            info = tarfile.TarInfo(name)
+            if isinstance(content, bytes):
+                info.size = len(content)
+                tar.addfile(info, io.BytesIO(content))
+            else:
+                info.type = tarfile.SYMTYPE if content.startswith('->') else tarfile.LNKTYPE
+                info.linkname = content.lstrip('->=')
+                tar.addfile(info)
+    found = read_unit(tmp_path, rows_of(*wanted), tmp_path)
+    assert {page.name: page.data for page in found['main']} == wanted
