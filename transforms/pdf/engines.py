@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from transforms.pdf.errors import PageError
-from transforms.pdf.fonts import FontRequests, Letters, Requested, letters_of, undrawn_letters
+from transforms.pdf.fonts import FontRequests, Letters, Requested, draws_over, letters_of, undrawn_letters
 from transforms.pdf.settings import MAX_SIDES, RenderSettings
 
 
@@ -138,7 +138,7 @@ class PdfiumDocument:
                 raw.FPDF_FFLDraw(self._doc.formenv, *place)
             self.fonts = _font_requests().take()
             self.undrawn = bool(self.fonts.names) and undrawn_letters(handle)
-            self.has_annotations = bool(self.fonts.names) and raw.FPDFPage_GetAnnotCount(handle) > 0
+            self.has_annotations = bool(self.fonts.names) and draws_over(handle)
             return np.array(bitmap.to_numpy()[:, :, :3], order='C')
         finally:
             bitmap.close()

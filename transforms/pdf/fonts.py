@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+import mmap
 import unicodedata
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ _ENCODINGS = {128: 'cp932', 129: 'cp949', 134: 'gbk', 136: 'cp950'}
 _SIMPLE_ENCODINGS = ('WinAnsiEncoding', 'MacRomanEncoding', 'StandardEncoding')
 _SYMBOL_FONTS = ('Symbol', 'ZapfDingbats')
 _FIRST_CJK = 0x2E80
+_RICH = (b'/Type0', b'/Differences', b'/ObjStm')
 # Letters by category that show nothing.
 _FILLERS = frozenset({0x115F, 0x1160, 0x3164, 0xFFA0})
 # What pdfium's substitutes for Helvetica, Times, Courier and unknown fonts have glyphs for, found by asking each of them
@@ -136,6 +138,30 @@ def _is_visible(raw: object, text: object, i: int) -> bool:
     raw.FPDFText_GetFillColor(text, i, *color)
     red, green, blue, alpha = (part.value for part in color)
     return alpha > 0 and min(red, green, blue) < _LIGHT
+
+
+def has_rich_fonts(source: bytes | str) -> bool:
+    """Whether a PDF (bytes, or a path) may have fonts of other letters than the Latin ones that all engines have.
+
+    Such fonts are composite, or simple with an encoding of their own; a file that packs its objects may hold any.
+    """
+    if isinstance(source, bytes):
+        return any(mark in source for mark in _RICH)
+    with open(source, 'rb') as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return any(data.find(mark) >= 0 for mark in _RICH)
+
+
+def draws_over(page: object) -> bool:
+    """Whether annotations or form fields are drawn over a `pypdfium2.PdfPage`; links and pop-ups draw nothing."""
+    from pypdfium2 import raw
+
+    for i in range(raw.FPDFPage_GetAnnotCount(page)):
+        note = raw.FPDFPage_GetAnnot(page, i)
+        kind = raw.FPDFAnnot_GetSubtype(note)
+        raw.FPDFPage_CloseAnnot(note)
+        if kind not in (raw.FPDF_ANNOT_LINK, raw.FPDF_ANNOT_POPUP):
+            return True
+    return False
 
 
 @dataclass(frozen=True)
