@@ -22,18 +22,19 @@ from typing import BinaryIO
 
 import numpy as np
 
+from transforms.files.zip_names import clean_name, decoded_name, is_rubbish
+
 _END, _END64_LOCATOR, _END64, _ENTRY, _LOCAL = b'PK\5\6', b'PK\6\7', b'PK\6\6', b'PK\1\2', b'PK\3\4'
 _ENTRY_HEAD = struct.Struct('<4sxB2xHH4xIIIHHH4xII')
 _LOCAL_HEAD = struct.Struct('<4s22xHH')
 _WIDEST_TAIL = 22 + 65535
 _BLOCK = 1 << 20
 _MAX_32 = 0xFFFFFFFF
-_LINK, _UNICODE_PATH = 0o120000, 0x7075
+_LINK = 0o120000
 STORED, DEFLATED, BZIP2 = 0, 8, 12
 _UNIX = (3, 19)
 _PICTURES = ('.jpg', '.jpeg', '.png', '.webp', '.gif', '.bmp', '.tif', '.tiff')
 _ENCRYPTED = 0xFFFF
-_RUBBISH = frozenset({'.DS_Store', 'Thumbs.db', 'desktop.ini'})
 _MAX_LINKS, _MAX_TARGET, _MAX_CHAIN = 10_000, 4096, 16
 
 
@@ -135,7 +136,7 @@ class ZipIndex:
             packed, size, offset = _widened(extra, packed, size, offset)
             offset += self._shift
             # The upper half of the attributes is a mode only where Unix or macOS made the member.
-            name, mode = _decoded(raw, flags, extra), (outside >> 16) & 0o170000 if system in _UNIX else 0
+            name, mode = decoded_name(raw, flags, extra), (outside >> 16) & 0o170000 if system in _UNIX else 0
             if name.endswith(('/', '\\')) or mode not in (0, 0o100000, _LINK) or is_rubbish(name := clean_name(name)):
                 continue
             yield name, mode == _LINK, Place(offset, packed, size, _ENCRYPTED if flags & 1 else method, crc)
@@ -200,36 +201,6 @@ def _widened(extra: bytes, packed: int, size: int, offset: int) -> tuple[int, in
         packed = next(values, 0) if packed == _MAX_32 else packed
         offset = next(values, 0) if offset == _MAX_32 else offset
     return packed, size, offset
-
-
-def _decoded(raw: bytes, flags: int, extra: bytes) -> str:
-    """A member's name: UTF-8 also where the flag for it is missing (Info-ZIP), else the code page of DOS."""
-    if flags & 0x800:
-        return raw.decode('utf-8', errors='replace')
-    at = 0
-    while at + 9 <= len(extra):
-        kind, length = struct.unpack_from('<HH', extra, at)
-        if kind == _UNICODE_PATH and zlib.crc32(raw) == struct.unpack_from('<I', extra, at + 5)[0]:
-            return extra[at + 9:at + 4 + length].decode('utf-8', errors='replace')
-        at += 4 + length
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return raw.decode('cp437')
-
-
-def clean_name(name: str) -> str:
-    """A member's name as a relative path: slashes, no leading / or ./ and no empty parts."""
-    name = name.replace('\\', '/')
-    if name.startswith(('/', './')) or '//' in name or '/./' in name:
-        name = '/'.join(part for part in name.split('/') if part not in ('', '.'))
-    return name
-
-
-def is_rubbish(name: str) -> bool:
-    """Whether a member is what macOS or Windows leave in archives: __MACOSX/, ._files, .DS_Store and the like."""
-    base = name.rpartition('/')[2]
-    return name.startswith('__MACOSX/') or '/__MACOSX/' in name or base.startswith('._') or base in _RUBBISH
 
 
 def _common(one: list[str], two: list[str]) -> list[str]:

@@ -1,9 +1,8 @@
 """ReadArchivePages: units of rows to pages with their documents' bytes, each tarball streamed once."""
 
 import unicodedata
-import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -16,19 +15,16 @@ from transforms.files import storage
 from transforms.files.storage import is_unsafe
 from transforms.files.tar_stream import (
     ArchiveDamaged,
-    EndMissing,
     Member,
     Oversized,
-    TrailingData,
-    stream_members,
 )
+from transforms.olmocr.archive_members import ArchiveMembers
 from transforms.olmocr.read_rows import PageUnit
 from transforms.olmocr.row_store import RowStore
 from transforms.olmocr.rows import ARCHIVE_ENDINGS, OlmocrRow
 from transforms.pdf.pages import PageImage, PdfPage
 
 _FOLDERS = ('pdf_tarballs/extracted', 'pdf_tarballs', '')
-_MAX_LINKS = 16
 _ODD_WARNINGS = {'link': 'odd_member', 'special': 'odd_member'}
 
 
@@ -61,12 +57,6 @@ class _UnitReader:
         self._members = frozenset(self._store.members())
         self._left = set(self._members)
         self._warnings: Counter = Counter()
-        # Symbolic links to their targets; hard ones to the number of the member that they share bytes with; the numbers of
-        # the regular members of each name.
-        self._links: dict[str, str] = {}
-        self._hard_links: dict[str, int] = {}
-        self._numbers: dict[str, list[int]] = {}
-        self._archive, self._is_unclear = '', False
 
     def read(self) -> Iterator[object]:
         notes = self._known.get(('', 0))
@@ -75,24 +65,23 @@ class _UnitReader:
             for member in sorted(self._left, key=self._store.row_numbers):
                 yield from self._outcomes(member, b'')
             self._warnings.update(notes)
-        elif self._find_archive():
-            yield from self._read_archive()
+        elif path := self._find_archive():
+            yield from self._read_archive(path)
         else:
             yield from self._read_folder()
         for name, count in sorted(self._warnings.items()):
             yield TaggedOutput('tallies', Tally(self._unit.file, 'warning', name, count))
         self._store.close()
 
-    def _find_archive(self) -> bool:
-        """Whether the tarball is there, under its name or packed in another way."""
+    def _find_archive(self) -> str:
+        """Path of the tarball, under its name or packed in another way; '' when it is not there."""
         if not self._unit.archive or is_unsafe(self._unit.archive):
-            return False
+            return ''
         stem = next((self._unit.archive.removesuffix(end) for end in ARCHIVE_ENDINGS if self._unit.archive.endswith(end)), '')
         for name in (self._unit.archive, *(stem + end for end in ARCHIVE_ENDINGS if stem)):
-            if storage.is_file(storage.join(self._root, name)):
-                self._archive = storage.join(self._root, name)
-                return True
-        return False
+            if storage.is_file(path := storage.join(self._root, name)):
+                return path
+        return ''
 
     def _outcomes(self, member: str, data: bytes, path: str = '') -> Iterator[PdfPage | PageImage]:
         for row in self._store.rows(member):
@@ -100,117 +89,35 @@ class _UnitReader:
             known = self._known.get((row.file, row.row))
             yield page.outcome(known) if known else page
 
-    def _read_archive(self) -> Iterator[object]:
+    def _read_archive(self, path: str) -> Iterator[object]:
         damage = ''
+        members = ArchiveMembers(path, self._members, self._max_bytes, storage.is_local(path) and not self._stop_early)
         try:
-            yield from self._stream()
-            if self._left and (self._links or self._hard_links):
-                yield from self._stream_links()
-        except EndMissing as error:
-            self._warnings['archive_without_end'] += 1
-            damage = str(error) if self._left else ''
-        except TrailingData:
-            self._warnings['archive_with_trailing_data'] += 1
-        except (ArchiveDamaged, Oversized, PermissionError) as error:
-            damage = f'{type(error).__name__}: {error}'
-        if damage:
-            lost = sum(len(self._store.row_numbers(member)) for member in self._left)
-            yield TaggedOutput('errors', UnitError(self._unit.file, self._unit.archive, 'read', 'DamagedArchive',
-                                                   damage, lost))
-        yield from self._missing(damage)
-        if not damage and not self._is_unclear:
-            self._note()
-
-    def _members_of_archive(self, wanted: Callable[[str], bool]) -> Iterator[Member]:
-        with storage.open_read(self._archive) as source:
-            yield from stream_members(source, wanted, self._max_bytes)
-
-    def _stream(self) -> Iterator[object]:
-        """The archive once from start to end; of several members of one name the last counts, as for `tar -x`."""
-        # Names are looked at beforehand where that costs no network; elsewhere a second one is only compared.
-        looked_ahead = storage.is_local(self._archive) and not self._stop_early
-        last = self._last_of_each() if looked_ahead else {}
-        checksums: dict[str, int] = {}
-        for number, member in enumerate(self._members_of_archive(
-                self._is_needed if looked_ahead else self._members.__contains__)):
-            if not member.odd:
-                self._forget_link(member.name)
-                self._numbers.setdefault(member.name, []).append(number)
-            elif member.odd == 'link':
-                self._note_link(member)
-            if last.get(member.name, number) != number:
-                self._warnings['duplicate_member'] += 1
-                continue
-            if not looked_ahead and member.data:
-                checksum = zlib.crc32(member.data)
-                if checksums.setdefault(member.name, checksum) != checksum:
-                    yield self._second_version(member.name)
-            yield from self._take(member)
-            if self._stop_early and not self._left:
-                break
-
-    def _forget_link(self, name: str) -> None:
-        self._links.pop(name, None)
-        self._hard_links.pop(name, None)
-
-    def _note_link(self, member: Member) -> None:
-        self._forget_link(member.name)
-        target = member.target
-        if not member.is_hard:
-            self._links[member.name] = target
-        elif target in self._hard_links:
-            self._hard_links[member.name] = self._hard_links[target]
-        elif target in self._numbers:
-            self._hard_links[member.name] = self._numbers[target][-1]
-        else:
-            self._links[member.name] = target  # a hard link to a symbolic one
-
-    def _last_of_each(self) -> dict[str, int]:
-        last: dict[str, int] = {}
-        try:
-            for number, member in enumerate(self._members_of_archive(lambda name: False)):
-                if member.name in self._members:
-                    last[member.name] = number
-        except (ArchiveDamaged, Oversized):
-            pass  # reading reports it
-        return last
-
-    def _second_version(self, name: str) -> TaggedOutput:
-        self._is_unclear = True
-        message = f'{name[:200]} comes twice with different bytes, and the last counts: download the archive and run again'
-        return TaggedOutput('errors', UnitError(self._unit.file, self._unit.archive, 'read', 'DuplicateMember', message, 1))
-
-    def _stream_links(self) -> Iterator[object]:
-        """A second time for members that are links to others; only what they lead to is unpacked.
-
-        A hard link is what its target was by then, a symbolic one what its target is in the end; folders may be links too.
-        """
-        names: dict[int, list[str]] = {}
-        for name in sorted(self._left):
-            end = self._resolved(name)
-            if end in self._hard_links:
-                names.setdefault(self._hard_links[end], []).append(name)
-            elif end != name and end in self._numbers:
-                names.setdefault(self._numbers[end][-1], []).append(name)
-        if not names:
-            return
-        targets = frozenset(name for name, numbers in self._numbers.items() if not names.keys().isdisjoint(numbers))
-        for number, member in enumerate(self._members_of_archive(targets.__contains__)):
-            for name in names.get(number, ()):
+            for member in members.read(self._is_needed):
+                yield from self._take(member)
+                if self._stop_early and not self._left:
+                    break
+            for name, member in members.linked(self._left):
                 self._left.discard(name)
                 yield from self._outcomes(name, member.data)
+            if members.without_end and self._left:
+                damage = 'it has no end marker: it may have been cut between two members'
+        except (ArchiveDamaged, Oversized, PermissionError) as error:
+            damage = f'{type(error).__name__}: {error}'
+        self._warnings.update({name: count for name, count in (
+            ('duplicate_member', members.duplicates), ('archive_without_end', int(members.without_end)),
+            ('archive_with_trailing_data', int(members.with_trailing_data))) if count})
+        for name in members.second_versions:
+            message = f'{name[:200]} comes twice with different bytes, and the last counts: download the archive and run again'
+            yield self._fault('DuplicateMember', message, 1)
+        if damage:
+            yield self._fault('DamagedArchive', damage, sum(len(self._store.row_numbers(name)) for name in self._left))
+        yield from self._missing(members, damage)
+        if not damage and not members.second_versions:
+            self._note()
 
-    def _resolved(self, name: str) -> str:
-        """Where a path leads by symbolic links, of the member or of a folder on the way."""
-        for _ in range(_MAX_LINKS):
-            if name in self._hard_links:
-                return name
-            parts = name.split('/')
-            start = next((n for n in range(1, len(parts) + 1) if '/'.join(parts[:n]) in self._links), 0)
-            if not start:
-                return name
-            name = '/'.join([self._links['/'.join(parts[:start])], *parts[start:]])
-        return name
+    def _fault(self, error: str, message: str, lost: int) -> TaggedOutput:
+        return TaggedOutput('errors', UnitError(self._unit.file, self._unit.archive, 'read', error, message, lost))
 
     def _is_needed(self, name: str) -> bool:
         return name in self._left and any(
@@ -238,11 +145,14 @@ class _UnitReader:
             self._left.discard(member.name)
             yield from self._outcomes(member.name, member.data)
 
-    def _missing(self, damage: str) -> Iterator[PageImage]:
+    def _missing(self, members: ArchiveMembers, damage: str) -> Iterator[PageImage]:
         for member in sorted(self._left, key=self._store.row_numbers):
-            reason = f'the archive could not be read to its end ({damage})' if damage else \
-                f'a link to {self._links[member][:100]}, which leads to no file in {self._unit.archive}' if member in self._links \
-                else f'no such member in {self._unit.archive}'
+            if damage:
+                reason = f'the archive could not be read to its end ({damage})'
+            elif target := members.target_of(member):
+                reason = f'a link to {target[:100]}, which leads to no file in {self._unit.archive}'
+            else:
+                reason = f'no such member in {self._unit.archive}'
             for row in self._store.rows(member):
                 yield page_of(row, self._unit, False).failed('PdfMissing', reason, listed=not damage)
 

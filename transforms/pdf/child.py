@@ -17,10 +17,11 @@ import traceback
 
 from transforms.pdf.check_image import check_image
 from transforms.pdf.encode import encode, ink_share, is_blank, to_mode, to_one_channel
-from transforms.pdf.engines import Document, MupdfDocument, PdfiumDocument, draw_image, restart_pdfium
+from transforms.pdf.engines import Document, MupdfDocument, PdfiumDocument, restart_pdfium
 from transforms.pdf.errors import FINAL_ERRORS, PageError, worse
 from transforms.pdf.fonts import Requested, has_rich_fonts
 from transforms.pdf.frames import read_frame, write_frame
+from transforms.pdf.images import draw_image
 from transforms.pdf.settings import RenderSettings
 
 _MAGIC_WINDOW = 1024

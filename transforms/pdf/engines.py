@@ -1,4 +1,4 @@
-"""The two PDF engines and the image decoder, behind one shape: open, count pages, draw one page to pixels.
+"""The two PDF engines behind one shape: open, count pages, draw one page to pixels.
 
 Runs inside a child process only: neither library is thread-safe, and hostile files abort the process.
 Every engine draws the longest side exactly `max_size` pixels; the label's rotation is part of the drawing.
@@ -7,7 +7,6 @@ Every engine draws the longest side exactly `max_size` pixels; the label's rotat
 from __future__ import annotations
 
 import contextlib
-import math
 from functools import cache
 from typing import Protocol
 
@@ -15,7 +14,8 @@ import numpy as np
 
 from transforms.pdf.errors import PageError
 from transforms.pdf.fonts import FontRequests, Letters, Requested, draws_over, letters_of, undrawn_letters
-from transforms.pdf.settings import MAX_SIDES, RenderSettings
+from transforms.pdf.settings import RenderSettings
+from transforms.pdf.sizes import output_size
 
 
 class Document(Protocol):
@@ -29,37 +29,6 @@ class Document(Protocol):
 
     def close(self) -> None:
         """Frees what the engine holds."""
-
-
-def output_size(width: float, height: float, settings: RenderSettings) -> tuple[int, int]:
-    """Pixels (width, height) for a page of `width` x `height` points.
-
-    Raises:
-        PageError: as `check_size`.
-    """
-    longest = max(width, height)
-    if not (math.isfinite(longest) and longest > 0):
-        raise PageError('DamagedPdf', f'the page has no usable size ({width} x {height} points)')
-    if settings.dpi:
-        w, h = (max(1, round(side * settings.dpi / 72)) for side in (width, height))
-    else:
-        w, h = (settings.max_size if side == longest else max(1, round(side * settings.max_size / longest))
-                for side in (width, height))
-    check_size(w, h, settings)
-    return w, h
-
-
-def check_size(width: int, height: int, settings: RenderSettings) -> None:
-    """Refuses what no file or no trainer can take.
-
-    Raises:
-        PageError: PageTooBig by the limit of pixels or the image format's own; ImageTooSmall.
-    """
-    if width * height > settings.max_pixels or max(width, height) > MAX_SIDES[settings.image_format]:
-        raise PageError('PageTooBig', f'{width} x {height} pixels are over the limit of {settings.max_pixels}, or of '
-                                      f'{MAX_SIDES[settings.image_format]} a side')
-    if min(width, height) < settings.min_side:
-        raise PageError('ImageTooSmall', f'{width} x {height} pixels; the shorter side must have {settings.min_side}')
 
 
 def _ordered(left: float, bottom: float, right: float, top: float) -> tuple[float, float, float, float]:
@@ -254,49 +223,3 @@ def _mupdf_error(error: Exception) -> PageError:
     if 'malloc' in text or 'out of memory' in text.lower():
         return PageError('PageOutOfMemory', f'mupdf: {text}')
     return PageError('DamagedPdf', f'mupdf: {text}')
-
-
-def draw_image(data: bytes | str, rotation: int, settings: RenderSettings) -> np.ndarray:
-    """A PNG or JPEG, turned by its EXIF tag and the label, shrunk to `max_size` and never enlarged."""
-    import io
-
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    Image.MAX_IMAGE_PIXELS = settings.max_pixels * 4
-    try:
-        with Image.open(data if isinstance(data, str) else io.BytesIO(data), formats=('PNG', 'JPEG')) as image:
-            if image.width * image.height > settings.max_pixels * 4:
-                raise PageError('PageTooBig', f'{image.width} x {image.height} pixels of input')
-            image.draft('RGB', (settings.max_size, settings.max_size)) if image.format == 'JPEG' else None
-            upright = ImageOps.exif_transpose(image)
-            flat = _on_white(upright)
-    except Image.DecompressionBombError as error:
-        raise PageError('PageTooBig', str(error)) from None
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError) as error:
-        raise PageError('DamagedPdf', f'image: {" ".join(str(error).split())[:200]}') from None
-    if rotation:
-        flat = flat.rotate(-rotation, expand=True)
-    flat.thumbnail((settings.max_size, settings.max_size), Image.Resampling.LANCZOS)
-    check_size(*flat.size, settings)
-    return np.asarray(flat)
-
-
-def _on_white(image: object) -> object:
-    from PIL import Image
-
-    if image.mode in ('L', 'RGB') and 'transparency' not in image.info:
-        return image.copy()
-    if image.mode.startswith('I'):
-        # 16 bits a pixel: Pillow's convert('L') would clip them at 255, and a scan would come out white.
-        deep = np.asarray(image).astype(np.int64).clip(0, 0xFFFF)
-        flat = (deep // 257).astype(np.uint8)
-        if isinstance(clear := image.info.get('transparency'), int):
-            flat[deep == clear] = 255
-        return Image.fromarray(flat)
-    if image.mode in ('1', 'F'):
-        return image.convert('L')
-    if 'A' in image.getbands() or 'transparency' in image.info:
-        rgba = image.convert('RGBA')
-        white = Image.new('RGBA', rgba.size, (255, 255, 255, 255))
-        return Image.alpha_composite(white, rgba).convert('RGB')
-    return image.convert('RGB')

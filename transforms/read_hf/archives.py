@@ -13,7 +13,8 @@ from typing import BinaryIO
 from transforms.files.json_values import loads
 from transforms.files.storage import FileInfo, is_unsafe
 from transforms.files.tar_stream import ArchiveDamaged, Member, Oversized, TrailingData, stream_members
-from transforms.files.zip_index import BadZip, ZipIndex, hash_name, is_rubbish
+from transforms.files.zip_index import BadZip, ZipIndex, hash_name
+from transforms.files.zip_names import is_rubbish
 from transforms.read_hf.data_files import main_layout
 from transforms.read_hf.layouts import AUDIO, IMAGES, is_metadata, layout_of
 from transforms.read_hf.rows import BadRow, LostPart, ReadLimits, Rows, UnitFault

@@ -5,9 +5,11 @@ import pymupdf
 import pytest
 from PIL import Image
 
-from transforms.pdf.engines import MupdfDocument, PdfiumDocument, draw_image, output_size
+from transforms.pdf.engines import MupdfDocument, PdfiumDocument
 from transforms.pdf.errors import PageError
+from transforms.pdf.images import draw_image
 from transforms.pdf.settings import RenderSettings
+from transforms.pdf.sizes import output_size
 
 SMALL = RenderSettings(max_size=200)
 
