@@ -76,7 +76,7 @@ def plan_read(source: str, subset: str = '', split: str = 'all', columns: tuple[
             chains += plan_media(one, siblings, root, source, revision, columns_of, limit,
                                  lambda beside: _serialized(split_schema(root, beside, {}, limits, heads_only)))
             continue
-        schema = split_schema(root, one, dataset.card, limits, heads_only)
+        schema = split_schema(root, one, dataset.card, limits, heads_only, limit)
         if schema.names and columns_of:
             _check_columns(columns_of, schema.names, one)
         chains += plan_units(one, root, source, revision, columns_of, limit,

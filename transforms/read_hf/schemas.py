@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pyarrow as pa
 
@@ -29,11 +30,13 @@ _REMOTE_HEAD, _REMOTE_FILES = 1 << 20, 16
 _USUAL_RATIO = 4
 
 
-def split_schema(root: str, split: Split, card: dict, limits: ReadLimits, heads_only: bool = False) -> pa.Schema:
+def split_schema(root: str, split: Split, card: dict, limits: ReadLimits, heads_only: bool = False,
+                 limit: int = 0) -> pa.Schema:
     """The columns of a split, with what is known of their types; without columns where a layout has none.
 
     Metadata: `FROM_CARD` when the card gives them; `COMPLETE` when every value of CSV or JSON was looked at. With
-    `heads_only` a few heads of files are enough.
+    `heads_only` a few heads of files are enough. With `limit` only the first records of a remote set are wanted, so only
+    the files that hold them are looked at.
     """
     formats = {layout.format for file in split.files if (layout := layout_of(file.path))}
     if not formats <= {'parquet', 'json', 'csv', 'tsv', 'arrow', 'avro'}:
@@ -41,9 +44,26 @@ def split_schema(root: str, split: Split, card: dict, limits: ReadLimits, heads_
     found = card_features(card, split.subset)
     if found is not None:
         return found.with_metadata({FROM_CARD: b''})
+    if limit and not storage.is_local(root):
+        split = replace(split, files=tuple(_first_files(root, split.files, limits, limit)))
     if formats <= {'json', 'csv', 'tsv'}:
         return _of_texts(root, split, limits, heads_only)
     return _of_headers(root, split.files[:1] if heads_only else split.files, limits)
+
+
+def _first_files(root: str, files: tuple[FileInfo, ...], limits: ReadLimits, limit: int) -> Iterator[FileInfo]:
+    """The first files until their footers say that they hold so many rows; of files that say nothing the first."""
+    for file in files:
+        yield file
+        if layout_of(file.path).format != 'parquet':
+            return
+        try:
+            with storage.open_info(root, file) as source:
+                limit -= parquet_schema(root, file, source, limits)[1]
+        except (UnitFault, OSError):
+            continue  # reading reports it
+        if limit <= 0:
+            return
 
 
 def _of_headers(root: str, files: tuple[FileInfo, ...], limits: ReadLimits) -> pa.Schema:
