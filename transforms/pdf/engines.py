@@ -105,10 +105,12 @@ class PdfiumDocument:
             raw.FPDF_RenderPageBitmap(*place)
             if self._doc.formenv:
                 raw.FPDF_FFLDraw(self._doc.formenv, *place)
+            pixels = np.array(bitmap.to_numpy()[:, :, :3], order='C')
             self.fonts = _font_requests().take()
-            self.undrawn = bool(self.fonts.names) and undrawn_letters(handle)
-            self.has_annotations = bool(self.fonts.names) and draws_over(handle)
-            return np.array(bitmap.to_numpy()[:, :, :3], order='C')
+            if self.fonts.names:
+                self.undrawn = undrawn_letters(handle, self.fonts, pixels, rotation // 90)
+                self.has_annotations = draws_over(handle)
+            return pixels
         finally:
             bitmap.close()
 

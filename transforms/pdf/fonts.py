@@ -15,6 +15,8 @@ import mmap
 import unicodedata
 from dataclasses import dataclass
 
+import numpy as np
+
 # Of many letters so many are looked at, evenly spread.
 _MOST_LETTERS = 1000
 _FLAT = 0.002
@@ -47,11 +49,13 @@ class Requested:
         names: as the document has them, sorted.
         missed: whether one was not there.
         has_cjk: whether one for Chinese, Japanese or Korean was there.
+        missed_cjk: names of those for Chinese, Japanese or Korean that were not there.
     """
 
     names: tuple[str, ...] = ()
     missed: bool = False
     has_cjk: bool = False
+    missed_cjk: frozenset[str] = frozenset()
 
 
 class FontRequests:
@@ -82,7 +86,8 @@ class FontRequests:
     def take(self) -> Requested:
         """What was asked for since the last time."""
         found = Requested(tuple(sorted({name for name, _, _ in self._asked})), any(not there for _, _, there in self._asked),
-                          any(there and charset in _ENCODINGS for _, charset, there in self._asked))
+                          any(there and charset in _ENCODINGS for _, charset, there in self._asked),
+                          frozenset(name for name, charset, there in self._asked if charset in _ENCODINGS and not there))
         self._asked.clear()
         return found
 
@@ -94,19 +99,25 @@ def is_shown(code: int) -> bool:
     return unicodedata.category(chr(code))[0] in 'LNSPM' or 0xD800 <= code <= 0xDFFF
 
 
-def undrawn_letters(page: object) -> bool:
+def undrawn_letters(page: object, requested: Requested, pixels: np.ndarray, turns: int) -> bool:
     """Whether pdfium's text layer of a page holds letters, of fonts that are not embedded, without a glyph.
 
     Invisible ones do not count: the text layer of a scan, white or transparent ones, those off the page, and those whose
-    character nobody knows.
+    character nobody knows. A font for Chinese, Japanese or Korean that was not there, and of which the layer holds no
+    letter, counts as undrawn: upright and vertical letters, annotations and patterns are not in the layer.
 
     Args:
         page: a `pypdfium2.PdfPage`.
+        requested: what pdfium asked for while it drew the page.
+        pixels: what it drew, (H, W, 3) uint8.
+        turns: quarter turns clockwise by which it was drawn.
     """
     from pypdfium2 import raw
 
     text = raw.FPDFText_LoadPage(page)
     try:
+        if requested.missed_cjk and not requested.missed_cjk <= _fonts_in_layer(raw, text, requested.missed_cjk):
+            return True
         count = raw.FPDFText_CountChars(text)
         left, right, bottom, top = (ctypes.c_double() for _ in range(4))
         matrix, edges = raw.FS_MATRIX(), page.get_bbox()
@@ -121,11 +132,26 @@ def undrawn_letters(page: object) -> bool:
             raw.FPDFText_GetMatrix(text, i, matrix)
             size = abs(raw.FPDFText_GetFontSize(text, i)) * math.hypot(matrix.c, matrix.d)
             inside = edges[0] < right.value and left.value < edges[2] and edges[1] < top.value and bottom.value < edges[3]
-            if height < _FLAT * size and inside and is_shown(code) and _is_visible(raw, text, i):
+            if height < _FLAT * size and inside and is_shown(code) and _is_visible(raw, text, i) \
+                    and not (_is_light(raw, text, i) and _pixel(raw, page, pixels, turns, left.value, bottom.value) >= _LIGHT):
                 return True
         return False
     finally:
         raw.FPDFText_ClosePage(text)
+
+
+def _fonts_in_layer(raw: object, text: object, wanted: frozenset[str]) -> frozenset[str]:
+    """Which of these fonts some letter of the text layer has."""
+    found: set[str] = set()
+    buffer = ctypes.create_string_buffer(256)
+    for i in range(raw.FPDFText_CountChars(text)):
+        if (drawn := raw.FPDFText_GetTextObject(text, i)) and raw.FPDFFont_GetBaseFontName(
+                raw.FPDFTextObj_GetFont(drawn), buffer, len(buffer)):
+            spellings = {buffer.value.decode(encoding, 'replace') for encoding in ('utf-8', *_ENCODINGS.values())}
+            found.update(name for name in wanted if any(spelled.startswith(name) for spelled in spellings))
+            if found >= wanted:
+                break
+    return frozenset(found)
 
 
 def _is_visible(raw: object, text: object, i: int) -> bool:
@@ -134,10 +160,25 @@ def _is_visible(raw: object, text: object, i: int) -> bool:
             or raw.FPDFTextObj_GetTextRenderMode(drawn) in _INVISIBLE_MODES \
             or raw.FPDFFont_GetIsEmbedded(raw.FPDFTextObj_GetFont(drawn)) == 1:
         return False
+    return _fill_color(raw, text, i)[3] > 0
+
+
+def _fill_color(raw: object, text: object, i: int) -> tuple[int, ...]:
     color = [ctypes.c_uint() for _ in range(4)]
     raw.FPDFText_GetFillColor(text, i, *color)
-    red, green, blue, alpha = (part.value for part in color)
-    return alpha > 0 and min(red, green, blue) < _LIGHT
+    return tuple(part.value for part in color)
+
+
+def _is_light(raw: object, text: object, i: int) -> bool:
+    return min(_fill_color(raw, text, i)[:3]) >= _LIGHT
+
+
+def _pixel(raw: object, page: object, pixels: np.ndarray, turns: int, x: float, y: float) -> int:
+    """The darkest channel of the image at a point of the page."""
+    column, row = ctypes.c_int(), ctypes.c_int()
+    height, width = pixels.shape[:2]
+    raw.FPDF_PageToDevice(page, 0, 0, width, height, turns, x, y, column, row)
+    return int(pixels[min(max(row.value, 0), height - 1), min(max(column.value, 0), width - 1)].min())
 
 
 def has_rich_fonts(source: bytes | str) -> bool:
