@@ -19,7 +19,7 @@ from transforms.pdf.check_image import check_image
 from transforms.pdf.encode import encode, ink_share, is_blank, to_mode, to_one_channel
 from transforms.pdf.engines import Document, MupdfDocument, PdfiumDocument, restart_pdfium
 from transforms.pdf.errors import FINAL_ERRORS, PageError, worse
-from transforms.pdf.fonts import Requested, has_rich_fonts
+from transforms.pdf.fonts import Requested
 from transforms.pdf.frames import read_frame, write_frame
 from transforms.pdf.images import draw_image
 from transforms.pdf.settings import RenderSettings
@@ -198,10 +198,8 @@ class _Worker:
             return False
         if isinstance(document, MupdfDocument):
             return doubt and document.letters(page).missing > 0
-        if document.undrawn or not document.fonts.missed or 'mupdf' not in self._engines():
+        if document.undrawn or not document.may_lack_letters or not document.fonts.missed or 'mupdf' not in self._engines():
             return document.undrawn
-        if not document.has_annotations and not has_rich_fonts(source):
-            return False
         try:
             other = self._document('mupdf', source)
             return other.letters(page, document.has_annotations).beyond(document.fonts)

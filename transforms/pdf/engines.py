@@ -13,7 +13,15 @@ from typing import Protocol
 import numpy as np
 
 from transforms.pdf.errors import PageError
-from transforms.pdf.fonts import FontRequests, Letters, Requested, draws_over, letters_of, undrawn_letters
+from transforms.pdf.fonts import (
+    FontRequests,
+    Letters,
+    Requested,
+    draws_over,
+    has_rich_fonts,
+    letters_of,
+    undrawn_letters,
+)
 from transforms.pdf.settings import RenderSettings
 from transforms.pdf.sizes import output_size
 
@@ -41,6 +49,7 @@ class PdfiumDocument:
     Attributes:
         fonts: those that the page drawn last does not embed.
         undrawn: whether letters of that page have no glyph, as its text layer shows.
+        may_lack_letters: whether the page may show others than the Latin ones that all engines have.
         has_annotations: whether something is drawn over that page.
     """
 
@@ -51,7 +60,8 @@ class PdfiumDocument:
 
         self._error = pdfium.PdfiumError
         _font_requests().take()
-        self.fonts, self.undrawn, self.has_annotations = Requested(), False, False
+        self._source, self.fonts = source, Requested()
+        self.undrawn = self.may_lack_letters = self.has_annotations = False
         try:
             self._doc = pdfium.PdfDocument(source)
         except pdfium.PdfiumError as error:
@@ -107,9 +117,10 @@ class PdfiumDocument:
                 raw.FPDF_FFLDraw(self._doc.formenv, *place)
             pixels = np.array(bitmap.to_numpy()[:, :, :3], order='C')
             self.fonts = _font_requests().take()
-            if self.fonts.names:
-                self.undrawn = undrawn_letters(handle, self.fonts, pixels, rotation // 90)
-                self.has_annotations = draws_over(handle)
+            self.has_annotations = bool(self.fonts.names) and draws_over(handle)
+            self.may_lack_letters = bool(self.fonts.names) and (
+                self.has_annotations or not self.fonts.is_latin or has_rich_fonts(self._source))
+            self.undrawn = self.may_lack_letters and undrawn_letters(handle, self.fonts, pixels, rotation // 90)
             return pixels
         finally:
             bitmap.close()

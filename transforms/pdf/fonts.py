@@ -24,6 +24,7 @@ _INVISIBLE_MODES = (3, 7)
 _LIGHT = 250
 # Of font names, by Windows' numbers of character sets; those of Chinese, Japanese and Korean.
 _ENCODINGS = {128: 'cp932', 129: 'cp949', 134: 'gbk', 136: 'cp950'}
+_LATIN = (0, 1)
 _SIMPLE_ENCODINGS = ('WinAnsiEncoding', 'MacRomanEncoding', 'StandardEncoding')
 _SYMBOL_FONTS = ('Symbol', 'ZapfDingbats')
 _FIRST_CJK = 0x2E80
@@ -50,12 +51,14 @@ class Requested:
         missed: whether one was not there.
         has_cjk: whether one for Chinese, Japanese or Korean was there.
         missed_cjk: names of those for Chinese, Japanese or Korean that were not there.
+        is_latin: whether all are of the Latin character sets, none of symbols or another script.
     """
 
     names: tuple[str, ...] = ()
     missed: bool = False
     has_cjk: bool = False
     missed_cjk: frozenset[str] = frozenset()
+    is_latin: bool = True
 
 
 class FontRequests:
@@ -87,7 +90,8 @@ class FontRequests:
         """What was asked for since the last time."""
         found = Requested(tuple(sorted({name for name, _, _ in self._asked})), any(not there for _, _, there in self._asked),
                           any(there and charset in _ENCODINGS for _, charset, there in self._asked),
-                          frozenset(name for name, charset, there in self._asked if charset in _ENCODINGS and not there))
+                          frozenset(name for name, charset, there in self._asked if charset in _ENCODINGS and not there),
+                          all(charset in _LATIN for _, charset, _ in self._asked))
         self._asked.clear()
         return found
 
