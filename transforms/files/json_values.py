@@ -99,24 +99,23 @@ def dumps(value: object) -> bytes:
     """
     try:
         data = orjson.dumps(value)
-    except TypeError:
-        data = b'null'
-    # orjson writes null for NaN and refuses integers of more than 64 bits.
-    if b'null' in data and _needs_python(value):
-        return json.dumps(value, ensure_ascii=False, separators=(',', ':')).encode()
-    return data
+    except TypeError:  # an integer of more than 64 bits, or what Python's writer refuses too
+        return _python_dumps(value)
+    # orjson writes null for NaN and infinities.
+    return _python_dumps(value) if b'null' in data and _is_not_finite(value) else data
 
 
-def _needs_python(value: object) -> bool:
+def _python_dumps(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(',', ':')).encode()
+
+
+def _is_not_finite(value: object) -> bool:
+    """Whether a value is, or holds, NaN or an infinity."""
     if isinstance(value, dict):
-        return any(map(_needs_python, value.values()))
+        return any(map(_is_not_finite, value.values()))
     if isinstance(value, (list, tuple)):
-        return any(map(_needs_python, value))
-    if isinstance(value, str):
-        return has_lone_surrogate(value)
-    if type(value) is int:
-        return not -1 << 63 <= value < 1 << 64
-    return not math.isfinite(value) if isinstance(value, float) else value is not None and not isinstance(value, bool)
+        return any(map(_is_not_finite, value))
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def has_lone_surrogate(text: str) -> bool:

@@ -3,7 +3,7 @@
 pyarrow's `RowGroupMetaData.column()` ends the process (SIGABRT) on footers of strangers: on encrypted columns, and on 4
 of 3,000 footers with a few bytes overwritten. So nothing here calls it; this walks Thrift's compact protocol
 (apache/thrift doc/specs/thrift-compact-protocol.md) over the few fields that are needed (apache/parquet-format
-parquet.thrift: FileMetaData 4, RowGroup 1, ColumnChunk 3 and 8, ColumnMetaData 3, 7, 9, 11).
+parquet.thrift: FileMetaData 4, RowGroup 1, ColumnChunk 3, ColumnMetaData 3, 7, 9, 11).
 """
 
 from __future__ import annotations
@@ -25,13 +25,11 @@ class ColumnChunk:
     Attributes:
         column: name of the top-level column.
         start, end: bytes in the file; (0, 0) when the footer does not say.
-        encrypted: whether a key is needed.
     """
 
     column: str
     start: int
     end: int
-    encrypted: bool = False
 
 
 def column_chunks(footer: bytes) -> list[list[ColumnChunk]]:
@@ -69,7 +67,7 @@ def _row_group(walker: _Walker) -> list[ColumnChunk]:
 
 
 def _column_chunk(walker: _Walker) -> ColumnChunk:
-    name, size, data, dictionary, encrypted = '', 0, 0, 0, False
+    name, size, data, dictionary = '', 0, 0, 0
     for field, kind in walker.fields():
         if field == 3 and kind == _STRUCT:
             for inner, inner_kind in walker.fields():
@@ -82,29 +80,10 @@ def _column_chunk(walker: _Walker) -> ColumnChunk:
                                               value if inner == 11 else dictionary)
                 else:
                     walker.skip(inner_kind)
-        elif field == 8 and kind == _STRUCT:
-            encrypted = True
-            name = _encrypted_column(walker) or name
         else:
             walker.skip(kind)
     start = dictionary if 0 < dictionary < data else data
-    return ColumnChunk(name, start, start + size, encrypted)
-
-
-def _encrypted_column(walker: _Walker) -> str:
-    """The column's name out of ColumnCryptoMetaData; '' where it is encrypted with the footer's key."""
-    name = ''
-    for field, kind in walker.fields():
-        if field == 2 and kind == _STRUCT:
-            for inner, inner_kind in walker.fields():
-                if inner == 1 and inner_kind == 9:
-                    parts = walker.list_of_texts()
-                    name = parts[0].decode() if parts else ''
-                else:
-                    walker.skip(inner_kind)
-        else:
-            walker.skip(kind)
-    return name
+    return ColumnChunk(name, start, start + size)
 
 
 class _Walker:

@@ -19,6 +19,7 @@ from transforms.read_hf.features import LABELS
 # In the metadata of a schema: that it is the card's, or that every value was looked at.
 FROM_CARD, COMPLETE = b'card', b'complete'
 Change = Callable[[object], object]
+_PYTHON = {'int': int, 'float': float, 'str': str, 'bool': bool, 'struct': dict, 'bytes': bytes}
 # What `datasets` takes for a time in JSON: a date, perhaps with a time of day and a zone; no finer than microseconds here.
 _TIME = re.compile(r'(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d)(?::?(\d\d)(?::?(\d\d)(?:\.(\d{1,6}))?)?)?(Z|[+-]\d\d(?::?\d\d)?)?)?\Z')
 
@@ -91,8 +92,7 @@ def changes_for(schema: pa.Schema, field: pa.Field) -> tuple[type | None, Change
         return datetime.date, _to_date(name)
     if complete and kind != 'float':
         return None, None
-    python = {'int': int, 'float': float, 'str': str, 'bool': bool, 'struct': dict, 'bytes': bytes}.get(kind)
-    return (python, _to_element(name, kind, is_card)) if python else (None, None)
+    return (_PYTHON[kind], _to_element(name, kind, is_card)) if kind in _PYTHON else (None, None)
 
 
 def _says(schema: pa.Schema, key: bytes) -> bool:
@@ -104,21 +104,21 @@ def _mismatch(name: str, value: object, kind: str) -> JsonError:
 
 
 def _to_element(name: str, kind: str, is_card: bool) -> Change | None:
-    if kind not in ('int', 'float', 'str', 'bool', 'struct', 'bytes'):
+    if kind not in _PYTHON:
         return None
-    python = {'int': int, 'float': float, 'str': str, 'bool': bool, 'struct': dict, 'bytes': bytes}[kind]
+    python, cast = _PYTHON[kind], _CASTS.get(kind) if is_card else None
 
     def change(value: object) -> object:
         if value is None or type(value) is python:
             return value
         if kind == 'float' and type(value) is int:
             return _as_float(value)
+        if cast is None:
+            raise _mismatch(name, value, kind)
         try:
-            if is_card and kind in _CASTS:
-                return _CASTS[kind](value)
+            return cast(value)
         except (ValueError, TypeError, OverflowError):
-            pass
-        raise _mismatch(name, value, kind)
+            raise _mismatch(name, value, kind) from None
 
     return change
 
