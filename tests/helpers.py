@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -52,3 +56,43 @@ def run_process(pipeline: str, *flags: object, **kwargs: object) -> subprocess.C
     environment = {**os.environ, **kwargs.pop('env', {})}
     return subprocess.run(command(pipeline, *flags), cwd=kwargs.pop('cwd', ROOT), capture_output=True, text=True,
                           timeout=600, check=False, env=environment, **kwargs)
+
+
+def modified(folder: Path, pattern: str) -> dict[str, int]:
+    """The time of the last change of each file below a folder that fits the pattern."""
+    return {str(path): path.stat().st_mtime_ns for path in folder.rglob(pattern)}
+
+
+def kill_at_random_moments(start: Callable[[], subprocess.Popen], images: Callable[[], dict[str, int]], total: int,
+                           times: int, seed: int) -> int:
+    """Starts a run again and again, and kills its process group each time.
+
+    A moment is a number of new images, at most a third of those that are missing, and a pause on top: so the run is
+    amid its work however fast the machine is. No image that was there before may be written again.
+
+    Args:
+        start: Starts the run in a process group of its own.
+        images: The images that are there, with the time of their last change.
+        total: The number of images of a whole run.
+        times: How often to kill.
+        seed: Of the moments.
+
+    Returns:
+        How often a run was killed before its end.
+    """
+    moments, killed, seen = random.Random(seed), 0, images()
+    for _ in range(times):
+        running = start()
+        wanted = len(seen) + round((total - len(seen)) * moments.uniform(0, 1 / 3))
+        while running.poll() is None and len(images()) < wanted:
+            time.sleep(0.02)
+        time.sleep(moments.uniform(0, 0.3))
+        if running.poll() is not None:
+            break
+        os.killpg(running.pid, signal.SIGKILL)
+        running.communicate()
+        killed += 1
+        now = images()
+        assert {path: now[path] for path in seen} == seen, 'a finished image was written again'
+        seen = now
+    return killed

@@ -1,7 +1,6 @@
 """A run that is killed at any moment goes on and ends with the same bytes."""
 
 import os
-import random
 import signal
 import subprocess
 import time
@@ -10,7 +9,7 @@ import pytest
 
 from beam_pipelines.plans.olmocr import SAMPLE
 from benchmarks.make_large import make
-from tests.helpers import ROOT, assert_same_output, command
+from tests.helpers import ROOT, assert_same_output, command, kill_at_random_moments, modified
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(1200)]
 FLAGS = ('--max_size=1024', '--progress=off')
@@ -27,10 +26,9 @@ def large(tmp_path_factory):
 @pytest.fixture(scope='module')
 def undisturbed(large, tmp_path_factory):
     output = tmp_path_factory.mktemp('whole') / 'out'
-    start = time.monotonic()
     subprocess.run(command('olmocr', f'--input={large}', f'--output={output}', *FLAGS), cwd=ROOT, check=True,
                    capture_output=True)
-    return output, time.monotonic() - start
+    return output
 
 
 def start(large, output, *flags) -> subprocess.Popen:
@@ -39,32 +37,22 @@ def start(large, output, *flags) -> subprocess.Popen:
 
 
 def images(output) -> dict[str, int]:
-    return {str(p): p.stat().st_mtime_ns for p in output.rglob('images/**/*.png')}
+    return modified(output, 'images/**/*.png')
 
 
 @pytest.mark.parametrize('mode', ['in_memory', 'multi_processing'])
 def test_kill_9_of_the_process_group_at_ten_random_moments(large, undisturbed, tmp_path, mode):
-    whole, seconds = undisturbed
     flags = (f'--direct_running_mode={mode}', '--direct_num_workers=2') if mode == 'multi_processing' else ()
-    moments, killed, seen = random.Random(20261121), 0, {}
-    for _ in range(10):
-        running = start(large, tmp_path / 'out', *flags)
-        time.sleep(moments.uniform(1.0, max(4.0, seconds * 0.3)))
-        if running.poll() is not None:
-            break  # done before its turn to be killed came
-        killed += 1
-        os.killpg(running.pid, signal.SIGKILL)
-        running.communicate()
-        now = images(tmp_path / 'out')
-        assert {path: now[path] for path in seen} == seen, 'a finished page was drawn again'
-        seen = now
-    last = start(large, tmp_path / 'out', *flags)
+    output, total = tmp_path / 'out', len(images(undisturbed))
+    killed = kill_at_random_moments(lambda: start(large, output, *flags), lambda: images(output), total, 10, 20261121)
+    seen = images(output)
+    last = start(large, output, *flags)
     printed = last.communicate()
     assert last.returncode == 0, printed
-    now = images(tmp_path / 'out')
+    now = images(output)
     assert {path: now[path] for path in seen} == seen
     assert killed >= 3
-    assert_same_output(whole, tmp_path / 'out')
+    assert_same_output(undisturbed, output)
 
 
 @pytest.mark.parametrize('whole_group', [True, False])
@@ -80,4 +68,4 @@ def test_ctrl_c_is_one_line_and_resumable(large, undisturbed, tmp_path, whole_gr
     assert len([line for line in stderr.splitlines() if line]) == 1
     again = start(large, tmp_path / 'out')
     assert 'resuming' in again.communicate()[0]
-    assert_same_output(undisturbed[0], tmp_path / 'out')
+    assert_same_output(undisturbed, tmp_path / 'out')

@@ -1,11 +1,8 @@
 """Real data through a Hub over loopback, and a LLaVA set made of real images: killed, resumed, from zip and Hub."""
 
 import json
-import os
 import random
-import signal
 import subprocess
-import time
 import zipfile
 
 import pytest
@@ -13,7 +10,17 @@ import pytest
 from beam_pipelines import llava_cc3m, olmocr
 from beam_pipelines.samples.make_llava_cc3m import record
 from tests.conftest import shared
-from tests.helpers import ROOT, assert_balanced, assert_same_output, command, load, records, tree
+from tests.helpers import (
+    ROOT,
+    assert_balanced,
+    assert_same_output,
+    command,
+    kill_at_random_moments,
+    load,
+    modified,
+    records,
+    tree,
+)
 from tests.hub_server import now_and_then
 from tests.read_hf import read_all
 
@@ -110,20 +117,13 @@ def test_every_planted_defect_has_its_reason_and_the_rest_is_there(cc3m, undistu
 
 def test_kill_9_at_random_moments(cc3m, undisturbed, tmp_path):
     flags = (f'--input={cc3m[0]}', f'--output={tmp_path}/out', '--progress=off')
-    moments, killed, seen = random.Random(3), 0, {}
-    for _ in range(6):
-        running = subprocess.Popen(command('llava_cc3m', *flags), cwd=ROOT, start_new_session=True,
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(moments.uniform(1.5, 5.0))
-        if running.poll() is not None:
-            break
-        os.killpg(running.pid, signal.SIGKILL)
-        running.wait()
-        killed += 1
-        now = {p.name: p.stat().st_mtime_ns for p in (tmp_path / 'out').rglob('images/*.jpg')}
-        assert {name: now[name] for name in seen} == seen, 'a finished image was copied again'
-        seen = now
-    assert killed >= 2
+
+    def start():
+        return subprocess.Popen(command('llava_cc3m', *flags), cwd=ROOT, start_new_session=True,
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    total = len(load(undisturbed / 'chat.json'))
+    assert kill_at_random_moments(start, lambda: modified(tmp_path / 'out', 'images/*.jpg'), total, 6, seed=3) >= 2
     done = subprocess.run(command('llava_cc3m', *flags), cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert_same_output(undisturbed, tmp_path / 'out')
