@@ -11,11 +11,11 @@ from collections.abc import Sequence
 import orjson
 
 from beam_pipelines.launcher.arguments import parse_tool, tool_parser
+from beam_pipelines.launcher.console import print_error, print_line
 from beam_pipelines.launcher.describing import render
 from beam_pipelines.launcher.spec import RunResult, Tool, UsageError
-from beam_pipelines.launcher.talk import complain, say
-from options.describe_options import DescribeOptions
-from options.hub_options import HubOptions, hub_settings
+from options.describe import DescribeOptions
+from options.hub import HubOptions, hub_settings
 from transforms.files.storage import RunAborted
 from transforms.hub.settings import configure
 from transforms.read_hf.describe import describe
@@ -39,15 +39,15 @@ def run(argv: Sequence[str] | None = None) -> RunResult:
         plan, facts = describe(flags.input, flags.subset, flags.split, flags.files, flags.examples, flags.hub_parquet,
                                _progress)
     except (ValueError, OSError, RunAborted) as error:
-        complain(f'error: {error}')
+        print_error(f'error: {error}')
         return RunResult('usage', 2, message=str(error))
     except KeyboardInterrupt:
-        complain('interrupted')
+        print_error('interrupted')
         return RunResult('interrupted', 130)
     except SystemExit as stop:  # argparse after --help
         return RunResult('usage', stop.code or 0)
     text, content = render(flags.input, plan, facts)
-    say(orjson.dumps(content, option=orjson.OPT_INDENT_2, default=str).decode() if flags.json else text)
+    print_line(orjson.dumps(content, option=orjson.OPT_INDENT_2, default=str).decode() if flags.json else text)
     faults = [fault for fact in facts for fault in fact.faults]
     return RunResult('failed', 1, content, '; '.join(faults)) if faults else RunResult('done', 0, content)
 

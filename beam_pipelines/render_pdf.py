@@ -11,56 +11,77 @@ from collections.abc import Sequence
 import apache_beam as beam
 
 from beam_pipelines.launcher import PipelineSpec, RunResult, launch
-from beam_pipelines.plans.render_pdf import ABOUT, known_outcome, prepare
-from options.cluster_options import ClusterOptions
-from options.hub_options import HubOptions
-from options.render_options import RenderOptions
-from options.render_pdf_options import RenderPdfOptions
-from options.render_pdf_settings import RenderPdfSettings
-from options.run_options import RunOptions
-from transforms.accounts.collect import CollectRecords
-from transforms.accounts.finish import FinishRun
-from transforms.accounts.ledger import BuildLedger, SumTallies
-from transforms.accounts.workspace import CheckInWorker
-from transforms.accounts.write_records import WriteRecords
-from transforms.files.storage import join, spill_folder
-from transforms.hints import hinted
+from beam_pipelines.launcher.estimate import page_bytes
+from beam_pipelines.launcher.human import human_bytes
+from beam_pipelines.launcher.spec import Plan
+from options.cluster import ClusterOptions
+from options.hub import HubOptions
+from options.render import RenderOptions
+from options.render_pdf import RenderPdfOptions, RenderPdfSettings, render_pdf_settings
+from options.run import RunOptions
+from transforms.accounting.collect import CollectOutcomes
+from transforms.accounting.finish import FinishRun
+from transforms.accounting.run_summary import BuildRunSummary, SumCounts
+from transforms.accounting.write_records import WriteRecords
+from transforms.files.storage import join
 from transforms.pdf.list_pages import ListPdfPages
-from transforms.pdf.outcomes import IMAGE_COLUMNS, IMAGE_HISTOGRAMS, page_record
+from transforms.pdf.outcomes import IMAGE_COLUMNS, IMAGE_HISTOGRAMS, journaled, page_record
 from transforms.pdf.render_pdf import RenderPDF
 from transforms.pdf.write_images import WriteImages
+from transforms.run.hints import hinted
+from transforms.run.start_up_check import StartUpCheck
+
+ABOUT = """\
+Draws the pages of any PDFs to images, with records/, errors.jsonl and report.html that account for every page.
+
+--input is a folder (its *.pdf at any depth), a file, or a glob in quotes; ** also matches no folder. PNG and JPEG
+files that a glob names are shrunk to --max_size. A file that no engine opens, or that has no page, is one failed
+record.
+
+  python -m beam_pipelines.render_pdf --input 'papers/**/*.pdf' --output images --max-size 1288 --pages 1-3"""
 
 
 def build(pipeline: beam.Pipeline, settings: RenderPdfSettings) -> None:
     """Adds all steps to `pipeline`, the last of which finishes the output."""
     output, journal = settings.output, join(settings.work, 'journal')
     fragments = join(settings.work, 'fragments')
-    check_in, drawing = CheckInWorker(settings.run.workspace(settings.root)), settings.drawing_hints
+    check, hints = StartUpCheck(settings.run.workspace(settings.found.root)), settings.worker_hints
     groups = pipeline | 'Files' >> beam.Create(settings.groups)
 
-    # From CheckInDrawing to WriteImages everything is one fused stage; the same resource hints keep it one.
-    listed = groups | 'CheckInDrawing' >> hinted(check_in, drawing) | 'ListPages' >> hinted(ListPdfPages(
-        settings.root, settings.render, settings.render_processes, settings.selection, settings.max_pages,
-        settings.limit, journal, output), drawing)
+    # From CheckRendering to WriteImages everything is one fused stage; the same resource hints keep it one.
+    listed = groups | 'CheckRendering' >> hinted(check, hints) | 'ListPages' >> hinted(ListPdfPages(
+        settings.found.root, settings.render, settings.render_processes, settings.selection, settings.max_pages,
+        settings.limit, journal, output), hints)
     images = (listed.pages
               | 'RenderPDF' >> hinted(RenderPDF(
-                  settings.render, settings.render_processes, spill_folder(settings.work)), drawing)
-              | 'WriteImages' >> hinted(WriteImages(output, journal), drawing))
+                  settings.render, settings.render_processes, settings.run.staging_dir), hints)
+              | 'WriteImages' >> hinted(WriteImages(output, journal), hints))
 
-    drawn = images | 'ToRecord' >> beam.Map(page_record) | 'CollectDrawn' >> CollectRecords(fragments, by_file=False)
-    dropped = listed.dropped | 'CollectDropped' >> CollectRecords(fragments, by_file=False)
-    ledger = (*drawn, *dropped, listed.tallies | 'SumRead' >> SumTallies()) | 'BuildLedger' >> BuildLedger()
-    (ledger
-     | 'CheckInFinishing' >> check_in
+    rendered = images | 'ToRecord' >> beam.Map(page_record) | 'CollectRendered' >> CollectOutcomes(fragments, by_file=False)
+    dropped = listed.dropped | 'CollectDropped' >> CollectOutcomes(fragments, by_file=False)
+    summary = (*rendered, *dropped, listed.counts | 'SumRead' >> SumCounts()) | 'BuildRunSummary' >> BuildRunSummary()
+    (summary
+     | 'CheckFinishing' >> check
      | 'WriteRecords' >> WriteRecords(output, settings.run.source, settings.run.revision, IMAGE_COLUMNS,
                                       IMAGE_HISTOGRAMS, settings.seed)
      | 'FinishRun' >> FinishRun(settings.run, ('',), by_file=False))
 
 
+def plan(settings: RenderPdfSettings, source: str) -> Plan:
+    """What a run with these settings reads and writes."""
+    found, render = settings.found, settings.render
+    one = page_bytes(render.max_size, render.dpi, render.image_format)
+    return Plan((('input', f'{source} ({len(found.files):,} files, {human_bytes(found.bytes)})'),
+                 ('write', f'{settings.output}, about {human_bytes(one)} a page'),
+                 ('with', f'{settings.render_processes} render processes' if settings.render_processes
+                  else 'a render process for each core of a worker')),
+                found.inputs, int(one * sum(len(group.files) for group in settings.groups)))
+
+
 SPEC = PipelineSpec(
     name='render_pdf', summary='any PDFs (folder or glob) to page images and a records table', about=ABOUT,
-    options=(RunOptions, RenderPdfOptions, RenderOptions, HubOptions, ClusterOptions), prepare=prepare, build=build,
-    known=known_outcome)
+    options=(RunOptions, RenderPdfOptions, RenderOptions, HubOptions, ClusterOptions), settings=render_pdf_settings,
+    plan=plan, build=build, journaled=lambda settings: journaled(settings.groups))
 
 
 def run(argv: Sequence[str] | None = None) -> RunResult:

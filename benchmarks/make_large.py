@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from beam_pipelines.plans.olmocr import SAMPLE
+from beam_pipelines.samples import sample_folder
 
 
 def good_pages(source: Path) -> list[tuple[dict, bytes]]:
@@ -58,7 +58,7 @@ def make(source: Path, output: Path, count: int, tarballs: int, text_factor: int
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--source', type=Path, default=SAMPLE)
+    parser.add_argument('--source', type=Path, default=sample_folder('olmocr'))
     parser.add_argument('--output', type=Path, required=True)
     parser.add_argument('--pages', type=int, default=5000)
     parser.add_argument('--tarballs', type=int, default=4)

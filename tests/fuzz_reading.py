@@ -17,8 +17,9 @@ from transforms.files.parquet import read_footer
 from transforms.files.parquet_footer import FooterError
 from transforms.olmocr.discover import RowFile
 from transforms.olmocr.read_rows import read_raw_rows
+from transforms.read_hf.card import DatasetError
 from transforms.read_hf.describe import describe
-from transforms.read_hf.plan import DatasetError, plan_read
+from transforms.read_hf.plan import plan_read
 from transforms.read_hf.read_unit import read_unit
 from transforms.read_hf.rows import UnitFault
 

@@ -10,8 +10,10 @@ from apache_beam.portability.api import beam_runner_api_pb2
 from apache_beam.runners.portability.portable_runner import PortableRunner
 
 from beam_pipelines.launcher.arguments import parse
-from beam_pipelines.launcher.spec import Context, PipelineSpec
-from transforms.accounts.run_info import RunInfo
+from beam_pipelines.launcher.spec import PipelineSpec
+from beam_pipelines.samples import sample_folder
+from options.context import Context
+from transforms.run.run_info import RunInfo
 
 _OPTIONS = ('--experiments=pre_optimize=all', '--environment_type=EXTERNAL', '--environment_config=localhost:1')
 _STAGE = 'beam:runner:executable_stage:v1'
@@ -47,8 +49,8 @@ class Graph:
 
 def settings_of(spec: PipelineSpec, *argv: str) -> object:
     """The settings for a command line, as the launcher makes them."""
-    context = Context(parse(spec, argv).flags, '/o', '/o/.work', 1, 2)
-    settings, _ = spec.prepare(context)
+    flags = parse(spec, argv).flags
+    settings = spec.settings(Context(flags, flags.input or str(sample_folder(spec.name) or ''), '/o', '/o/.work', 1, 2))
     return replace(settings, run=RunInfo(spec.name, 'run', '/o', '/o/.work', 'source'))
 
 

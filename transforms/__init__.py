@@ -7,9 +7,9 @@ for Apache Beam (0.7 s and 100 MB each) to draw a page.
 from importlib import import_module
 
 _HOME = {
-    'BuildLedger': 'transforms.accounts.ledger',
-    'CountOutcomes': 'transforms.accounts.ledger',
-    'FinishRun': 'transforms.accounts.finish',
+    'BuildRunSummary': 'transforms.accounting.run_summary',
+    'CountOutcomes': 'transforms.accounting.run_summary',
+    'FinishRun': 'transforms.accounting.finish',
     'PdfPage': 'transforms.pdf.pages',
     'PageImage': 'transforms.pdf.pages',
     'ListPdfPages': 'transforms.pdf.list_pages',
@@ -21,10 +21,10 @@ _HOME = {
     'RenderSettings': 'transforms.pdf.settings',
     'ToLlavaConversation': 'transforms.llava.conversation',
     'ValidateLlava': 'transforms.llava.validate',
-    'WriteFragments': 'transforms.accounts.fragments',
+    'WriteFragments': 'transforms.accounting.fragments',
     'WriteImages': 'transforms.pdf.write_images',
     'WriteLlava': 'transforms.llava.write_llava',
-    'WriteRecords': 'transforms.accounts.write_records',
+    'WriteRecords': 'transforms.accounting.write_records',
 }
 __all__ = sorted(_HOME)
 

@@ -11,8 +11,8 @@ from typing import NoReturn
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from beam_pipelines.launcher.spec import PipelineSpec, UsageError
-from options.cluster_options import ClusterOptions
-from options.run_options import positive
+from options.cluster import ClusterOptions
+from options.run import positive
 
 ALIASES = {'input_dir': 'input', 'output_dir': 'output', 'workers': 'num_workers'}
 SHORT_ALIASES = {'-i': '--input', '-o': '--output', '-v': '--verbose'}
@@ -86,7 +86,6 @@ def own_parser(spec: PipelineSpec) -> argparse.ArgumentParser:
         if options is ClusterOptions:
             group.add_argument('--parallelism', type=positive, default=None, metavar='N',
                                help='Flink: tasks side by side (default: all slots)')
-    parser.set_defaults(**spec.defaults)
     return parser
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from beam_pipelines.launcher.folder import human_bytes
+from beam_pipelines.launcher.human import human_bytes
 from transforms.hub import meter
 from transforms.read_hf.describe import SplitFacts
 from transforms.read_hf.plan import ReadPlan

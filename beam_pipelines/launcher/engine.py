@@ -28,7 +28,7 @@ class Engine(ABC):
 
     packed = ''  # path of a jar that was made instead of a run, to be submitted by other means
 
-    def look(self) -> None:  # noqa: B027 - a hook: most engines have nothing to look at
+    def preflight(self) -> None:  # noqa: B027 - a hook: most engines have nothing to look at
         """Checks what can be checked before the start.
 
         Raises:

@@ -1,4 +1,4 @@
-"""What drawing will cost, roughly, from figures that were measured (docs/performance.md)."""
+"""What rendering will cost, roughly, from figures that were measured (docs/performance.md)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,7 @@ def page_bytes(max_size: int, dpi: float, image_format: str) -> float:
     return _BYTES_AT_2048 * (side / 2048) ** _POWER * _FORMAT_SHARE[image_format]
 
 
-def drawing_seconds(pages: int, max_size: int, dpi: float, processes: int) -> float:
+def render_seconds(pages: int, max_size: int, dpi: float, processes: int) -> float:
     """Expected seconds for `pages` pages in `processes` processes."""
     side = dpi * 11 if dpi else max_size
     return pages * _SECONDS_AT_2048 * (side / 2048) ** _POWER / processes
-
-
-def human_time(seconds: float) -> str:
-    """A duration for people."""
-    if seconds < 90:
-        return f'{max(1, seconds):.0f} s'
-    return f'{seconds / 60:.0f} min' if seconds < 5400 else f'{seconds / 3600:.1f} h'

@@ -6,26 +6,28 @@ import os
 import re
 import shutil
 from dataclasses import dataclass
-from typing import IO
 
 import orjson
+from filelock import FileLock, Timeout
 
+from beam_pipelines.launcher.human import human_bytes
 from beam_pipelines.launcher.spec import UsageError
 from transforms.files import storage
 
 WORK = '.work'
+_LOCK, _OWNER = 'lock', 'owner'
 _HALF_WRITTEN = re.compile(r'\.[0-9a-f]{32}\.tmp\Z')
 
 
 @dataclass(frozen=True)
-class Found:
+class EarlierRun:
     """What an output folder holds: 'new', 'unfinished' (resume) or 'done', and the run.json if there is one."""
 
     state: str
     run: dict
 
 
-def inspect(output: str, pipeline: str, identity: dict) -> Found:
+def inspect(output: str, pipeline: str, identity: dict) -> EarlierRun:
     """Compares what is in the folder with what is asked for.
 
     Args:
@@ -40,7 +42,7 @@ def inspect(output: str, pipeline: str, identity: dict) -> Found:
     state = _read_json(storage.join(output, WORK, 'state.json'))
     if not run and not state:
         if _is_empty(output):
-            return Found('new', {})
+            return EarlierRun('new', {})
         raise UsageError(f'--output {output} is not empty and not the output of a pipeline of ours: '
                          'choose another folder')
     before = state or run
@@ -52,26 +54,26 @@ def inspect(output: str, pipeline: str, identity: dict) -> Found:
         kind = 'a finished run' if done else 'an unfinished run'
         raise UsageError(f'--output {output} holds {kind} with other options ({"; ".join(differing)}). '
                          'Choose another folder, or --overwrite to delete it and start again')
-    return Found('done' if done else 'unfinished', run)
+    return EarlierRun('done' if done else 'unfinished', run)
 
 
 def differences(before: dict, now: dict, with_versions: bool) -> list[str]:
     """What differs between two runs' identities, a short text for each difference."""
-    found = []
+    lines = []
     for name in sorted({*before.get('options', {}), *now['options']}):
         old, new = before.get('options', {}).get(name), now['options'].get(name)
         if old != new:
-            found.append(f'--{name} was {old!r}, now {new!r}')
+            lines.append(f'--{name} was {old!r}, now {new!r}')
     old_files = {f[0]: tuple(f[1:]) for f in before.get('inputs', ())}
     new_files = {f[0]: tuple(f[1:]) for f in now['inputs']}
     changed = sorted(path for path in {*old_files, *new_files} if old_files.get(path) != new_files.get(path))
     if changed:
-        found.append(f'input changed: {changed[0]}' + (f' and {len(changed) - 1} more' if changed[1:] else ''))
+        lines.append(f'input changed: {changed[0]}' + (f' and {len(changed) - 1} more' if changed[1:] else ''))
     if with_versions:
         for name in sorted(now['versions']):
             if before.get('versions', {}).get(name) != now['versions'][name]:
-                found.append(f"{name} was {before.get('versions', {}).get(name)}, now {now['versions'][name]}")
-    return found
+                lines.append(f"{name} was {before.get('versions', {}).get(name)}, now {now['versions'][name]}")
+    return lines
 
 
 def sweep(output: str) -> None:
@@ -123,47 +125,45 @@ def clear_work(work: str) -> None:
         path = os.path.join(work, name)
         if os.path.isdir(path):
             shutil.rmtree(path)
-        elif name != 'lock':
+        elif name not in (_LOCK, _OWNER):
             os.unlink(path)
 
 
-class Lock:
-    """Keeps a second run out of a local output folder. The kernel frees it when the process dies."""
+class OutputLock:
+    """Keeps a second run out of a local output folder; a process that dies frees it.
+
+    Raises:
+        UsageError: another run holds it, or the folder cannot be written.
+    """
 
     def __init__(self, output: str) -> None:
-        self._file: IO | None = None
+        self._lock: FileLock | None = None
         if not storage.is_local(output):
             return
-        import fcntl
-
         work = os.path.join(output, WORK)
+        owner = os.path.join(work, _OWNER)
         try:
             os.makedirs(work, exist_ok=True)
-            self._file = open(os.path.join(work, 'lock'), 'a+')
+            self._lock = FileLock(os.path.join(work, _LOCK), timeout=0)
+            self._lock.acquire()
+            storage.write_bytes(owner, str(os.getpid()).encode())
+        except Timeout:
+            process = storage.read_bytes(owner).decode() if os.path.exists(owner) else 'unknown'
+            raise UsageError(f'--output {output} is in use by another run (process {process}): '
+                             'wait for it, or choose another folder') from None
         except OSError as error:
             raise UsageError(f'--output {output} cannot be written ({error.strerror}): choose another folder') from None
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._file.seek(0)
-            holder = self._file.read().strip() or 'unknown'
-            self._file.close()
-            raise UsageError(f'--output {output} is in use by another run (process {holder}): '
-                             'wait for it, or choose another folder') from None
-        self._file.truncate(0)
-        self._file.write(str(os.getpid()))
-        self._file.flush()
 
     def release(self, output: str) -> None:
-        """Frees the lock and removes the work folder when nothing else is in it."""
-        if self._file:
-            work = os.path.join(output, WORK)
-            if os.path.isdir(work) and set(os.listdir(work)) <= {'lock'}:
-                shutil.rmtree(work, ignore_errors=True)
-            self._file.close()
-            self._file = None
-            if os.path.isdir(output) and not os.listdir(output):
-                os.rmdir(output)
+        """Frees the lock, and removes the work folder when nothing else is in it."""
+        if not self._lock:
+            return
+        work = os.path.join(output, WORK)
+        if os.path.isdir(work) and set(os.listdir(work)) <= {_LOCK, _OWNER}:
+            shutil.rmtree(work, ignore_errors=True)
+        self._lock.release()
+        if os.path.isdir(output) and not os.listdir(output):
+            os.rmdir(output)
 
 
 def save_state(output: str, pipeline: str, identity: dict) -> None:
@@ -187,12 +187,3 @@ def check_space(output: str, needed: int, force: bool) -> None:
     if needed - there > free:
         raise UsageError(f'the plan needs about {human_bytes(needed - there)} on the disk of --output {output}, '
                          f'which has {human_bytes(free)} free. Free some, choose another disk, or start with --force')
-
-
-def human_bytes(count: float) -> str:
-    """A size for people."""
-    for unit in ('bytes', 'KB', 'MB', 'GB'):
-        if abs(count) < 1000:
-            return f'{count:.0f} {unit}' if unit == 'bytes' else f'{count:.3g} {unit}'
-        count /= 1000
-    return f'{count:.3g} TB'

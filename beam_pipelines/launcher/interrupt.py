@@ -40,9 +40,9 @@ def interruptible(own_process: bool, bar: ProgressBar, output: str, engine: Engi
     def leave(number: int, frame: object) -> None:
         signal.signal(number, signal.SIG_IGN)
         end_children()
-        told = engine.interrupt() if number == signal.SIGINT else engine.detach()
+        message = engine.interrupt() if number == signal.SIGINT else engine.detach()
         sys.stderr.write(f'\ninterrupted: {bar.done():,} outcomes are kept in {output}; '
-                         f'{told or "the same command goes on from there"}\n')
+                         f'{message or "the same command goes on from there"}\n')
         sys.stderr.flush()
         os._exit(130 if number == signal.SIGINT else 143)
 

@@ -13,30 +13,34 @@ from dataclasses import dataclass, replace
 
 import orjson
 
+import transforms.hub.filesystem  # noqa: F401 - Beam finds hf:// by it
 from beam_pipelines.launcher import folder
 from beam_pipelines.launcher.arguments import Arguments, deciding_options, parse
+from beam_pipelines.launcher.console import failure_line, print_error, print_line, warn
 from beam_pipelines.launcher.engine import Engine, JobFailed
 from beam_pipelines.launcher.flink.remote_job import refuse_if_running
 from beam_pipelines.launcher.interrupt import interruptible
 from beam_pipelines.launcher.progress import ProgressBar
 from beam_pipelines.launcher.quiet import quiet_workers
 from beam_pipelines.launcher.runners import make_engine, worker_count
-from beam_pipelines.launcher.spec import Context, PipelineSpec, Plan, RunResult, UsageError
+from beam_pipelines.launcher.spec import PipelineSpec, Plan, RunResult, UsageError
 from beam_pipelines.launcher.summary import summary_table
-from beam_pipelines.launcher.talk import complain, one_line, say, warn
 from beam_pipelines.launcher.versions import versions
-from options.hub_options import hub_settings
-from transforms.accounts.journal import Journal
-from transforms.accounts.run_info import RunInfo
-from transforms.accounts.workspace import byte_versions
-from transforms.accounts.write_records import read_records
+from beam_pipelines.samples import sample_folder
+from options.context import Context, worker_path
+from options.hub import hub_settings
+from transforms.accounting.write_records import read_records
 from transforms.files import storage
 from transforms.hub import meter
-from transforms.hub.place import HubPlace, is_hub
+from transforms.hub.path import HubPath, is_hub
 from transforms.hub.publish import check_writer
 from transforms.hub.settings import configure
 from transforms.pdf.pool import usable_cores
+from transforms.run.journal import Journal
+from transforms.run.run_info import RunInfo
+from transforms.run.versions import byte_versions
 
+SAMPLE = 'embedded sample'
 _LOG = logging.getLogger(__name__)
 
 
@@ -56,12 +60,12 @@ def launch(spec: PipelineSpec, argv: Sequence[str] | None = None) -> RunResult:
         _set_log_level(arguments.flags.verbose)
         return _Launch.prepare(spec, arguments, own_process=argv is None).run()
     except UsageError as error:
-        complain(f'error: {error}')
+        print_error(f'error: {error}')
         return RunResult('usage', 2, message=str(error))
     except KeyboardInterrupt:
         if argv is not None:
             raise
-        complain('interrupted before anything was started')
+        print_error('interrupted before anything was started')
         return RunResult('interrupted', 130)
     except SystemExit as stop:  # argparse after --help
         return RunResult('usage', stop.code or 0)
@@ -74,7 +78,7 @@ def _staging(address: str) -> str:
         UsageError: the address names no dataset, or no token is set.
     """
     try:
-        place = HubPlace.parse(address)
+        place = HubPath.parse(address)
     except ValueError as error:
         raise UsageError(f'--output {error}') from None
     try:
@@ -115,14 +119,17 @@ class _Launch:
         meter.restart()
         if is_hub(output):
             publish, output = output, _staging(output)
-        context = Context(flags, output, '', workers, usable_cores())
-        output = context.place(output)
-        context = replace(context, output=output, work=storage.join(output, folder.WORK))
+        is_here = bool(workers)
         try:
-            settings, plan = spec.prepare(context)
+            output = worker_path(output, is_here)
+            source = (flags.input or str(sample_folder(spec.name) or '')).rstrip('/') or flags.input
+            context = Context(flags, source and worker_path(source, is_here), output, storage.join(output, folder.WORK),
+                              workers, usable_cores())
+            settings = spec.settings(context)
+            plan = spec.plan(settings, flags.input or SAMPLE)
         except (ValueError, OSError, storage.RunAborted) as error:
             raise error if isinstance(error, UsageError) else UsageError(str(error)) from None
-        return cls(spec, arguments, settings, plan, context, make_engine(arguments, say, warn), own_process, publish)
+        return cls(spec, arguments, settings, plan, context, make_engine(arguments, print_line, warn), own_process, publish)
 
     @property
     def identity(self) -> dict:
@@ -135,21 +142,21 @@ class _Launch:
         if flags.plan:
             self._say_plan()
             return RunResult('planned', 0)
-        lock = folder.Lock(output)
+        lock = folder.OutputLock(output)
         try:
             if taken_over := refuse_if_running(self.context.work, output):
                 warn(taken_over)
             if flags.overwrite:
                 self._overwrite()
-            found = folder.inspect(output, self.spec.name, self.identity)
-            if found.state == 'done' and not flags.retry_failed:
-                say(summary_table(found.run))
-                say(f'{output} is complete already, nothing to do. --overwrite starts again.')
+            earlier = folder.inspect(output, self.spec.name, self.identity)
+            if earlier.state == 'done' and not flags.retry_failed:
+                print_line(summary_table(earlier.run))
+                print_line(f'{output} is complete already, nothing to do. --overwrite starts again.')
                 folder.clear_work(self.context.work)
-                return RunResult('done', 0, found.run)
+                return RunResult('done', 0, earlier.run)
             folder.check_space(output, self.plan.output_bytes, flags.force)
-            self.engine.look()
-            self._start(found)
+            self.engine.preflight()
+            self._start(earlier)
             return self._execute()
         except storage.RunAborted as error:
             return self._failed(str(error))
@@ -174,19 +181,19 @@ class _Launch:
     def _say_plan(self) -> None:
         width = max(len(name) for name, _ in self.plan.rows)
         for name, value in self.plan.rows:
-            say(f'{name.ljust(width)}  {value}')
+            print_line(f'{name.ljust(width)}  {value}')
         if self.publish:
-            say(f"{'publish'.ljust(width)}  {self.publish}, as one commit at the end")
-        if self.plan.note:
-            say(self.plan.note)
+            print_line(f"{'publish'.ljust(width)}  {self.publish}, as one commit at the end")
+        if not self.arguments.flags.input and self.spec.sample_note:
+            print_line(self.spec.sample_note)
 
-    def _start(self, found: folder.Found) -> None:
+    def _start(self, earlier: folder.EarlierRun) -> None:
         output = self.context.output
         self._say_plan()
-        if found.state == 'unfinished':
-            say('resuming: finished pages are kept')
+        if earlier.state == 'unfinished':
+            print_line('resuming: finished pages are kept')
         if self.arguments.flags.retry_failed:
-            self._keep_all_but_failed(found)
+            self._keep_all_but_failed(earlier)
         else:
             for name in ('rows', 'index', 'fragments', 'spill'):  # made anew; only the journal is worth keeping
                 storage.delete_tree(storage.join(self.context.work, name))
@@ -195,18 +202,19 @@ class _Launch:
         for name in ('_SUCCESS', 'manifest.json'):
             storage.delete_file(storage.join(output, name))
 
-    def _keep_all_but_failed(self, found: folder.Found) -> None:
+    def _keep_all_but_failed(self, earlier: folder.EarlierRun) -> None:
         """Turns a finished run into one that was stopped before its failures."""
-        if found.state == 'new':
+        if earlier.state == 'new':
             raise UsageError(f'--retry_failed: {self.context.output} holds no run; start without it')
         journal_folder = storage.join(self.context.work, 'journal')
-        if found.state == 'unfinished':
+        if earlier.state == 'unfinished':
             return  # it was such a retry, or was stopped before anything failed for good: go on with it
-        journal = Journal(journal_folder)
+        if not self.spec.journaled:
+            return
+        journal, entry_of = Journal(journal_folder), self.spec.journaled(self.settings)
         try:
             for row in read_records(self.context.output):
-                entry = self.spec.known(self.settings, row)
-                if entry:
+                if entry := entry_of(row):
                     journal.add(entry[0], row['file'], row['row'], entry[1])
         except (OSError, ValueError) as error:
             raise UsageError(f'--retry_failed needs the records table of {self.context.output}, which cannot be read '
@@ -220,7 +228,7 @@ class _Launch:
         now = datetime.datetime.now(datetime.timezone.utc)
         return RunInfo(
             pipeline=self.spec.name, run_id=uuid.uuid4().hex, output=self.context.output, work=self.context.work,
-            source=self.plan.source, revision=self.plan.revision, options=identity['options'],
+            source=self.arguments.flags.input or SAMPLE, revision=storage.revision_of(self.context.input), options=identity['options'],
             inputs=self.plan.inputs, versions=versions(), seed=flags.seed, started=now.isoformat(),
             max_failures=flags.max_failures, max_failure_rate=flags.max_failure_rate,
             max_failed_units=flags.max_failed_units,
@@ -228,7 +236,7 @@ class _Launch:
 
     def _execute(self) -> RunResult:
         info, flags, work = self._info(), self.arguments.flags, self.context.work
-        info.workspace().mark()
+        info.workspace().claim()
         meter.save(work)  # what planning took
         settings = replace(self.settings, run=info)
         name = f"{self.spec.name.replace('_', '-')}-{info.run_id[:8]}"
@@ -241,10 +249,10 @@ class _Launch:
         except Exception as error:  # whatever a runner makes of a failed step; the line says what failed
             _LOG.debug('the pipeline failed', exc_info=True)
             if flags.verbose:
-                complain(traceback.format_exc())
-            return self._failed(one_line(error))
+                print_error(traceback.format_exc())
+            return self._failed(failure_line(error))
         if self.engine.packed:
-            say(f'made {self.engine.packed}: submit it with `flink run` or as an application; it finishes '
+            print_line(f'made {self.engine.packed}: submit it with `flink run` or as an application; it finishes '
                 f'{self.context.output} by itself')
             return RunResult('packed', 0)
         return self._verdict(info)
@@ -269,19 +277,19 @@ class _Launch:
         if run.get('run_id') != info.run_id:
             return self._failed('the run ended without a verdict in '
                                 f"{storage.join(self.context.output, 'run.json')}: is the disk full?")
-        say('')
-        say(summary_table(run))
+        print_line('')
+        print_line(summary_table(run))
         if run['exit_code']:
             for problem in run['problems']:
-                complain(f'error: {problem}')
-            complain(f'what was made stays in {self.context.output}; see report.html and errors.jsonl there. '
+                print_error(f'error: {problem}')
+            print_error(f'what was made stays in {self.context.output}; see report.html and errors.jsonl there. '
                      'The same command resumes.')
         else:
-            say(f"done in {run['seconds']:.1f} s. Look at {storage.join(self.context.output, 'report.html')}")
+            print_line(f"done in {run['seconds']:.1f} s. Look at {storage.join(self.context.output, 'report.html')}")
             if self.publish:
-                say(f'published as {self.publish}')
+                print_line(f'published as {self.publish}')
         return RunResult(run['state'], run['exit_code'], run, '; '.join(run['problems']))
 
     def _failed(self, message: str) -> RunResult:
-        complain(f'error: {message}')
+        print_error(f'error: {message}')
         return RunResult('failed', 1, message=message)

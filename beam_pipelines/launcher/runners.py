@@ -59,14 +59,14 @@ def _is_elsewhere(arguments: Arguments) -> bool:
     return arguments.runner != 'PrismRunner'
 
 
-def make_engine(arguments: Arguments, say: Callable[[str], None], warn: Callable[[str], None]) -> Engine:
+def make_engine(arguments: Arguments, print_line: Callable[[str], None], warn: Callable[[str], None]) -> Engine:
     """The engine that the command line names."""
     options, flags = beam_options(arguments), arguments.flags
     if arguments.runner == 'FlinkRunner' and not options.view_as(PortableOptions).job_endpoint:
         from beam_pipelines.launcher.flink.engine import FlinkEngine, FlinkRules
 
         return FlinkEngine(options, arguments.beam, flags.parallelism or flags.num_workers or 0,
-                           FlinkRules(flags.stall_seconds, flags.resubmits), say, warn)
+                           FlinkRules(flags.stall_seconds, flags.resubmits), print_line, warn)
     return _BlockingEngine(arguments)
 
 

@@ -2,54 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import apache_beam as beam
 
-from transforms.files import storage
+from options.context import Context
 
 
 class UsageError(ValueError):
     """Wrong usage or an unusable input: one line for people, exit code 2."""
-
-
-@dataclass(frozen=True)
-class Context:
-    """What the launcher decided before a pipeline's settings are made.
-
-    Attributes:
-        flags: the pipeline's own flags, parsed.
-        output: output folder.
-        work: work folder.
-        local_workers: Beam worker processes on this machine, 0 when they are elsewhere.
-        cores: cores of this machine that this process may use.
-    """
-
-    flags: argparse.Namespace
-    output: str
-    work: str
-    local_workers: int
-    cores: int
-
-    @property
-    def render_processes(self) -> int:
-        """Drawing processes of each Beam worker: as asked for, else the cores shared among the workers.
-
-        0 leaves it to each worker, which knows its own cores.
-        """
-        asked = getattr(self.flags, 'render_processes', None)
-        if not self.local_workers:
-            return asked or 0
-        return asked or self.flags.num_workers or max(1, self.cores // self.local_workers)
-
-    def place(self, path: str) -> str:
-        """A path as workers must be given it: absolute where they have another working directory, pinned on the Hub."""
-        if not storage.is_local(path):
-            return storage.pin(path)
-        return path if self.local_workers else os.path.abspath(path)
 
 
 @dataclass(frozen=True)
@@ -58,22 +20,16 @@ class Plan:
 
     Attributes:
         rows: (what, how much) for people.
-        records: records to read, 0 when unknown.
+        inputs: every input file as (relative path, bytes, fingerprint).
         output_bytes: estimate of what will be written.
-        inputs: every input file as (relative path, bytes, modification time).
-        source: the input as given.
-        revision: Hub commit, '' for files.
-        note: a line for people, such as where real data comes from.
+        records: records to read, 0 when unknown.
         unit: what the progress bar counts.
     """
 
     rows: tuple[tuple[str, str], ...]
-    records: int
+    inputs: tuple[tuple[str, int, float | str], ...]
     output_bytes: int
-    inputs: tuple[tuple[str, int, float], ...]
-    source: str
-    revision: str = ''
-    note: str = ''
+    records: int = 0
     unit: str = 'page'
 
 
@@ -86,20 +42,23 @@ class PipelineSpec:
         summary: one line for the list of pipelines.
         about: text for --help: what --input must be, an example.
         options: its options classes, in the order of --help.
-        prepare: Context to (settings, plan); raises UsageError or ValueError for an unusable input.
+        settings: makes the settings; raises ValueError for flags or an input that cannot be used.
+        plan: says what a run with these settings will do; `source` is the input as given.
         build: adds the pipeline's steps, given the settings with `run` filled in.
-        known: rewrites a finished records table to journal entries, for --retry_failed.
-        defaults: flags whose default differs in this pipeline.
+        journaled: for `--retry_failed`, makes of the settings a function from a row of the records table to its journal
+            entry (unit, outcome), None for what must be done again; None for a pipeline that keeps nothing.
+        sample_note: where the real data comes from, for people who run the embedded sample.
     """
 
     name: str
     summary: str
     about: str
     options: tuple[type, ...]
-    prepare: Callable[[Context], tuple[object, Plan]]
+    settings: Callable[[Context], object]
+    plan: Callable[[object, str], Plan]
     build: Callable[[beam.Pipeline, object], None]
-    known: Callable[[object, dict], tuple[str, dict] | None]
-    defaults: dict[str, object] = field(default_factory=dict)
+    journaled: Callable[[object], Callable[[dict], tuple[str, dict] | None]] | None = None
+    sample_note: str = ''
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from beam_pipelines.launcher.folder import human_bytes
-from transforms.accounts.ledger import balance
+from beam_pipelines.launcher.human import human_bytes
+from transforms.report.summary import balance
 
 
 def _counts(names: dict[str, int]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 
-from transforms.accounts.workspace import byte_versions, package_version
+from transforms.run.versions import byte_versions, package_version
 
 _PACKAGES = ('apache-beam', 'beam-training-data', 'pyarrow', 'orjson', 'psutil')
 

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from beam_pipelines.plans.olmocr import SAMPLE
+from beam_pipelines.samples import sample_folder
 from benchmarks.make_large import make
 from tests.conftest import shared
 from tests.flink import JAR, REASON
@@ -48,7 +48,7 @@ def healthy(cluster):
 def large(tmp_path_factory):
     """1,500 pages in four tarballs, and the output of an undisturbed run on one machine."""
     folder = tmp_path_factory.mktemp('large')
-    make(SAMPLE, folder / 'in', 1500, 4, 1, 1)
+    make(sample_folder('olmocr'), folder / 'in', 1500, 4, 1, 1)
     subprocess.run(command('olmocr', f'--input={folder}/in', f'--output={folder}/whole', *FLAGS), cwd=ROOT, check=True,
                    capture_output=True)
     return folder / 'in', folder / 'whole'
@@ -100,7 +100,7 @@ def test_real_pages(healthy, tmp_path, mode):
     assert_finished(tmp_path / 'out', tmp_path / 'direct')
 
 
-@pytest.mark.parametrize('flags', [('--streaming',), ('--parallelism=1',), ('--drawing_ram=1GB',)])
+@pytest.mark.parametrize('flags', [('--streaming',), ('--parallelism=1',), ('--worker_ram=1GB',)])
 def test_same_bytes_however_it_runs(healthy, large, tmp_path, flags):
     Run(healthy, large[0], tmp_path / 'out', *FLAGS, *flags).finish()
     assert_finished(tmp_path / 'out', large[1])

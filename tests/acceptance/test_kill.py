@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from beam_pipelines.plans.olmocr import SAMPLE
+from beam_pipelines.samples import sample_folder
 from benchmarks.make_large import make
 from tests.helpers import ROOT, assert_same_output, command, kill_at_random_moments, modified
 
@@ -19,7 +19,7 @@ FLAGS = ('--max_size=1024', '--progress=off')
 def large(tmp_path_factory):
     """1,500 pages in three tarballs: ten times a moment's work."""
     root = tmp_path_factory.mktemp('large') / 'in'
-    make(SAMPLE, root, 1500, 3, 1, 1)
+    make(sample_folder('olmocr'), root, 1500, 3, 1, 1)
     return root
 
 

@@ -9,11 +9,13 @@ import zipfile
 import pytest
 
 from beam_pipelines import llava_cc3m
-from beam_pipelines.plans.llava_cc3m import SAMPLE
+from beam_pipelines.samples import sample_folder
 from beam_pipelines.samples.make_llava_cc3m import make, picture, record
 from tests.helpers import assert_balanced, assert_same_output, load, records, tree
 from tests.stages import graph_of, settings_of
 from transforms.llava_cc3m.rules import DROP_REASONS
+
+SAMPLE = sample_folder('llava_cc3m')
 
 
 def run(source, output, *flags):
@@ -183,7 +185,7 @@ def test_one_line_for_an_input_that_is_none(tmp_path, files, words):
 
 
 def test_images_stay_in_the_step_that_reads_them():
-    graph = graph_of(llava_cc3m.build, settings_of(llava_cc3m.SPEC, f'--input={SAMPLE}', '--drawing_ram=4GB'))
+    graph = graph_of(llava_cc3m.build, settings_of(llava_cc3m.SPEC, f'--input={SAMPLE}', '--worker_ram=4GB'))
     copying = graph.stage_of('CopyImages/Copy')
     for step in ('CheckInCopying/', 'CopyImages/Copy'):
         assert step in copying

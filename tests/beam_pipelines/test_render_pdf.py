@@ -5,8 +5,8 @@ import pymupdf
 import pytest
 
 from beam_pipelines import render_pdf
-from beam_pipelines.plans.render_pdf import split_glob
 from tests.helpers import assert_balanced, assert_same_output, records
+from transforms.pdf.discover import split_glob
 
 
 def many_pages(count: int) -> bytes:

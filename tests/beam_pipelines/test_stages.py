@@ -4,7 +4,7 @@ import apache_beam as beam
 import pytest
 
 from beam_pipelines import olmocr, render_pdf
-from beam_pipelines.plans.olmocr import SAMPLE
+from beam_pipelines.samples import sample_folder
 from tests.conftest import make_0225
 from tests.stages import Graph, graph_of, settings_of
 from transforms import PdfPage, RenderPDF, RenderSettings
@@ -44,7 +44,7 @@ def case(request, tmp_path, dataset):
         (tmp_path / 'a.pdf').write_bytes(b'%PDF-')
         return render_pdf, settings_of(render_pdf.SPEC, f'--input={tmp_path}'), LISTED
     flags = {'olmocr_extract': ('--stage=extract',), 'olmocr_original': ('--preset=original',)}.get(request.param, ())
-    source = SAMPLE
+    source = sample_folder('olmocr')
     if request.param == 'olmocr_convert':
         source = tmp_path / 'extracted'
         assert olmocr.run([f'--input={dataset}', f'--output={source}', '--stage=extract']).exit_code == 0
@@ -74,17 +74,17 @@ def test_the_shuffles_are_those_we_know(case):
     module, settings, _ = case
     graph = graph_of(module.build, settings)
     shuffles = {name for urn, name in graph.between if urn == SHUFFLE}
-    # References to files and to units of rows; the groups hold one key for each file and reason, and the ledger.
+    # References to files and to units of rows; the groups hold one key for each file and reason, and the summary.
     assert shuffles - {'Files/MaybeReshuffle/Reshuffle'} == ({'SpreadUnits'} if module is olmocr else set())
     groups = [name for urn, name in graph.between if urn == GROUP]
-    assert all('Count/SumByOutcome' in name or 'SumByName' in name or name.startswith('BuildLedger/')
+    assert all('Count/SumByOutcome' in name or 'SumByName' in name or name.startswith('BuildRunSummary/')
                for name in groups), groups
 
 
 def test_finishing_is_one_stage_behind_one_barrier(case):
     module, settings, _ = case
     last = graph_of(module.build, settings).stage_of('FinishRun/')
-    for step in ('BuildLedger/Sort', 'CheckInFinishing/', 'WriteRecords/'):
+    for step in ('BuildRunSummary/Sort', 'CheckInFinishing/', 'WriteRecords/'):
         assert step in last
     assert len(last.crossing) == 1  # what enters; nothing leaves
 
@@ -93,7 +93,7 @@ def test_resource_hints_do_not_cut_the_drawing_stage(case):
     module, settings, steps = case
     from dataclasses import replace
 
-    hinted = replace(settings, drawing_hints={'min_ram': '8GB'})
+    hinted = replace(settings, worker_hints={'min_ram': '8GB'})
     graph = assert_payloads_stay(module.build, hinted, steps)
     drawing = graph.stage_of('WriteImages/')
     assert 'CheckInDrawing/' in drawing

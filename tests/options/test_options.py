@@ -6,7 +6,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from beam_pipelines import olmocr, render_pdf
 from beam_pipelines.launcher.arguments import BeamOptions, beam_flags, deciding_options, own_parser, parse
 from beam_pipelines.launcher.spec import UsageError
-from options.cluster_options import drawing_hints
+from options.cluster import worker_hints
 
 SPECS = [olmocr.SPEC, render_pdf.SPEC]
 
@@ -77,7 +77,7 @@ def test_options_that_decide_nothing_are_not_compared():
 
 
 @pytest.mark.parametrize(('argv', 'words'), [
-    (['--parallelism=2'], '--num_workers sets local parallelism'), (['--drawing_ram=lots'], 'no amount of memory'),
+    (['--parallelism=2'], '--num_workers sets local parallelism'), (['--worker_ram=lots'], 'no amount of memory'),
     (['--resubmits=-1'], 'at least 0'), (['--runner=FlinkRunner', '--parallelism=0'], 'at least 1')])
 def test_cluster_flags_that_do_not_fit(argv, words):
     with pytest.raises(UsageError, match=words):
@@ -91,5 +91,5 @@ def test_our_options_stay_out_of_what_a_runner_is_sent():
 
 
 def test_resource_hints_come_from_the_flags():
-    assert drawing_hints(parse(olmocr.SPEC, ['--drawing_ram=8GB']).flags) == {'min_ram': '8GB'}
-    assert drawing_hints(parse(olmocr.SPEC, []).flags) == {}
+    assert worker_hints(parse(olmocr.SPEC, ['--worker_ram=8GB']).flags) == {'min_ram': '8GB'}
+    assert worker_hints(parse(olmocr.SPEC, []).flags) == {}

@@ -1,5 +1,9 @@
-"""RunAborted: the one error that is nobody's record."""
+"""RunAborted and InputError: the two errors that are nobody's record."""
 
 
 class RunAborted(RuntimeError):
-    """The surroundings failed (disk full, no permission, the Hub down), not a record: the run stops and can be resumed."""
+    """Storage, permissions or the Hub failed, not a record: the run stops and can be resumed."""
+
+
+class InputError(ValueError):
+    """The input cannot be used; the message says why and what to do."""

@@ -15,16 +15,16 @@ class Unreadable:
         return f'unreadable ({self.error})'
 
 
-class SpoiltColumn(list):
+class PartialColumn(list):
     """A column of values of which some are Unreadable."""
 
 
 def column_values(column: pa.Array) -> list:
-    """The values of a column; a SpoiltColumn when one cannot be converted, with Unreadable in its place."""
+    """The values of a column; a PartialColumn when one cannot be converted, with Unreadable in its place."""
     try:
         return column.to_pylist()
     except (ValueError, OverflowError):
-        return SpoiltColumn(_value(item) for item in column)
+        return PartialColumn(_value(item) for item in column)
 
 
 def _value(item: pa.Scalar) -> object:

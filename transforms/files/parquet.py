@@ -82,10 +82,10 @@ def open_parquet(source: BinaryIO, footer: Footer, columns: Sequence[str] | None
     that reads ahead is told which ranges are wanted, with `declared` as further arguments.
     """
     parquet = pq.ParquetFile(source, metadata=footer.metadata, pre_buffer=False, buffer_size=_BUFFER)
-    if hasattr(source, 'declare'):
+    if hasattr(source, 'prefetch'):
         groups = list(range(footer.metadata.num_row_groups)) if row_groups is None else list(row_groups)
         ranges = footer.ranges(columns, groups)
-        source.declare(ranges, side_by_side=max(1, len(ranges) // max(1, len(groups))), **declared)
+        source.prefetch(ranges, side_by_side=max(1, len(ranges) // max(1, len(groups))), **declared)
     return parquet
 
 

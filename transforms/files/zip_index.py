@@ -43,7 +43,7 @@ class BadZip(Exception):
 
 
 @dataclass(frozen=True)
-class Place:
+class ZipEntry:
     """Where a member lies: offset of its local header, packed and real size, method, checksum; found by a link or not."""
 
     offset: int
@@ -66,20 +66,20 @@ class ZipIndex:
         columns = {name: array('Q') for name in ('hash', 'offset', 'packed', 'size')}
         methods, crcs = array('H'), array('L')
         prefix: list[str] | None = None
-        links: list[tuple[str, Place]] = []
-        for name, is_link, place in self._entries(source):
+        links: list[tuple[str, ZipEntry]] = []
+        for name, is_link, entry in self._entries(source):
             if name.lower().endswith(_PICTURES):  # a stray text beside them must not hide the folder they all lie in
                 folders = name.split('/')[:-1]
                 prefix = folders if prefix is None else _common(prefix, folders)
             if is_link:
-                links.append((name, place))
+                links.append((name, entry))
                 continue
             columns['hash'].append(hash_name(name))
-            columns['offset'].append(place.offset)
-            columns['packed'].append(place.packed)
-            columns['size'].append(place.size)
-            methods.append(place.method)
-            crcs.append(place.crc)
+            columns['offset'].append(entry.offset)
+            columns['packed'].append(entry.packed)
+            columns['size'].append(entry.size)
+            methods.append(entry.method)
+            crcs.append(entry.crc)
         self._prefixes = ['/'.join(prefix[:n]) + '/' for n in range(1, len(prefix) + 1)] if prefix else []
         hashes = np.array(columns['hash'], np.uint64)
         self._order = np.argsort(hashes, kind='stable')
@@ -91,27 +91,27 @@ class ZipIndex:
     def __len__(self) -> int:
         return len(self._hashes)
 
-    def find(self, name: str) -> Place | None:
-        """The place of a member (of several of one name the last), also without folders that all members lie in."""
+    def find(self, name: str) -> ZipEntry | None:
+        """The entry of a member (of several of one name the last), also without folders that all members lie in."""
         name = clean_name(name)
         spellings = (name,) if name.isascii() else (name, *(unicodedata.normalize(form, name) for form in ('NFC', 'NFD')))
         for prefix in ('', *self._prefixes):
             for spelling in spellings:
-                if (place := self._lookup(prefix + spelling)) is not None:
-                    return place
+                if (entry := self._lookup(prefix + spelling)) is not None:
+                    return entry
         return None
 
-    def _lookup(self, name: str) -> Place | None:
+    def _lookup(self, name: str) -> ZipEntry | None:
         wanted = self._links.get(name, 0) or hash_name(name)
         at = int(np.searchsorted(self._hashes, np.uint64(wanted), 'right')) - 1
         if at < 0 or int(self._hashes[at]) != wanted:
             return None
         i = self._order[at]
         offset, packed, size = (int(column[i]) for column in self._columns)
-        return Place(offset, packed, size, int(self._methods[i]), int(self._crcs[i]), name in self._links)
+        return ZipEntry(offset, packed, size, int(self._methods[i]), int(self._crcs[i]), name in self._links)
 
-    def _entries(self, source: BinaryIO) -> Iterator[tuple[str, bool, Place]]:
-        """(clean name, whether it is a link, place) of each member."""
+    def _entries(self, source: BinaryIO) -> Iterator[tuple[str, bool, ZipEntry]]:
+        """(clean name, whether it is a link, entry) of each member."""
         start, length, total = self._directory(source)
         source.seek(start)
         data, at, left, seen = b'', 0, length, 0
@@ -139,7 +139,7 @@ class ZipIndex:
             name, mode = decoded_name(raw, flags, extra), (outside >> 16) & 0o170000 if system in _UNIX else 0
             if name.endswith(('/', '\\')) or mode not in (0, 0o100000, _LINK) or is_rubbish(name := clean_name(name)):
                 continue
-            yield name, mode == _LINK, Place(offset, packed, size, _ENCRYPTED if flags & 1 else method, crc)
+            yield name, mode == _LINK, ZipEntry(offset, packed, size, _ENCRYPTED if flags & 1 else method, crc)
 
     def _directory(self, source: BinaryIO) -> tuple[int, int, int]:
         """(offset, length, number of members) of the central directory."""
@@ -167,13 +167,13 @@ class ZipIndex:
         return start, length, total
 
 
-def _resolved(source: BinaryIO, links: list[tuple[str, Place]]) -> dict[str, int]:
+def _resolved(source: BinaryIO, links: list[tuple[str, ZipEntry]]) -> dict[str, int]:
     """Hashes of the members that links lead to, by the links' names; those that lead nowhere are left out."""
     targets: dict[str, str] = {}
-    for name, place in links[:_MAX_LINKS]:
+    for name, entry in links[:_MAX_LINKS]:
         try:
-            if max(place.size, place.packed) <= _MAX_TARGET:
-                target = clean_name(read_member(source, place, name).decode())
+            if max(entry.size, entry.packed) <= _MAX_TARGET:
+                target = clean_name(read_member(source, entry, name).decode())
                 targets[name] = posixpath.normpath(posixpath.join(posixpath.dirname(name), target))
         except (BadZip, UnicodeDecodeError):
             continue
@@ -215,40 +215,40 @@ def hash_name(name: str) -> int:
     return int.from_bytes(hashlib.blake2b(name.encode('utf-8', 'surrogatepass'), digest_size=8).digest(), 'big')
 
 
-def read_member(source: BinaryIO, place: Place, name: str) -> bytes:
+def read_member(source: BinaryIO, entry: ZipEntry, name: str) -> bytes:
     """The bytes of a member that was looked up as `name`.
 
     Raises:
         BadZip: it is damaged, encrypted, packed in a way that is not read, or another member.
     """
-    source.seek(place.offset)
+    source.seek(entry.offset)
     head = source.read(_LOCAL_HEAD.size)
     if len(head) < _LOCAL_HEAD.size or not head.startswith(_LOCAL):
         raise BadZip('its header is damaged')
     _, names, extras = _LOCAL_HEAD.unpack(head)
-    rest = source.read(names + extras + place.packed)
+    rest = source.read(names + extras + entry.packed)
     spelled = rest[:names].decode('utf-8', errors='replace')
     if spelled.isascii() and clean_name(spelled).rpartition('/')[2] != clean_name(name).rpartition('/')[2] \
-            and not place.by_link:
+            and not entry.by_link:
         raise BadZip(f'another member, {spelled[:80]!r}, lies in its place')
     packed = rest[names + extras:]
-    if len(packed) != place.packed:
+    if len(packed) != entry.packed:
         raise BadZip('the archive ends within it')
-    if place.method == DEFLATED:
+    if entry.method == DEFLATED:
         engine = zlib.decompressobj(-15)
         try:
-            data = engine.decompress(packed, place.size + 1)
+            data = engine.decompress(packed, entry.size + 1)
         except zlib.error as error:
             raise BadZip(f'its packed data is damaged ({error})') from None
-    elif place.method == STORED:
+    elif entry.method == STORED:
         data = packed
-    elif place.method == BZIP2:
+    elif entry.method == BZIP2:
         try:
-            data = bz2.BZ2Decompressor().decompress(packed, place.size + 1)
+            data = bz2.BZ2Decompressor().decompress(packed, entry.size + 1)
         except (OSError, EOFError) as error:
             raise BadZip(f'its packed data is damaged ({error})') from None
     else:
-        raise BadZip('it is encrypted' if place.method == _ENCRYPTED else f'it is packed by method {place.method}')
-    if len(data) != place.size or zlib.crc32(data) != place.crc:
+        raise BadZip('it is encrypted' if entry.method == _ENCRYPTED else f'it is packed by method {entry.method}')
+    if len(data) != entry.size or zlib.crc32(data) != entry.crc:
         raise BadZip('its checksum does not fit')
     return data

@@ -40,7 +40,7 @@ class BlockCache:
         blocks = {n: data for n in range(first, last + 1) if (data := self._get(file, n)) is not None}
         missing = [n for n in range(first, last + 1) if n not in blocks]
         if missing and is_offline():
-            raise HubMissing(f'{len(missing)} MiB of {file.place} are not in the cache {self._folder.parent}, and '
+            raise HubMissing(f'{len(missing)} MiB of {file.hub_path} are not in the cache {self._folder.parent}, and '
                              'HF_HUB_OFFLINE is set: unset it, or run once online with the same --hub_cache')
         for run in _runs(missing):
             low, high = run[0] * BLOCK, min(file.size, (run[-1] + 1) * BLOCK)

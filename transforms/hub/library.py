@@ -11,7 +11,7 @@ _PASSING = frozenset({408, 425, 429})
 
 
 @contextmanager
-def library_faults(refused: str, failed: str) -> Iterator[None]:
+def translate_hub_errors(refused: str, failed: str) -> Iterator[None]:
     """Turns what huggingface_hub raises in the block into Transient or a HubFault; EntryNotFoundError passes.
 
     Args:

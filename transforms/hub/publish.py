@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 
 from transforms.hub.errors import HubDenied, HubFault
-from transforms.hub.library import library_faults
-from transforms.hub.place import HubPlace
+from transforms.hub.library import translate_hub_errors
+from transforms.hub.path import HubPath
 from transforms.hub.settings import current, endpoint
 from transforms.hub.staging import staged_folder
-from transforms.hub.transport import ask_patiently, read_token
+from transforms.hub.transport import read_token, with_retries
 
 _SKIPPED = ('.work/**', '.work')
 
 
-def publish(folder: str, target: HubPlace, message: str) -> str:
+def publish(folder: str, target: HubPath, message: str) -> str:
     """Uploads what lies in a local folder as one commit; returns the commit's address.
 
     Contents go to the Hub's storage first, where unchanged ones are found to be there already, so a publication that
@@ -31,10 +31,10 @@ def publish(folder: str, target: HubPlace, message: str) -> str:
     """
     if not read_token():
         raise HubDenied(f'{target} cannot be written: no token is set. Set HF_TOKEN, or log in with `hf auth login`')
-    return ask_patiently(f'publishing {target}', lambda: _upload(folder, target, message), current().patience_seconds)
+    return with_retries(f'publishing {target}', lambda: _upload(folder, target, message), current().patience_seconds)
 
 
-def check_writer(target: HubPlace) -> None:
+def check_writer(target: HubPath) -> None:
     """Looks before a long run whether anything can be published at all.
 
     Raises:
@@ -50,24 +50,24 @@ def check_writer(target: HubPlace) -> None:
         raise HubDenied(f'{target} needs a token that may write: set HF_TOKEN, or log in with `hf auth login`')
 
     def ask() -> None:
-        with library_faults(f'{target} cannot be written: the Hub does not know the token', f'{target} cannot be written'):
+        with translate_hub_errors(f'{target} cannot be written: the Hub does not know the token', f'{target} cannot be written'):
             HfApi(endpoint=endpoint(), library_name='beam-training-data').whoami(token=read_token())
 
-    ask_patiently(str(target), ask, min(30.0, current().patience_seconds))
+    with_retries(str(target), ask, min(30.0, current().patience_seconds))
 
 
 def publish_staged(url: str, message: str) -> str:
     """Makes one commit of all that Beam's writers left at an hf:// address, and removes it from the local disk."""
     import shutil
 
-    target = HubPlace.parse(url)
+    target = HubPath.parse(url)
     folder = staged_folder(target)
     commit = publish(folder, target.within(''), message)
     shutil.rmtree(folder, ignore_errors=True)
     return commit
 
 
-def _upload(folder: str, target: HubPlace, message: str) -> str:
+def _upload(folder: str, target: HubPath, message: str) -> str:
     from huggingface_hub import HfApi
     from huggingface_hub.utils import disable_progress_bars
 
@@ -75,7 +75,7 @@ def _upload(folder: str, target: HubPlace, message: str) -> str:
     if not os.path.isdir(folder):
         raise HubFault(f'nothing waits to be published as {target}')
     api = HfApi(endpoint=endpoint(), token=read_token(), library_name='beam-training-data')
-    with library_faults(f'{target} cannot be written: the token has no right to write there', f'{target} cannot be written'):
+    with translate_hub_errors(f'{target} cannot be written: the token has no right to write there', f'{target} cannot be written'):
         api.create_repo(target.repo, repo_type='dataset', private=True, exist_ok=True)
         done = api.upload_folder(repo_id=target.repo, repo_type='dataset', folder_path=folder,
                                  path_in_repo=target.path or None, revision=target.revision or None,

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 
-from transforms.hub.wanted import Wanted
+from transforms.hub.prefetcher import Prefetcher
 
 _FIRST = 256 << 10
 _LARGEST = 4 << 20
@@ -53,7 +53,7 @@ class HubReader(io.RawIOBase):
         self._submit, self._size, self.name = submit, size, name
         self._position = 0
         self._streams: deque[_Stream] = deque()
-        self._wanted: Wanted | None = None
+        self._prefetcher: Prefetcher | None = None
         self._lock = threading.RLock()
         self._kept: Future | None = None
         self._kept_from = 0 if size <= _FIRST else size - _TAIL
@@ -63,16 +63,16 @@ class HubReader(io.RawIOBase):
         """Bytes of the file."""
         return self._size
 
-    def declare(self, ranges: Iterable[tuple[int, int]], side_by_side: int = 1, eager: bool = True) -> None:
+    def prefetch(self, ranges: Iterable[tuple[int, int]], side_by_side: int = 1, eager: bool = True) -> None:
         """Says which ranges [start, end) will be read, each from its start, and if `eager` surely to its end.
 
         `side_by_side` is how many of them are read at one time.
         """
         with self._lock:
-            if self._wanted:
-                self._wanted.close()
+            if self._prefetcher:
+                self._prefetcher.close()
             inside = ((start, min(end, self._kept_from)) for start, end in ranges if start < self._kept_from)
-            self._wanted = Wanted(self._submit, inside, _BUDGET, side_by_side, eager)
+            self._prefetcher = Prefetcher(self._submit, inside, _BUDGET, side_by_side, eager)
 
     def readable(self) -> bool:
         return True
@@ -115,8 +115,8 @@ class HubReader(io.RawIOBase):
             self._kept = self._kept or self._submit(self._kept_from, self._size)
             return memoryview(self._kept.result())[at - self._kept_from:end - self._kept_from]
         end = min(end, self._kept_from)
-        if self._wanted and (chunk := self._wanted.find(at)) >= 0:
-            return self._wanted.read(chunk, at, end)
+        if self._prefetcher and (chunk := self._prefetcher.find(at)) >= 0:
+            return self._prefetcher.read(chunk, at, end)
         stream = self._stream(at)
         self._read_ahead(stream, end)
         start, stop, future = stream.chunks[0]
@@ -169,6 +169,6 @@ class HubReader(io.RawIOBase):
             for stream in self._streams:
                 self._drop(stream)
             self._streams.clear()
-            if self._wanted:
-                self._wanted.close()
+            if self._prefetcher:
+                self._prefetcher.close()
         super().close()

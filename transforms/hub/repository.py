@@ -10,127 +10,128 @@ from pathlib import Path
 
 import orjson
 
+from transforms.files.atomic_file import write_bytes
 from transforms.hub.errors import HubDenied, HubMissing
-from transforms.hub.library import library_faults
-from transforms.hub.place import HubPlace
+from transforms.hub.library import translate_hub_errors
+from transforms.hub.path import HubPath
 from transforms.hub.settings import current, endpoint, is_offline
-from transforms.hub.transport import HubFile, ask_patiently, denied, read_token
+from transforms.hub.transport import HubFile, denied, read_token, with_retries
 
 _ASKING_SECONDS = 30.0
-_listings: dict[tuple[str, HubPlace], dict[str, HubFile]] = {}
-_found: dict[tuple[str, HubPlace], HubFile | None] = {}
+_listings: dict[tuple[str, HubPath], dict[str, HubFile]] = {}
+_found: dict[tuple[str, HubPath], HubFile | None] = {}
 _lock = threading.Lock()
 
 
-def pin(place: HubPlace) -> HubPlace:
-    """The place at the commit that its revision is now.
+def pin(hub_path: HubPath) -> HubPath:
+    """The path at the commit that its revision is now.
 
     Raises:
         HubMissing: no such dataset or revision, or none in the cache when offline.
         HubDenied: gated or private.
         HubDown: no answer.
     """
-    if place.is_pinned:
-        return place
-    note = _note('refs', f'{place.repo}@{place.revision}')
+    if hub_path.is_pinned:
+        return hub_path
+    cached = _cached_metadata('refs', f'{hub_path.repo}@{hub_path.revision}')
     if is_offline():
-        commit = _read_note(note) or _standard_ref(place)
+        commit = _read_metadata(cached) or _standard_ref(hub_path)
         if not commit:
-            raise HubMissing(f'{place} is not in the cache, and HF_HUB_OFFLINE is set: unset it, or run once online '
+            raise HubMissing(f'{hub_path} is not in the cache, and HF_HUB_OFFLINE is set: unset it, or run once online '
                              'with --hub_cache')
-        return place.at(commit)
-    info = _ask(place, lambda api: api.dataset_info(place.repo, revision=place.revision or None,
+        return hub_path.at(commit)
+    info = _ask(hub_path, lambda api: api.dataset_info(hub_path.repo, revision=hub_path.revision or None,
                                                     timeout=_ASKING_SECONDS, token=read_token() or False))
-    _write_note(note, info.sha)
-    return place.at(info.sha)
+    _write_metadata(cached, info.sha)
+    return hub_path.at(info.sha)
 
 
-def list_folder(place: HubPlace) -> dict[str, HubFile]:
-    """Files at or below a pinned place, by path within the repository, sorted; {} where there is nothing.
+def list_folder(hub_path: HubPath) -> dict[str, HubFile]:
+    """Files at or below a pinned path, by path within the repository, sorted; {} where there is nothing.
 
     Raises:
         HubMissing, HubDenied, HubDown: as `pin`.
     """
-    key = (endpoint(), place)
+    key = (endpoint(), hub_path)
     with _lock:
         found = _listings.get(key)
     if found is None:
-        found = _list_offline(place) if is_offline() else _list_online(place)
+        found = _list_offline(hub_path) if is_offline() else _list_online(hub_path)
         with _lock:
             _listings[key] = found
     return found
 
 
-def find(place: HubPlace) -> HubFile | None:
-    """The file at a pinned place, None when there is none."""
+def find(hub_path: HubPath) -> HubFile | None:
+    """The file at a pinned path, None when there is none."""
     with _lock:
         for (home, listed), files in _listings.items():
-            if home == endpoint() and listed.repo == place.repo and listed.revision == place.revision \
-                    and _is_below(place.path, listed.path):
-                return files.get(place.path)
-        if (endpoint(), place) in _found:
-            return _found[endpoint(), place]
+            if home == endpoint() and listed.repo == hub_path.repo and listed.revision == hub_path.revision \
+                    and _is_below(hub_path.path, listed.path):
+                return files.get(hub_path.path)
+        if (endpoint(), hub_path) in _found:
+            return _found[endpoint(), hub_path]
     if not is_offline():
-        return _find_online(place)
-    return list_folder(place).get(place.path)
+        return _find_online(hub_path)
+    return list_folder(hub_path).get(hub_path.path)
 
 
-def is_folder(place: HubPlace) -> bool:
-    """Whether anything lies below a pinned place."""
-    return any(path != place.path for path in list_folder(place))
+def is_folder(hub_path: HubPath) -> bool:
+    """Whether anything lies below a pinned path."""
+    return any(path != hub_path.path for path in list_folder(hub_path))
 
 
 def _is_below(path: str, folder: str) -> bool:
     return not folder or path == folder or path.startswith(folder + '/')
 
 
-def _find_online(place: HubPlace) -> HubFile | None:
-    infos = _ask(place, lambda api: api.get_paths_info(place.repo, [place.path], revision=place.revision,
+def _find_online(hub_path: HubPath) -> HubFile | None:
+    infos = _ask(hub_path, lambda api: api.get_paths_info(hub_path.repo, [hub_path.path], revision=hub_path.revision,
                                                        repo_type='dataset', token=read_token() or False))
-    file = next((_to_file(place, i) for i in infos if hasattr(i, 'blob_id') and i.path == place.path), None)
+    file = next((_to_file(hub_path, i) for i in infos if hasattr(i, 'blob_id') and i.path == hub_path.path), None)
     with _lock:
-        _found[endpoint(), place] = file
+        _found[endpoint(), hub_path] = file
     return file
 
 
-def _list_online(place: HubPlace) -> dict[str, HubFile]:
+def _list_online(hub_path: HubPath) -> dict[str, HubFile]:
     from huggingface_hub.errors import EntryNotFoundError
 
-    note = _note('trees', str(place))
-    if kept := _read_note(note):  # a commit's listing never changes
-        return {path: HubFile(place.within(path), size, etag) for path, size, etag in kept}
+    cached = _cached_metadata('trees', str(hub_path))
+    if kept := _read_metadata(cached):  # a commit's listing never changes
+        return {path: HubFile(hub_path.within(path), size, etag) for path, size, etag in kept}
     try:
-        items = _ask(place, lambda api: list(api.list_repo_tree(
-            place.repo, place.path or None, recursive=True, revision=place.revision, repo_type='dataset',
+        items = _ask(hub_path, lambda api: list(api.list_repo_tree(
+            hub_path.repo, hub_path.path or None, recursive=True, revision=hub_path.revision, repo_type='dataset',
             token=read_token() or False)))
     except EntryNotFoundError:  # a file, or nothing
-        file = _find_online(place)
-        return {place.path: file} if file else {}
-    files = {i.path: _to_file(place, i) for i in items if hasattr(i, 'blob_id')}
+        file = _find_online(hub_path)
+        return {hub_path.path: file} if file else {}
+    files = {i.path: _to_file(hub_path, i) for i in items if hasattr(i, 'blob_id')}
     found = dict(sorted(files.items()))
-    _write_note(note, [[path, file.size, file.etag] for path, file in found.items()])
+    _write_metadata(cached, [[path, file.size, file.etag] for path, file in found.items()])
     return found
 
 
-def _list_offline(place: HubPlace) -> dict[str, HubFile]:
-    for above in (place, *(place.within(str(p)) for p in Path(place.path).parents if str(p) != '.'), place.within('')):
-        if (kept := _read_note(_note('trees', str(above)))) is not None:
-            return {path: HubFile(place.within(path), size, etag) for path, size, etag in kept
-                    if _is_below(path, place.path)}
-    snapshot = _standard_folder(place) / 'snapshots' / place.revision
+def _list_offline(hub_path: HubPath) -> dict[str, HubFile]:
+    for above in (hub_path, *(hub_path.within(str(p)) for p in Path(hub_path.path).parents if str(p) != '.'), hub_path.within('')):
+        if (kept := _read_metadata(_cached_metadata('trees', str(above)))) is not None:
+            return {path: HubFile(hub_path.within(path), size, etag) for path, size, etag in kept
+                    if _is_below(path, hub_path.path)}
+    snapshot = _standard_folder(hub_path) / 'snapshots' / hub_path.revision
     if snapshot.is_dir():
         paths = sorted(p for p in snapshot.rglob('*') if p.is_file())
-        return {name: HubFile(place.within(name), p.stat().st_size) for p in paths
-                if _is_below(name := p.relative_to(snapshot).as_posix(), place.path)}
-    raise HubMissing(f'the listing of {place} is not in the cache, and HF_HUB_OFFLINE is set: unset it, or run once '
+        return {name: HubFile(hub_path.within(name), p.stat().st_size) for p in paths
+                if _is_below(name := p.relative_to(snapshot).as_posix(), hub_path.path)}
+    raise HubMissing(f'the listing of {hub_path} is not in the cache, and HF_HUB_OFFLINE is set: unset it, or run once '
                      'online with --hub_cache')
 
 
-def _to_file(place: HubPlace, info: object) -> HubFile:
-    return HubFile(place.within(info.path), info.size, info.lfs.sha256 if info.lfs else info.blob_id)
+def _to_file(hub_path: HubPath, info: object) -> HubFile:
+    return HubFile(hub_path.within(info.path), info.size, info.lfs.sha256 if info.lfs else info.blob_id)
 
 
-def _ask(place: HubPlace, question: Callable[[object], object]) -> object:
+def _ask(hub_path: HubPath, question: Callable[[object], object]) -> object:
     """One of huggingface_hub's calls, its errors turned into ours."""
     from huggingface_hub import HfApi
     from huggingface_hub.errors import (
@@ -141,60 +142,59 @@ def _ask(place: HubPlace, question: Callable[[object], object]) -> object:
     )
 
     def asked() -> object:
-        with library_faults(denied(str(place)), f'{place} cannot be had'):
+        with translate_hub_errors(denied(str(hub_path)), f'{hub_path} cannot be had'):
             try:
                 return question(HfApi(endpoint=endpoint(), library_name='beam-training-data'))
             except GatedRepoError:
-                raise HubDenied(denied(str(place))) from None
+                raise HubDenied(denied(str(hub_path))) from None
             except RepositoryNotFoundError:
-                raise HubMissing(f'there is no dataset {place.repo} on the Hub, or it is private and '
+                raise HubMissing(f'there is no dataset {hub_path.repo} on the Hub, or it is private and '
                                  f"{'the token has no right to it' if read_token() else 'no token is set (HF_TOKEN)'}: "
                                  'check the spelling of hf://datasets/NAMESPACE/NAME') from None
             except RevisionNotFoundError:
-                raise HubMissing(f'{place.repo} has no revision {place.revision}: check what is behind the @') from None
+                raise HubMissing(f'{hub_path.repo} has no revision {hub_path.revision}: check what is behind the @') from None
             except HFValidationError as error:
-                raise HubMissing(f'{place.repo} is no name of a dataset ({error})') from None
+                raise HubMissing(f'{hub_path.repo} is no name of a dataset ({error})') from None
 
-    return ask_patiently(str(place), asked, min(_ASKING_SECONDS, current().patience_seconds))
+    return with_retries(str(hub_path), asked, min(_ASKING_SECONDS, current().patience_seconds))
 
 
-def _note(kind: str, name: str) -> str:
+def _cached_metadata(kind: str, name: str) -> str:
+    """Path in the cache of what is known of a revision ('refs') or of a listing ('trees'), '' without a cache."""
     cache = current().cache
     digest = hashlib.sha256(f'{endpoint()} {name}'.encode()).hexdigest()[:32]
     return os.path.join(cache, kind, f'{digest}.json') if cache else ''
 
 
-def _read_note(path: str) -> object:
+def _read_metadata(path: str) -> object:
     try:
         return orjson.loads(Path(path).read_bytes()) if path else None
     except (OSError, ValueError):
         return None
 
 
-def _write_note(path: str, content: object) -> None:
-    from transforms.files.storage import write_bytes
-
+def _write_metadata(path: str, content: object) -> None:
     if path:
         write_bytes(path, orjson.dumps(content))
 
 
-def _standard_folder(place: HubPlace) -> Path:
+def _standard_folder(hub_path: HubPath) -> Path:
     """Where huggingface_hub's own tools keep what they downloaded of a dataset."""
     from huggingface_hub import constants
 
-    return Path(constants.HF_HUB_CACHE) / f"datasets--{place.repo.replace('/', '--')}"
+    return Path(constants.HF_HUB_CACHE) / f"datasets--{hub_path.repo.replace('/', '--')}"
 
 
-def _standard_ref(place: HubPlace) -> str:
+def _standard_ref(hub_path: HubPath) -> str:
     try:
-        return (_standard_folder(place) / 'refs' / (place.revision or 'main')).read_text().strip()
+        return (_standard_folder(hub_path) / 'refs' / (hub_path.revision or 'main')).read_text().strip()
     except OSError:
         return ''
 
 
 def downloaded(file: HubFile) -> str:
     """Path of the file in huggingface_hub's own cache, '' when it was not downloaded (whole) before."""
-    path = _standard_folder(file.place) / 'snapshots' / file.place.revision / file.place.path
+    path = _standard_folder(file.hub_path) / 'snapshots' / file.hub_path.revision / file.hub_path.path
     try:
         return str(path) if path.stat().st_size == file.size else ''
     except OSError:

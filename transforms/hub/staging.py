@@ -6,31 +6,31 @@ import os
 import tempfile
 from collections.abc import Iterator
 
-from transforms.hub.place import HubPlace
+from transforms.hub.path import HubPath
 
 
-def staged_folder(place: HubPlace) -> str:
+def staged_folder(hub_path: HubPath) -> str:
     """The folder of a repository's waiting files: under BEAM_HUB_STAGING, else the user's temporary folder."""
     base = os.environ.get('BEAM_HUB_STAGING') or os.path.join(tempfile.gettempdir(), f'hub-staging-{os.getuid()}')
-    name = place.repo.replace('/', '--') + (f"@{place.revision.replace('/', '--')}" if place.revision else '')
+    name = hub_path.repo.replace('/', '--') + (f"@{hub_path.revision.replace('/', '--')}" if hub_path.revision else '')
     return os.path.join(base, name)
 
 
-def staged_path(place: HubPlace) -> str:
+def staged_path(hub_path: HubPath) -> str:
     """The local path of one waiting file.
 
     Raises:
         ValueError: the path leaves the repository.
     """
-    if '..' in place.path.split('/') or '\0' in place.path:
-        raise ValueError(f'{place} leaves its repository')
-    return os.path.join(staged_folder(place), *place.path.split('/'))
+    if '..' in hub_path.path.split('/') or '\0' in hub_path.path:
+        raise ValueError(f'{hub_path} leaves its repository')
+    return os.path.join(staged_folder(hub_path), *hub_path.path.split('/'))
 
 
-def staged_files(place: HubPlace) -> Iterator[tuple[str, int]]:
-    """(path in the repository, bytes) of what waits at or below a place, sorted."""
-    root = staged_folder(place)
-    for base, folders, names in os.walk(staged_path(place)):
+def staged_files(hub_path: HubPath) -> Iterator[tuple[str, int]]:
+    """(path in the repository, bytes) of what waits at or below a path, sorted."""
+    root = staged_folder(hub_path)
+    for base, folders, names in os.walk(staged_path(hub_path)):
         folders.sort()
         for name in sorted(names):
             path = os.path.join(base, name)

@@ -20,9 +20,9 @@ from urllib.request import getproxies, proxy_bypass
 import urllib3
 
 from transforms.hub import meter
+from transforms.hub.backoff import Backoff
 from transforms.hub.errors import HubChanged, HubDenied, HubMissing, Transient
-from transforms.hub.patience import Patience
-from transforms.hub.place import HubPlace
+from transforms.hub.path import HubPath
 from transforms.hub.settings import current, endpoint, is_offline, read_timeout
 
 _LOG = logging.getLogger(__name__)
@@ -39,20 +39,20 @@ class HubFile:
     """One file at one commit.
 
     Attributes:
-        place: where; its revision is a commit.
+        hub_path: where; its revision is a commit.
         size: bytes.
         etag: hash of its content as the Hub names it (sha256 of large files, git's sha1 of others).
     """
 
-    place: HubPlace
+    hub_path: HubPath
     size: int
     etag: str = ''
 
     @property
     def url(self) -> str:
         """The address that the Hub serves it under."""
-        place = self.place
-        return f"{endpoint()}/datasets/{place.repo}/resolve/{quote(place.revision, safe='')}/{quote(place.path)}"
+        hub_path = self.hub_path
+        return f"{endpoint()}/datasets/{hub_path.repo}/resolve/{quote(hub_path.revision, safe='')}/{quote(hub_path.path)}"
 
 
 class Transport:
@@ -65,7 +65,7 @@ class Transport:
         self._workers = ThreadPoolExecutor(settings.connections, thread_name_prefix='hub')
         self._connections = settings.connections
         self._pools: dict[str, urllib3.PoolManager] = {}
-        self._places: dict[str, str] = {}
+        self._redirected: dict[str, str] = {}
         self._lock = threading.Lock()
 
     def submit(self, file: HubFile, start: int, end: int) -> Future:
@@ -86,11 +86,11 @@ class Transport:
             HubMissing: it is gone, or the network is switched off.
         """
         if is_offline():
-            raise HubMissing(f'{file.place} (bytes {start} to {end}) is not in the cache, and HF_HUB_OFFLINE is set: '
+            raise HubMissing(f'{file.hub_path} (bytes {start} to {end}) is not in the cache, and HF_HUB_OFFLINE is set: '
                              'unset it, or run once online with the same --hub_cache')
         pieces: list[bytes] = []
         at = start
-        patience = Patience(self._patience_seconds, str(file.place))
+        backoff = Backoff(self._patience_seconds, str(file.hub_path))
         while at < end:
             try:
                 with self._slots:
@@ -98,9 +98,9 @@ class Transport:
                         pieces.append(piece)
                         at += len(piece)
                         meter.add(len(piece))
-                        patience.restart()
+                        backoff.restart()
             except Transient as fault:
-                patience.bear(fault)
+                backoff.wait(fault)
         return pieces[0] if len(pieces) == 1 else b''.join(pieces)
 
     def _pieces(self, file: HubFile, start: int, end: int) -> Iterator[bytes]:
@@ -122,7 +122,7 @@ class Transport:
 
     def _open(self, file: HubFile, start: int, end: int) -> urllib3.BaseHTTPResponse:
         """An answer whose body begins with byte `start`, of the very file that is wanted."""
-        url = self._places.get(file.url, file.url)
+        url = self._redirected.get(file.url, file.url)
         for _ in range(_MAX_HOPS + 1):
             response = self._get(url, {'Range': f'bytes={start}-{end - 1}', 'Accept-Encoding': 'identity'})
             if _is_home(url):
@@ -132,9 +132,9 @@ class Transport:
             response.drain_conn()
             url = urljoin(url, response.headers.get('Location', ''))
             if not _is_home(url):
-                self._places[file.url] = url
+                self._redirected[file.url] = url
         else:
-            raise HubDenied(f'{file.place}: the Hub sends from one address to the next without end ({_MAX_HOPS} times)')
+            raise HubDenied(f'{file.hub_path}: the Hub sends from one address to the next without end ({_MAX_HOPS} times)')
         self._check_status(file, response, url)
         _check_range(file, response, start, end)
         return response
@@ -162,16 +162,16 @@ class Transport:
             return
         response.close()
         if not _is_home(url) and status in _REFUSED:
-            self._places.pop(file.url, None)  # its signature has run out: ask at home again
+            self._redirected.pop(file.url, None)  # its signature has run out: ask at home again
             raise Transient(f'the storage behind the Hub answered {status}')
         if status in _PASSING or status >= 500:
             raise Transient(f'it answered {status}', _asked_wait(response.headers))
         if status == 416:
-            raise HubChanged(f'{file.place} has fewer bytes than the {file.size} it was listed with: it has changed. '
+            raise HubChanged(f'{file.hub_path} has fewer bytes than the {file.size} it was listed with: it has changed. '
                              'Start again')
         if status in (401, 403):
-            raise HubDenied(denied(str(file.place)))
-        raise HubMissing(f'{file.place} cannot be had: the Hub answered {status}')
+            raise HubDenied(denied(str(file.hub_path)))
+        raise HubMissing(f'{file.hub_path} cannot be had: the Hub answered {status}')
 
 
 def _check_identity(file: HubFile, response: urllib3.BaseHTTPResponse) -> None:
@@ -180,7 +180,7 @@ def _check_identity(file: HubFile, response: urllib3.BaseHTTPResponse) -> None:
     etag = etag.removeprefix('W/').strip('"')
     if response.status < 400 and file.etag and etag and etag != file.etag:
         response.close()
-        raise HubChanged(f'{file.place} has changed since the run was planned (it was {file.etag[:12]}, now '
+        raise HubChanged(f'{file.hub_path} has changed since the run was planned (it was {file.etag[:12]}, now '
                          f'{etag[:12]}). Start again with another --output, or pin the revision with @COMMIT')
 
 
@@ -196,7 +196,7 @@ def _check_range(file: HubFile, response: urllib3.BaseHTTPResponse, start: int, 
         total = int(length)
     if response.status == 206 and total != file.size and first >= 0:
         response.close()
-        raise HubChanged(f'{file.place} has {total} bytes now, it was listed with {file.size}: it has changed. '
+        raise HubChanged(f'{file.hub_path} has {total} bytes now, it was listed with {file.size}: it has changed. '
                          'Start again')
     if first != start or total != file.size or (response.status == 206 and length.isdigit()
                                                 and int(length) != end - start):
@@ -266,11 +266,11 @@ def transport() -> Transport:
         return _transports[key]
 
 
-def ask_patiently(what: str, question: Callable[[], object], seconds: float) -> object:
+def with_retries(what: str, question: Callable[[], object], seconds: float) -> object:
     """The answer to a question of huggingface_hub's, asked again while faults pass."""
-    patience = Patience(seconds, what)
+    backoff = Backoff(seconds, what)
     while True:
         try:
             return question()
         except Transient as fault:
-            patience.bear(fault)
+            backoff.wait(fault)

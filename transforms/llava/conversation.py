@@ -65,7 +65,6 @@ class ToLlavaConversation(beam.PTransform):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        super().__init__()
         if not self.prompts:
             raise ValueError('prompts is empty, at least one is needed')
         for prompt in self.prompts:

@@ -15,8 +15,8 @@ from functools import partial
 import apache_beam as beam
 import numpy as np
 
-from transforms.accounts.guard import guarded
-from transforms.accounts.ledger import Ledger
+from transforms.accounting.guard import guarded
+from transforms.accounting.run_summary import RunSummary
 from transforms.files import storage
 from transforms.files.json_values import iter_items
 from transforms.llava.special_tokens import find_special_token
@@ -105,7 +105,7 @@ def validate_chat(folder: str, name: str, check: Callable[[object], str] = check
 
 @dataclass(eq=False)
 class ValidateLlava(beam.PTransform):
-    """PCollection[Ledger] to the same with a problem for every rule that the chat files break.
+    """PCollection[RunSummary] to the same with a problem for every rule that the chat files break.
 
     Args:
         output: folder of the chat files and images.
@@ -117,17 +117,14 @@ class ValidateLlava(beam.PTransform):
     splits: tuple[str, ...] = ('train', 'eval')
     allow_special: bool = False
 
-    def __post_init__(self) -> None:
-        super().__init__()
+    def expand(self, summaries: beam.PCollection[RunSummary]) -> beam.PCollection[RunSummary]:
+        return summaries | 'ReadAsALoader' >> beam.Map(guarded, self.check)
 
-    def expand(self, ledgers: beam.PCollection[Ledger]) -> beam.PCollection[Ledger]:
-        return ledgers | 'ReadAsALoader' >> beam.Map(guarded, self.check)
-
-    def check(self, ledger: Ledger) -> Ledger:
+    def check(self, summary: RunSummary) -> RunSummary:
         """Adds the problems of the chat files, and what was checked for the report."""
-        checked, problems = {}, list(ledger.problems)
+        checked, problems = {}, list(summary.problems)
         for split in self.splits:
             checked[CHAT_FILES[split]], found = validate_chat(
                 self.output, CHAT_FILES[split], partial(check_sample, allow_special=self.allow_special))
             problems += found
-        return replace(ledger, problems=tuple(problems), views={**ledger.views, 'validated': checked})
+        return replace(summary, problems=tuple(problems), views={**summary.views, 'validated': checked})

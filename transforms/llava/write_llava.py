@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 
 import apache_beam as beam
 
-from transforms.accounts.fragments import Keyed, WriteFragments, merge_fragments
-from transforms.accounts.guard import guarded
-from transforms.accounts.ledger import Ledger, OutputFile
+from transforms.accounting.fragments import KeyedPayload, WriteFragments, merge_fragments
+from transforms.accounting.guard import guarded
+from transforms.accounting.run_summary import OutputFile, RunSummary
 from transforms.files import storage
 from transforms.files.json_values import loads
 from transforms.llava.conversation import Conversation
@@ -19,13 +19,13 @@ def _is_of(conversation: Conversation, split: str) -> bool:
     return conversation.split == split
 
 
-def _keyed(conversation: Conversation) -> Keyed:
-    return Keyed(conversation.file, conversation.row, conversation.to_json())
+def _keyed(conversation: Conversation) -> KeyedPayload:
+    return KeyedPayload(conversation.file, conversation.row, conversation.to_json())
 
 
 @dataclass(eq=False)
 class SpillConversations(beam.PTransform):
-    """PCollection[Conversation] to a tuple of PCollection[FragmentRef], one for each split, for BuildLedger.
+    """PCollection[Conversation] to a tuple of PCollection[FragmentRef], one for each split, for BuildRunSummary.
 
     Args:
         folder: work folder of the fragments.
@@ -34,9 +34,6 @@ class SpillConversations(beam.PTransform):
 
     folder: str
     splits: tuple[str, ...] = ('train', 'eval')
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, conversations: beam.PCollection[Conversation]):  # noqa: ANN201 - Beam reads tuples wrongly
         return tuple(
@@ -48,7 +45,7 @@ class SpillConversations(beam.PTransform):
 
 @dataclass(eq=False)
 class WriteLlava(beam.PTransform):
-    """PCollection[Ledger] to the same after writing one JSON list for each split, a record a line.
+    """PCollection[RunSummary] to the same after writing one JSON list for each split, a record a line.
 
     Args:
         output: output folder.
@@ -61,28 +58,25 @@ class WriteLlava(beam.PTransform):
     output: str
     splits: tuple[str, ...] = ('train', 'eval')
 
-    def __post_init__(self) -> None:
-        super().__init__()
+    def expand(self, summaries: beam.PCollection[RunSummary]) -> beam.PCollection[RunSummary]:
+        return summaries | 'MergeConversations' >> beam.Map(guarded, self.write)
 
-    def expand(self, ledgers: beam.PCollection[Ledger]) -> beam.PCollection[Ledger]:
-        return ledgers | 'MergeConversations' >> beam.Map(guarded, self.write)
-
-    def write(self, ledger: Ledger) -> Ledger:
-        """Merges the conversation fragments of `ledger` into the chat files."""
-        views = ledger.views.get('records')
+    def write(self, summary: RunSummary) -> RunSummary:
+        """Merges the conversation fragments of `summary` into the chat files."""
+        views = summary.views.get('records')
         wanted = {(r.file, r.row) for r in views.sheet} if views else set()
         texts: dict[tuple[str, int], str] = {}
         outputs = []
         for split in self.splits:
             name = CHAT_FILES[split]
             with storage.atomic_writer(storage.join(self.output, name)) as chat:
-                items = merge_fragments(ledger.of_kind(split))
+                items = merge_fragments(summary.of_kind(split))
                 write_json_list(chat, (_noting(item, wanted, texts).payload for item in items))
             outputs.append(OutputFile(name, chat.size, chat.sha256))
-        return replace(ledger, outputs=(*ledger.outputs, *outputs), views={**ledger.views, 'texts': texts})
+        return replace(summary, outputs=(*summary.outputs, *outputs), views={**summary.views, 'texts': texts})
 
 
-def _noting(item: Keyed, wanted: set, texts: dict) -> Keyed:
+def _noting(item: KeyedPayload, wanted: set, texts: dict) -> KeyedPayload:
     if (item.file, item.row) in wanted:
         turns = loads(item.payload)['conversations']
         texts[(item.file, item.row)] = turns[-1]['value'][:_SHOWN_CHARS]

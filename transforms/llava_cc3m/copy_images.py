@@ -13,16 +13,17 @@ import apache_beam as beam
 import orjson
 from apache_beam.pvalue import TaggedOutput
 
-from transforms.accounts.fragments import Keyed, merge_fragments
-from transforms.accounts.journal import Journal, read_journal
-from transforms.accounts.records import DROPPED, WRITTEN, Record
+import transforms.hub.filesystem  # noqa: F401 - Beam finds hf:// by it
+from transforms.accounting.fragments import KeyedPayload, merge_fragments
+from transforms.accounting.outcome import DROPPED, WRITTEN, Outcome
 from transforms.files import storage
 from transforms.files.json_values import loads
-from transforms.files.zip_index import BadZip, Place, read_member
+from transforms.files.zip_index import BadZip, ZipEntry, read_member
 from transforms.llava_cc3m.cut_chat import ChatUnit
 from transforms.llava_cc3m.discover import Cc3mInput
 from transforms.pdf.pool import RenderPool, acquire_pool, release_pool
 from transforms.pdf.settings import RenderSettings
+from transforms.run.journal import Journal, is_output_there, read_journal
 
 IMAGES = 'images'
 COLUMNS = (('width', 'int32'), ('height', 'int32'), ('format', 'string'))
@@ -46,13 +47,13 @@ class _Task:
     id: str
     image: str
     sample: bytes
-    place: Place | None
+    entry: ZipEntry | None
 
 
-def _task(item: Keyed) -> _Task:
+def _task(item: KeyedPayload) -> _Task:
     head, _, sample = item.payload.partition(b'\n')
-    where, record = orjson.loads(head)['place'], loads(sample)
-    return _Task(item.row, record['id'], record['image'], sample, Place(*where) if where else None)
+    where, record = orjson.loads(head)['entry'], loads(sample)
+    return _Task(item.row, record['id'], record['image'], sample, ZipEntry(*where) if where else None)
 
 
 class _CopyFn(beam.DoFn):
@@ -74,19 +75,19 @@ class _CopyFn(beam.DoFn):
     def finish_bundle(self) -> None:
         self._journal.close()
 
-    def process(self, unit: ChatUnit) -> Iterator[Record | TaggedOutput[Literal['samples'], Keyed]]:
+    def process(self, unit: ChatUnit) -> Iterator[Outcome | TaggedOutput[Literal['samples'], KeyedPayload]]:
         file = self._found.chat.path
         known = {row: outcome for (_, row), outcome in read_journal(self._journal_folder, unit.name).items()}
         waiting: list[_Task] = []
         for task in map(_task, merge_fragments(unit.segments)):
             outcome = known.get(task.row)
-            if outcome and storage.is_still_there(self._output, outcome):
+            if outcome and is_output_there(self._output, outcome):
                 yield from self._ended(file, task, outcome)
             else:
                 waiting.append(task)
-        waiting.sort(key=lambda task: (task.place.offset if task.place else 0, task.row))
+        waiting.sort(key=lambda task: (task.entry.offset if task.entry else 0, task.row))
         for task, data, outcome in self._outcomes(unit, waiting):
-            with storage.surroundings(self._output):
+            with storage.storage_errors(self._output):
                 self._write(unit, file, task, data, outcome)
             yield from self._ended(file, task, outcome)
 
@@ -108,12 +109,12 @@ class _CopyFn(beam.DoFn):
 
     def _ended(self, file: str, task: _Task, outcome: dict) -> Iterator[object]:
         if reason := outcome.get('error'):
-            yield Record(file, task.row, task.id, DROPPED, reason, outcome['message'])
+            yield Outcome(file, task.row, task.id, DROPPED, reason, outcome['message'])
             return
         details = {name: outcome[name] for name, _ in COLUMNS}
-        yield Record(file, task.row, task.id, WRITTEN, output=outcome['output'], bytes=outcome['bytes'],
+        yield Outcome(file, task.row, task.id, WRITTEN, output=outcome['output'], bytes=outcome['bytes'],
                      sha256=outcome['sha256'], details=details)
-        yield TaggedOutput('samples', Keyed(file, task.row, task.sample))
+        yield TaggedOutput('samples', KeyedPayload(file, task.row, task.sample))
 
     def _outcomes(self, unit: ChatUnit, tasks: list[_Task]) -> Iterator[tuple[_Task, bytes, dict]]:
         """Outcomes in the order of the tasks, some images being checked at one time."""
@@ -139,17 +140,17 @@ class _CopyFn(beam.DoFn):
         if not self._found.archive:
             return None
         source = storage.open_info(self._found.root, self._found.archive)
-        if hasattr(source, 'declare'):
-            source.declare([(tasks[0].place.offset, min(unit.end, self._found.archive.size))])
+        if hasattr(source, 'prefetch'):
+            source.prefetch([(tasks[0].entry.offset, min(unit.end, self._found.archive.size))])
         return source
 
     def _read(self, source: BinaryIO | None, task: _Task) -> bytes | dict:
         limit = self._settings.max_input_bytes
         if source is not None:
-            if max(task.place.size, task.place.packed) > limit:
-                return _dropped('image_too_big', f'it has {task.place.size} bytes, over the limit of {limit}')
+            if max(task.entry.size, task.entry.packed) > limit:
+                return _dropped('image_too_big', f'it has {task.entry.size} bytes, over the limit of {limit}')
             try:
-                return read_member(source, task.place, task.image)
+                return read_member(source, task.entry, task.image)
             except BadZip as error:
                 return _dropped('image_undecodable', str(error))
         root = storage.join(self._found.root, self._found.folder) if self._found.folder else self._found.root
@@ -200,9 +201,6 @@ class CopyImages(beam.PTransform):
     settings: RenderSettings
     processes: int = 1
     spill: str = ''
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, units: beam.PCollection[ChatUnit]):  # noqa: ANN201 - Beam reads tuples wrongly
         copied = units | 'Copy' >> beam.ParDo(_CopyFn(

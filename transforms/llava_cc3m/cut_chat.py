@@ -15,13 +15,15 @@ import apache_beam as beam
 import orjson
 from apache_beam.pvalue import TaggedOutput
 
-from transforms.accounts.fragments import FragmentRef, Keyed, write_fragment
-from transforms.accounts.records import DROPPED, FAILED, Record, Tally, UnitError
+import transforms.hub.filesystem  # noqa: F401 - Beam finds hf:// by it
+from transforms.accounting.fragments import FragmentRef, KeyedPayload, write_fragment
+from transforms.accounting.outcome import DROPPED, FAILED, Outcome
 from transforms.files import storage
 from transforms.files.json_values import BOM, JsonError, JsonItem, dumps, iter_items
 from transforms.files.zip_index import BadZip, ZipIndex, hash_name
 from transforms.llava_cc3m.discover import CHAT, Cc3mInput
 from transforms.llava_cc3m.rules import check_record, fixed
+from transforms.report.summary import Count, UnitError
 
 _STRETCH = 64 << 20
 _FOLDER_UNIT_ROWS = 1000
@@ -37,7 +39,7 @@ class ChatUnit:
 
     Attributes:
         number: of the unit.
-        segments: files of its records (payloads of `Keyed`: {'sample', 'place'}).
+        segments: files of its records (payloads of `KeyedPayload`: {'sample', 'entry'}).
         end: end of the last image in the archive, 0 for a folder.
     """
 
@@ -56,7 +58,7 @@ class CutRecords(NamedTuple):
 
     units: beam.PCollection
     dropped: beam.PCollection
-    tallies: beam.PCollection
+    counts: beam.PCollection
     errors: beam.PCollection
 
 
@@ -83,12 +85,12 @@ class _Cutter:
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
-        self._buffers: dict[int, list[Keyed]] = {}
+        self._buffers: dict[int, list[KeyedPayload]] = {}
         self._sizes: Counter = Counter()
         self._segments: dict[int, list[FragmentRef]] = {}
         self._ends: dict[int, int] = {}
 
-    def add(self, unit: int, item: Keyed, end: int) -> None:
+    def add(self, unit: int, item: KeyedPayload, end: int) -> None:
         self._buffers.setdefault(unit, []).append(item)
         self._sizes[unit] += len(item.payload) + 300
         self._ends[unit] = max(self._ends.get(unit, 0), end)
@@ -127,7 +129,7 @@ class _CutChatFn(beam.DoFn):
         self._found, self._folder, self._fix, self._limit = found, folder, fix, limit
 
     def process(self, _: str) -> Iterator[
-            ChatUnit | TaggedOutput[Literal['dropped'], Record] | TaggedOutput[Literal['tallies'], Tally]
+            ChatUnit | TaggedOutput[Literal['dropped'], Outcome] | TaggedOutput[Literal['counts'], Count]
             | TaggedOutput[Literal['errors'], UnitError]]:
         found, cutter, seen, used, count = self._found, _Cutter(self._folder), set(), set(), 0
         names = _Names()
@@ -148,20 +150,20 @@ class _CutChatFn(beam.DoFn):
             if (dropped := self._place(*item, index, cutter, seen, used, names)) is not None:
                 yield TaggedOutput('dropped', dropped)
         yield from cutter.finish()
-        yield TaggedOutput('tallies', Tally(CHAT, 'read', '', count))
+        yield TaggedOutput('counts', Count(CHAT, 'read', '', count))
         orphans = (len(index) if index is not None else found.images) - len(used)
         if orphans > 0 and not self._limit and index is not None:
-            yield TaggedOutput('tallies', Tally(CHAT, 'warning', 'orphan_member', orphans))
+            yield TaggedOutput('counts', Count(CHAT, 'warning', 'orphan_member', orphans))
 
     def _place(self, row: int, item: JsonItem, index: ZipIndex | None, cutter: _Cutter, seen: set,
-               used: set, names: _Names) -> Record | None:
+               used: set, names: _Names) -> Outcome | None:
         """Puts the record into its unit, or gives the record that says why not."""
         record = item.value
         reason, message = (_REASONS.get(item.error, 'bad_record'), item.message) if item.error else check_record(record)
-        place = index.find(record['image']) if index is not None and isinstance(record, dict) \
+        entry = index.find(record['image']) if index is not None and isinstance(record, dict) \
             and isinstance(record.get('image'), str) else None
-        if place is not None:
-            used.add(place.offset)
+        if entry is not None:
+            used.add(entry.offset)
         own_id = str(record.get('id') or '') if isinstance(record, dict) else ''
         own_id = own_id.encode('utf-8', 'backslashreplace').decode()
         if not reason:
@@ -177,21 +179,21 @@ class _CutChatFn(beam.DoFn):
                 payload = dumps(fixed(record, self._fix))
             except (TypeError, ValueError) as error:
                 reason, message = 'bad_record', str(error)[:200]
-        if not reason and self._found.archive and place is None:
+        if not reason and self._found.archive and entry is None:
             reason = 'image_missing'
             message = f"no member {record['image'][:100]} in {self._found.archive.path}"
             if index is None:
-                return Record(CHAT, row, own_id[:200], FAILED, 'ArchiveUnreadable', f'{self._found.archive.path} cannot be read',
+                return Outcome(CHAT, row, own_id[:200], FAILED, 'ArchiveUnreadable', f'{self._found.archive.path} cannot be read',
                               details={'stage': 'read'}, listed=False)
         if reason:
-            return Record(CHAT, row, own_id[:200], DROPPED, reason, message)
+            return Outcome(CHAT, row, own_id[:200], DROPPED, reason, message)
         where = None
         unit, end = row // _FOLDER_UNIT_ROWS, 0
-        if place is not None:
-            where = astuple(place)
+        if entry is not None:
+            where = astuple(entry)
             # Behind a member's bytes come at most its data descriptor; before them its name and extra fields.
-            unit, end = place.offset // _STRETCH, place.offset + place.packed + 1024
-        cutter.add(unit, Keyed(CHAT, row, orjson.dumps({'place': where}) + b'\n' + payload), end)
+            unit, end = entry.offset // _STRETCH, entry.offset + entry.packed + 1024
+        cutter.add(unit, KeyedPayload(CHAT, row, orjson.dumps({'entry': where}) + b'\n' + payload), end)
         return None
 
 
@@ -217,10 +219,7 @@ class CutChat(beam.PTransform):
     fix: str = 'none'
     limit: int = 0
 
-    def __post_init__(self) -> None:
-        super().__init__()
-
     def expand(self, start: beam.PCollection[str]):  # noqa: ANN201 - Beam reads tuples wrongly
         cut = start | 'Cut' >> beam.ParDo(_CutChatFn(self.found, self.folder, self.fix, self.limit)).with_outputs(
-            'dropped', 'tallies', 'errors', main='units')
-        return CutRecords(cut.units, cut.dropped, cut.tallies, cut.errors)
+            'dropped', 'counts', 'errors', main='units')
+        return CutRecords(cut.units, cut.dropped, cut.counts, cut.errors)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import transforms.hub.filesystem  # noqa: F401 - Beam finds hf:// by it
 from transforms.files import storage
+from transforms.files.abort import InputError
 from transforms.files.storage import FileInfo
 
 CHAT = 'chat.json'
 _ARCHIVES = ('images.zip', 'image.zip')
 _FOLDER = 'images'
-
-
-class InputError(ValueError):
-    """The input cannot be used; the message says why and what to do."""
+_COUNTED_BYTES, _RECORD_BYTES = 1 << 20, 350  # a record's mean in the published chat.json
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Cc3mInput:
         folder: folder of the images ('' for the root itself) when there is no archive.
         images: images in the folder, for the plan; 0 when they are in an archive.
         image_bytes: their size.
-        digest: of the images' paths, sizes and stamps in a folder.
+        digest: of the images' paths, sizes and fingerprints in a folder.
         beside: folder of images beside the archive, which is not read.
     """
 
@@ -39,6 +38,26 @@ class Cc3mInput:
     image_bytes: int = 0
     digest: str = ''
     beside: str = ''
+
+    @property
+    def bytes(self) -> int:
+        """Size of the images, or of their archive."""
+        return self.archive.size if self.archive else self.image_bytes
+
+    @property
+    def expected_records(self) -> int:
+        """The number of records: counted in a small chat.json, else by the published set's mean size of one."""
+        if self.chat.size > _COUNTED_BYTES:
+            return max(1, self.chat.size // _RECORD_BYTES)
+        return max(1, storage.read_bytes(storage.join(self.root, self.chat.path)).count(b'"conversations"'))
+
+    @property
+    def inputs(self) -> tuple[tuple[str, int, float | str], ...]:
+        """(path, bytes, fingerprint) of chat.json and of the archive, or one entry with the digest of a folder's images."""
+        chat = (self.chat.path, self.chat.size, self.chat.fingerprint)
+        if self.archive:
+            return chat, (self.archive.path, self.archive.size, self.archive.fingerprint)
+        return chat, (f'{self.images} images, digest {self.digest}', self.image_bytes, 0.0)
 
 
 def discover(root: str) -> Cc3mInput:
@@ -71,5 +90,5 @@ def discover(root: str) -> Cc3mInput:
 def _of_folder(root: str, chat: FileInfo, folder: str, images: list[FileInfo]) -> Cc3mInput:
     import hashlib
 
-    digest = hashlib.sha256(repr([(i.path, i.size, i.stamp) for i in images]).encode()).hexdigest()[:16]
+    digest = hashlib.sha256(repr([(i.path, i.size, i.fingerprint) for i in images]).encode()).hexdigest()[:16]
     return Cc3mInput(root, chat, None, folder, len(images), sum(i.size for i in images), digest)

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 import apache_beam as beam
 
-from transforms.accounts.guard import guarded
-from transforms.accounts.ledger import Ledger
+from transforms.accounting.guard import guarded
+from transforms.accounting.run_summary import RunSummary
 from transforms.llava.validate import check_image_exists, validate_chat
 from transforms.llava_cc3m.copy_images import IMAGES
 from transforms.llava_cc3m.discover import CHAT
@@ -14,7 +14,7 @@ from transforms.llava_cc3m.rules import check_sample
 
 @dataclass(eq=False)
 class ValidatePretraining(beam.PTransform):
-    """PCollection[Ledger] to the same with a problem for every rule that chat.json breaks, or image that is not there.
+    """PCollection[RunSummary] to the same with a problem for every rule that chat.json breaks, or image that is not there.
 
     Args:
         output: folder of chat.json and images/.
@@ -22,13 +22,10 @@ class ValidatePretraining(beam.PTransform):
 
     output: str
 
-    def __post_init__(self) -> None:
-        super().__init__()
+    def expand(self, summaries: beam.PCollection[RunSummary]) -> beam.PCollection[RunSummary]:
+        return summaries | 'ReadAsALoader' >> beam.Map(guarded, self.check)
 
-    def expand(self, ledgers: beam.PCollection[Ledger]) -> beam.PCollection[Ledger]:
-        return ledgers | 'ReadAsALoader' >> beam.Map(guarded, self.check)
-
-    def check(self, ledger: Ledger) -> Ledger:
+    def check(self, summary: RunSummary) -> RunSummary:
         """Adds the problems, and how many samples were checked for the report."""
         count, problems = validate_chat(self.output, CHAT, check_sample, IMAGES, check_image_exists)
-        return replace(ledger, problems=(*ledger.problems, *problems), views={**ledger.views, 'validated': {CHAT: count}})
+        return replace(summary, problems=(*summary.problems, *problems), views={**summary.views, 'validated': {CHAT: count}})

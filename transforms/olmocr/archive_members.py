@@ -6,14 +6,8 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 
 from transforms.files import storage
-from transforms.files.tar_stream import (
-    ArchiveDamaged,
-    EndMissing,
-    Member,
-    Oversized,
-    TrailingData,
-    stream_members,
-)
+from transforms.files.decompress import Oversized
+from transforms.files.tar_stream import ArchiveDamaged, EndMissing, Member, TrailingData, stream_members
 
 _MAX_LINKS = 16
 

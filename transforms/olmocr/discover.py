@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import transforms.hub.filesystem  # noqa: F401 - Beam finds hf:// by it
 from transforms.files import storage
+from transforms.files.abort import InputError
 from transforms.files.json_values import BOM, JsonItem, iter_items
 from transforms.olmocr.rows import ARCHIVE_ENDINGS, COLUMNS_0225, COLUMNS_1025
 
@@ -16,10 +18,6 @@ _OLD_NAME = re.compile(r'^(?P<split>(?:train|eval)-(?P<kind>.+))\.parquet$')
 _OLD_CONFIGS = {'s2pdf': '00_documents', 'iabooks': '01_books'}
 ANNOTATIONS = 'annotations.json'
 _LONGEST_RECORD = 64 << 20
-
-
-class InputError(ValueError):
-    """The input cannot be used; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class RowFile:
         split: 'train' or 'eval'.
         rows: number of rows by the footer.
         bytes: size of the file.
-        stamp: modification time, or on the Hub the content's hash.
+        fingerprint: modification time, or on the Hub the content's hash.
         kind: '1025', '0225' or 'annotations'.
     """
 
@@ -45,7 +43,7 @@ class RowFile:
     split: str
     rows: int
     bytes: int
-    stamp: float | str
+    fingerprint: float | str
     kind: str
 
 
@@ -61,6 +59,24 @@ class OlmocrInput:
     def needs_index(self) -> bool:
         """True when rows do not name their tarball (mix-0225)."""
         return any(file.kind == '0225' for file in self.files)
+
+    @property
+    def rows(self) -> int:
+        """Rows of all files."""
+        return sum(file.rows for file in self.files)
+
+    @property
+    def archive_bytes(self) -> int:
+        """Size of the tarballs that will be read: of mix-1025 those whose name begins as a file of rows does."""
+        stems = tuple(file.name.removesuffix('.parquet') for file in self.files)
+        return sum(info.size for name, info in self.archives.items()
+                   if self.needs_index or name.rpartition('/')[2].startswith(stems))
+
+    @property
+    def inputs(self) -> tuple[tuple[str, int, float | str], ...]:
+        """(path, bytes, fingerprint) of each file of rows and each tarball."""
+        return (*((file.name, file.bytes, file.fingerprint) for file in self.files),
+                *((name, info.size, info.fingerprint) for name, info in sorted(self.archives.items())))
 
 
 def classify(name: str) -> tuple[str, str, str] | None:
@@ -136,7 +152,7 @@ def _row_file(info: storage.FileInfo, named: tuple[str, str, str]) -> RowFile:
                if c not in columns]
     if missing:
         raise InputError(f'{info.path} lacks the columns {", ".join(missing)}; it has {", ".join(sorted(columns))}')
-    return RowFile(info.path, name, *named, rows, info.size, info.stamp, kind)
+    return RowFile(info.path, name, *named, rows, info.size, info.fingerprint, kind)
 
 
 def discover_annotations(root: str) -> OlmocrInput:
@@ -153,7 +169,7 @@ def discover_annotations(root: str) -> OlmocrInput:
         rows = sum(1 for _ in read_annotations(path))
     except ValueError as error:
         raise InputError(f'{path} cannot be read as a JSON list ({error})') from None
-    return OlmocrInput(root, (RowFile(path, ANNOTATIONS, '', '', '', rows, info.size, info.stamp, 'annotations'),), {})
+    return OlmocrInput(root, (RowFile(path, ANNOTATIONS, '', '', '', rows, info.size, info.fingerprint, 'annotations'),), {})
 
 
 def read_annotations(path: str) -> Iterator[JsonItem]:

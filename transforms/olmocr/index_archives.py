@@ -12,10 +12,12 @@ import apache_beam as beam
 import orjson
 from apache_beam.pvalue import TaggedOutput
 
-from transforms.accounts.records import UnitError
+import transforms.hub.filesystem  # noqa: F401 - Beam finds hf:// by it
 from transforms.files import storage
-from transforms.files.tar_stream import ArchiveDamaged, Oversized, TrailingData, stream_members
+from transforms.files.decompress import Oversized
+from transforms.files.tar_stream import ArchiveDamaged, TrailingData, stream_members
 from transforms.olmocr.rows import OlmocrRow
+from transforms.report.summary import UnitError
 
 
 def _base(member: str) -> str:
@@ -85,9 +87,6 @@ class IndexArchives(beam.PTransform):
 
     root: str
     folder: str
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, archives: beam.PCollection[str]):  # noqa: ANN201 - Beam reads tuples wrongly
         listed = archives | 'ListMembers' >> beam.ParDo(_IndexFn(self.root, self.folder)).with_outputs(

@@ -15,13 +15,15 @@ import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from transforms.accounts.fragments import Keyed, merge_fragments
-from transforms.accounts.guard import guarded
-from transforms.accounts.ledger import Ledger, OutputFile
+import transforms.hub.filesystem  # noqa: F401 - Beam finds hf:// by it
+from transforms.accounting.fragments import KeyedPayload, merge_fragments
+from transforms.accounting.guard import guarded
+from transforms.accounting.run_summary import OutputFile, RunSummary
 from transforms.files import storage
+from transforms.files.columns import column_values
+from transforms.files.paths import is_unsafe
 from transforms.olmocr.discover import RowFile
-from transforms.olmocr.read_rows import column_values
-from transforms.olmocr.rows import BadRow, OlmocrRow, is_unsafe, label_of, split_relpath, to_text
+from transforms.olmocr.rows import BadRow, OlmocrRow, label_of, split_relpath, to_text
 from transforms.pdf.pages import PageImage
 
 COMBINED = 'combined_train_data.json'
@@ -44,14 +46,14 @@ def parse_original(raw: dict, file: str, row: int) -> OlmocrRow:
                      text=to_text(label_of(raw).get('natural_text')), split='train')
 
 
-def to_original(image: PageImage) -> Iterator[Keyed]:
+def to_original(image: PageImage) -> Iterator[KeyedPayload]:
     """One record as a pair of JSON texts: for the file of PDFs and for the file of PNGs."""
     if image.error:
         return
     row: OlmocrRow = image.context
     path = row.id.removeprefix('pdf_tarballs/') if row.id.startswith('pdf_tarballs/') else row.id
     pair = [_sample(row, path), _sample(row, path.replace('.pdf', '.png'))]
-    yield Keyed(row.file, row.row, json.dumps(pair, ensure_ascii=False).encode())
+    yield KeyedPayload(row.file, row.row, json.dumps(pair, ensure_ascii=False).encode())
 
 
 def _sample(row: OlmocrRow, image: str) -> dict:
@@ -121,7 +123,7 @@ def _as_pandas(value: object, float_column: bool) -> object:
 
 @dataclass(eq=False)
 class WriteOriginal(beam.PTransform):
-    """PCollection[Ledger] to the same after writing the published converter's three JSON files.
+    """PCollection[RunSummary] to the same after writing the published converter's three JSON files.
 
     Args:
         output: output folder.
@@ -131,16 +133,13 @@ class WriteOriginal(beam.PTransform):
     output: str
     files: tuple[RowFile, ...]
 
-    def __post_init__(self) -> None:
-        super().__init__()
+    def expand(self, summaries: beam.PCollection[RunSummary]) -> beam.PCollection[RunSummary]:
+        return summaries | 'WriteJson' >> beam.Map(guarded, self.write)
 
-    def expand(self, ledgers: beam.PCollection[Ledger]) -> beam.PCollection[Ledger]:
-        return ledgers | 'WriteJson' >> beam.Map(guarded, self.write)
-
-    def write(self, ledger: Ledger) -> Ledger:
+    def write(self, summary: RunSummary) -> RunSummary:
         """Writes the three files."""
         outputs = [write_list(storage.join(self.output, COMBINED), combined_rows(self.files))]
         for place, name in enumerate(TRANSFORMED.values()):
-            samples = (json.loads(item.payload)[place] for item in merge_fragments(ledger.of_kind('original')))
+            samples = (json.loads(item.payload)[place] for item in merge_fragments(summary.of_kind('original')))
             outputs.append(write_list(storage.join(self.output, name), samples))
-        return replace(ledger, outputs=(*ledger.outputs, *outputs))
+        return replace(summary, outputs=(*summary.outputs, *outputs))

@@ -9,20 +9,19 @@ from typing import Literal, NamedTuple
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
-from transforms.accounts.journal import Journal, read_journal
-from transforms.accounts.records import DROPPED, Record, Tally, UnitError
+import transforms.hub.filesystem  # noqa: F401 - Beam finds hf:// by it
+from transforms.accounting.outcome import DROPPED, Outcome
 from transforms.files import storage
+from transforms.files.decompress import Oversized
 from transforms.files.storage import is_unsafe
-from transforms.files.tar_stream import (
-    ArchiveDamaged,
-    Member,
-    Oversized,
-)
+from transforms.files.tar_stream import ArchiveDamaged, Member
 from transforms.olmocr.archive_members import ArchiveMembers
 from transforms.olmocr.read_rows import PageUnit
 from transforms.olmocr.row_store import RowStore
 from transforms.olmocr.rows import ARCHIVE_ENDINGS, OlmocrRow
 from transforms.pdf.pages import PageImage, PdfPage
+from transforms.report.summary import Count, UnitError
+from transforms.run.journal import Journal, is_output_there, read_journal
 
 _FOLDERS = ('pdf_tarballs/extracted', 'pdf_tarballs', '')
 _ODD_WARNINGS = {'link': 'odd_member', 'special': 'odd_member'}
@@ -33,7 +32,7 @@ class ArchivePages(NamedTuple):
 
     pages: beam.PCollection
     dropped: beam.PCollection
-    tallies: beam.PCollection
+    counts: beam.PCollection
     errors: beam.PCollection
 
 
@@ -53,7 +52,7 @@ class _UnitReader:
         self._journal, self._stop_early, self._max_bytes = journal, stop_early, max_bytes
         self._store = RowStore(unit.segments)
         self._known = {key: outcome for key, outcome in read_journal(journal, unit.name).items()
-                       if key[0] == '' or storage.is_still_there(output, outcome)}
+                       if key[0] == '' or is_output_there(output, outcome)}
         self._members = frozenset(self._store.members())
         self._left = set(self._members)
         self._warnings: Counter = Counter()
@@ -70,7 +69,7 @@ class _UnitReader:
         else:
             yield from self._read_folder()
         for name, count in sorted(self._warnings.items()):
-            yield TaggedOutput('tallies', Tally(self._unit.file, 'warning', name, count))
+            yield TaggedOutput('counts', Count(self._unit.file, 'warning', name, count))
         self._store.close()
 
     def _find_archive(self) -> str:
@@ -187,7 +186,7 @@ class _UnitReader:
         message = f'neither {self._unit.archive} nor its extracted files are in the input'
         for member in sorted(self._left, key=self._store.row_numbers):
             for row in self._store.rows(member):
-                yield TaggedOutput('dropped', Record(row.file, row.row, row.id, DROPPED, 'tarball_missing', message,
+                yield TaggedOutput('dropped', Outcome(row.file, row.row, row.id, DROPPED, 'tarball_missing', message,
                                                      details=row.details()))
         self._warnings['tarball_missing'] += 1  # nothing was lost unread: partial downloads are common
 
@@ -197,7 +196,7 @@ class _ReadPagesFn(beam.DoFn):
         self._settings = settings
 
     def process(self, unit: PageUnit) -> Iterator[
-            PdfPage | PageImage | TaggedOutput[Literal['dropped'], Record] | TaggedOutput[Literal['tallies'], Tally]
+            PdfPage | PageImage | TaggedOutput[Literal['dropped'], Outcome] | TaggedOutput[Literal['counts'], Count]
             | TaggedOutput[Literal['errors'], UnitError]]:
         yield from _UnitReader(unit, **self._settings).read()
 
@@ -226,12 +225,9 @@ class ReadArchivePages(beam.PTransform):
     stop_early: bool = False
     max_bytes: int = 512 << 20
 
-    def __post_init__(self) -> None:
-        super().__init__()
-
     def expand(self, units: beam.PCollection[PageUnit]):  # noqa: ANN201 - Beam reads tuples wrongly
         settings = {'root': self.root, 'journal': self.journal, 'output': self.output, 'turn': self.turn,
                     'stop_early': self.stop_early, 'max_bytes': self.max_bytes}
         read = units | 'StreamUnits' >> beam.ParDo(_ReadPagesFn(settings)).with_outputs(
-            'dropped', 'tallies', 'errors', main='pages')
-        return ArchivePages(read.pages, read.dropped, read.tallies, read.errors)
+            'dropped', 'counts', 'errors', main='pages')
+        return ArchivePages(read.pages, read.dropped, read.counts, read.errors)

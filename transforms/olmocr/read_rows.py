@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from apache_beam.pvalue import TaggedOutput
 
-from transforms.accounts.records import DROPPED, FAILED, Record, Tally, UnitError
+import transforms.hub.filesystem  # noqa: F401 - Beam finds hf:// by it
+from transforms.accounting.outcome import DROPPED, FAILED, Outcome
 from transforms.files import storage
 from transforms.files.columns import Unreadable, column_values
 from transforms.files.json_values import JsonItem
@@ -27,6 +28,7 @@ from transforms.olmocr.filters import RowRules, apply_text_rules, filter_reason
 from transforms.olmocr.index_archives import ArchiveIndex
 from transforms.olmocr.row_store import write_rows
 from transforms.olmocr.rows import COLUMNS_1025, BadRow, OlmocrRow, parse_annotation, parse_row
+from transforms.report.summary import Count, UnitError
 
 _BATCH_ROWS = 512
 _HELD_BYTES = 32 << 20
@@ -72,7 +74,7 @@ class OlmocrRows(NamedTuple):
 
     units: beam.PCollection
     dropped: beam.PCollection
-    tallies: beam.PCollection
+    counts: beam.PCollection
     errors: beam.PCollection
 
 
@@ -158,7 +160,7 @@ class _ReadRowsFn(beam.DoFn):
         self._limit, self._index_folder = limit, index
 
     def process(self, file: RowFile) -> Iterator[
-            PageUnit | TaggedOutput[Literal['dropped'], Record] | TaggedOutput[Literal['tallies'], Tally]
+            PageUnit | TaggedOutput[Literal['dropped'], Outcome] | TaggedOutput[Literal['counts'], Count]
             | TaggedOutput[Literal['errors'], UnitError]]:
         cutter, counts, seen = _Cutter(file, self._folder), Counter(), set()
         index = ArchiveIndex(self._index_folder) if file.kind == '0225' else None
@@ -184,10 +186,10 @@ class _ReadRowsFn(beam.DoFn):
                 cutter.add(row)
         yield from cutter.finish()
         for (kind, name), count in sorted(item for item in counts.items() if item[1]):
-            yield TaggedOutput('tallies', Tally(file.name, kind, name, count))
+            yield TaggedOutput('counts', Count(file.name, kind, name, count))
 
     def _judge(self, file: RowFile, number: int, raw: dict, seen: set,
-               index: ArchiveIndex | None) -> tuple[OlmocrRow | None, Record | None]:
+               index: ArchiveIndex | None) -> tuple[OlmocrRow | None, Outcome | None]:
         """The row to draw, or the record that says why not."""
         try:
             if isinstance(raw, JsonItem):
@@ -198,14 +200,14 @@ class _ReadRowsFn(beam.DoFn):
                 raise BadRow(f'{bad[0]} is {raw[bad[0]]}')
             row = self._parse(file, number, raw)
         except BadRow as error:
-            return None, Record(file.name, number, _own_id(raw.value if isinstance(raw, JsonItem) else raw), FAILED, 'BadRow', str(error),
+            return None, Outcome(file.name, number, _own_id(raw.value if isinstance(raw, JsonItem) else raw), FAILED, 'BadRow', str(error),
                                 details={'stage': 'read'})
         if index and not row.archive:
             row = index.locate(row)
         reason = '' if self._rules.verbatim else filter_reason(row, self._rules) or _duplicate(row, seen)
         if not reason:
             row, reason = apply_text_rules(row, self._rules)
-        return row, Record(row.file, row.row, row.id, DROPPED, reason, details=row.details()) if reason else None
+        return row, Outcome(row.file, row.row, row.id, DROPPED, reason, details=row.details()) if reason else None
 
     def _parse(self, file: RowFile, number: int, raw: dict) -> OlmocrRow:
         if file.kind == 'annotations':
@@ -258,11 +260,8 @@ class ReadOlmocrRows(beam.PTransform):
     limit: int = 0
     index: str = ''
 
-    def __post_init__(self) -> None:
-        super().__init__()
-
     def expand(self, files: beam.PCollection[RowFile]):  # noqa: ANN201 - Beam reads tuples wrongly
         cut = files | 'CutByTarball' >> beam.ParDo(
             _ReadRowsFn(self.rules, self.folder, self.extension, self.limit, self.index)
-        ).with_outputs('dropped', 'tallies', 'errors', main='units')
-        return OlmocrRows(cut.units, cut.dropped, cut.tallies, cut.errors)
+        ).with_outputs('dropped', 'counts', 'errors', main='units')
+        return OlmocrRows(cut.units, cut.dropped, cut.counts, cut.errors)

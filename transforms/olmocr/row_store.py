@@ -13,7 +13,6 @@ from functools import lru_cache
 
 import pyarrow as pa
 
-from transforms.accounts.fragments import WritableAdapter
 from transforms.files import storage
 from transforms.olmocr.rows import OlmocrRow
 
@@ -26,7 +25,7 @@ def write_rows(folder: str, rows: list[OlmocrRow]) -> str:
     """Writes one segment; returns its path."""
     path = storage.join(folder, f'rows-{uuid.uuid4().hex}.arrow')
     with storage.atomic_writer(path) as target, pa.ipc.new_file(
-            pa.PythonFile(WritableAdapter(target), 'w'), _SCHEMA,
+            pa.PythonFile(target, 'w'), _SCHEMA,
             options=pa.ipc.IpcWriteOptions(compression='zstd')) as writer:
         for start in range(0, len(rows), _BATCH_ROWS):
             writer.write_batch(pa.RecordBatch.from_pylist([asdict(r) for r in rows[start:start + _BATCH_ROWS]], _SCHEMA))

@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 
 import apache_beam as beam
 
-from transforms.accounts.fragments import merge_fragments
-from transforms.accounts.guard import guarded
-from transforms.accounts.ledger import Ledger, OutputFile
+from transforms.accounting.fragments import merge_fragments
+from transforms.accounting.guard import guarded
+from transforms.accounting.run_summary import OutputFile, RunSummary
 from transforms.files import storage
 from transforms.llava.write_llava import write_json_list
 from transforms.olmocr.discover import ANNOTATIONS
@@ -14,7 +14,7 @@ from transforms.olmocr.discover import ANNOTATIONS
 
 @dataclass(eq=False)
 class WriteAnnotations(beam.PTransform):
-    """PCollection[Ledger] to the same after writing annotations.json from fragments of kind 'annotation'.
+    """PCollection[RunSummary] to the same after writing annotations.json from fragments of kind 'annotation'.
 
     Args:
         output: output folder.
@@ -22,14 +22,11 @@ class WriteAnnotations(beam.PTransform):
 
     output: str
 
-    def __post_init__(self) -> None:
-        super().__init__()
+    def expand(self, summaries: beam.PCollection[RunSummary]) -> beam.PCollection[RunSummary]:
+        return summaries | 'MergeAnnotations' >> beam.Map(guarded, self.write)
 
-    def expand(self, ledgers: beam.PCollection[Ledger]) -> beam.PCollection[Ledger]:
-        return ledgers | 'MergeAnnotations' >> beam.Map(guarded, self.write)
-
-    def write(self, ledger: Ledger) -> Ledger:
-        """Merges the annotation fragments of `ledger`."""
+    def write(self, summary: RunSummary) -> RunSummary:
+        """Merges the annotation fragments of `summary`."""
         with storage.atomic_writer(storage.join(self.output, ANNOTATIONS)) as target:
-            write_json_list(target, (item.payload for item in merge_fragments(ledger.of_kind('annotation'))))
-        return replace(ledger, outputs=(*ledger.outputs, OutputFile(ANNOTATIONS, target.size, target.sha256)))
+            write_json_list(target, (item.payload for item in merge_fragments(summary.of_kind('annotation'))))
+        return replace(summary, outputs=(*summary.outputs, OutputFile(ANNOTATIONS, target.size, target.sha256)))

@@ -12,12 +12,14 @@ from typing import Literal, NamedTuple
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
-from transforms.accounts.journal import read_journal
-from transforms.accounts.records import DROPPED, Record, Tally
+import transforms.hub.filesystem  # noqa: F401 - Beam finds hf:// by it
+from transforms.accounting.outcome import DROPPED, Outcome
 from transforms.files import storage
 from transforms.pdf.pages import PageImage, PdfPage
 from transforms.pdf.pool import acquire_pool, release_pool
 from transforms.pdf.settings import RenderSettings
+from transforms.report.summary import Count
+from transforms.run.journal import is_output_there, read_journal
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class ListedPages(NamedTuple):
 
     pages: beam.PCollection
     dropped: beam.PCollection
-    tallies: beam.PCollection
+    counts: beam.PCollection
 
 
 def display_name(file: str) -> str:
@@ -100,7 +102,7 @@ class _ListFn(beam.DoFn):
         release_pool(self._pool)
 
     def process(self, group: FileGroup) -> Iterator[
-            PdfPage | PageImage | TaggedOutput[Literal['dropped'], Record] | TaggedOutput[Literal['tallies'], Tally]]:
+            PdfPage | PageImage | TaggedOutput[Literal['dropped'], Outcome] | TaggedOutput[Literal['counts'], Count]]:
         known = read_journal(self._journal, group.name)
         read = 0
         for file, answer in self._counted(group.files):
@@ -118,8 +120,8 @@ class _ListFn(beam.DoFn):
                     yield self._page_or_outcome(group, file, page, known)
                 else:
                     name = display_name(file)
-                    yield TaggedOutput('dropped', Record(name, page, page_id(name, page), DROPPED, 'over_page_limit'))
-        yield TaggedOutput('tallies', Tally('', 'read', '', read))
+                    yield TaggedOutput('dropped', Outcome(name, page, page_id(name, page), DROPPED, 'over_page_limit'))
+        yield TaggedOutput('counts', Count('', 'read', '', read))
 
     def _counted(self, files: Iterable[str]) -> Iterator[tuple[str, dict]]:
         """Each file with its page count or error, in order, a few of them under way at a time."""
@@ -151,7 +153,7 @@ class _ListFn(beam.DoFn):
     def _page_or_outcome(self, group: FileGroup, file: str, page: int, known: dict) -> PdfPage | PageImage:
         drawn = self._page(group, file, page)
         outcome = known.get((drawn.file, page))
-        if outcome is None or not storage.is_still_there(self._output, outcome):
+        if outcome is None or not is_output_there(self._output, outcome):
             return drawn
         return drawn.outcome(outcome)
 
@@ -183,11 +185,8 @@ class ListPdfPages(beam.PTransform):
     journal: str = ''
     output: str = ''
 
-    def __post_init__(self) -> None:
-        super().__init__()
-
     def expand(self, groups: beam.PCollection[FileGroup]):  # noqa: ANN201 - Beam reads tuples wrongly
         listed = groups | 'CountPages' >> beam.ParDo(
             _ListFn(self.root, self.settings, self.processes, self.selection, self.max_pages, self.limit,
-                    self.journal, self.output)).with_outputs('dropped', 'tallies', main='pages')
-        return ListedPages(listed.pages, listed.dropped, listed.tallies)
+                    self.journal, self.output)).with_outputs('dropped', 'counts', main='pages')
+        return ListedPages(listed.pages, listed.dropped, listed.counts)

@@ -1,10 +1,11 @@
 """Page outcomes as records of the accounts."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from transforms.accounts.records import DROPPED, FAILED, WRITTEN, Record, Tally
-from transforms.pdf.list_pages import page_id
+from transforms.accounting.outcome import DROPPED, FAILED, WRITTEN, Outcome
+from transforms.pdf.list_pages import FileGroup, display_name, page_id
 from transforms.pdf.pages import PageImage
+from transforms.report.summary import Count
 
 # Columns of the records table that every drawing pipeline has, with their Arrow types.
 IMAGE_COLUMNS = (('engine', 'string'), ('width', 'int32'), ('height', 'int32'), ('ink_share', 'float'),
@@ -14,35 +15,45 @@ _DROPPED = {'ImageTooSmall': 'image_too_small'}
 IMAGE_HISTOGRAMS = ('bytes', 'width', 'height', 'ink_share')
 
 
-def image_record(image: PageImage, record_id: str, details: dict) -> Record:
+def image_record(image: PageImage, record_id: str, details: dict) -> Outcome:
     """The record of a page: written with what was measured, or failed with its error class."""
     if image.error in _DROPPED:
-        return Record(image.file, image.row, record_id, DROPPED, _DROPPED[image.error], image.message, details=details)
+        return Outcome(image.file, image.row, record_id, DROPPED, _DROPPED[image.error], image.message, details=details)
     if image.error:
         stage = 'read' if image.error == 'PdfMissing' else 'render'
-        return Record(image.file, image.row, record_id, FAILED, image.error, image.message,
+        return Outcome(image.file, image.row, record_id, FAILED, image.error, image.message,
                       details={**details, 'stage': stage}, listed=image.listed)
     measured = {'engine': image.engine, 'width': image.width, 'height': image.height, 'ink_share': image.ink_share,
                 'pages': image.pages, 'substituted_fonts': image.fonts or None}
-    return Record(image.file, image.row, record_id, WRITTEN, output=image.output, bytes=image.bytes,
+    return Outcome(image.file, image.row, record_id, WRITTEN, output=image.output, bytes=image.bytes,
                   sha256=image.sha256, details={**details, **measured})
 
 
-def multi_page_warning(image: PageImage) -> Iterator[Tally]:
+def multi_page_warning(image: PageImage) -> Iterator[Count]:
     """A warning for a document of which only one page is drawn although it has more."""
     if image.pages > 1:
-        yield Tally(image.file, 'warning', 'multi_page_pdf', 1)
+        yield Count(image.file, 'warning', 'multi_page_pdf', 1)
 
 
-def page_record(image: PageImage) -> Record:
+def page_record(image: PageImage) -> Outcome:
     """The record of a page of a plain PDF."""
     return image_record(image, page_id(image.file, image.row), {})
 
 
-def known_entry(row: dict) -> dict:
+def journal_entry(row: dict) -> dict:
     """The journal entry of a written row of the records table."""
     names = ('output', 'bytes', 'sha256', *(name for name, _ in IMAGE_COLUMNS))
     entry = {name: row[name] for name in names if row.get(name)}
     if fonts := entry.pop('substituted_fonts', ''):
         entry['fonts'] = fonts
+    return entry
+
+
+def journaled(groups: Iterable[FileGroup]) -> Callable[[dict], tuple[str, dict] | None]:
+    """A function from a row of the records table to its journal entry, None for what must be done again."""
+    group_of = {display_name(file): group.name for group in groups for file in group.files}
+
+    def entry(row: dict) -> tuple[str, dict] | None:
+        return (group_of[row['file']], journal_entry(row)) if row['outcome'] == 'written' else None
+
     return entry

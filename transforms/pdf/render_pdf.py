@@ -18,20 +18,20 @@ from transforms.pdf.settings import RenderSettings
 _MAX_BYTES_UNDER_WAY = 256 << 20
 
 
-def task_header(page: PdfPage, spill_folder: str) -> dict:
+def task_header(page: PdfPage, staging_dir: str) -> dict:
     """The task that a child process gets for `page`."""
     header = {'op': 'page', 'name': page.name, 'path': page.path and os.path.abspath(page.path), 'page': page.page,
               'rotation': page.rotation, 'expect_ink': page.expect_ink}
-    if spill_folder:
-        header['spill'] = os.path.abspath(os.path.join(spill_folder, uuid.uuid4().hex))
+    if staging_dir:
+        header['spill'] = os.path.abspath(os.path.join(staging_dir, uuid.uuid4().hex))
     return header
 
 
 class _RenderFn(beam.DoFn):
     """Keeps a window of pages under way in the pool, so that every child always has the next one."""
 
-    def __init__(self, settings: RenderSettings, processes: int, spill_folder: str) -> None:
-        self._settings, self._processes, self._spill = settings, processes, spill_folder
+    def __init__(self, settings: RenderSettings, processes: int, staging_dir: str) -> None:
+        self._settings, self._processes, self._spill = settings, processes, staging_dir
         self._drawn = Metrics.counter(type(self), 'pages_drawn')
         self._failed = Metrics.counter(type(self), 'pages_failed')
 
@@ -39,7 +39,7 @@ class _RenderFn(beam.DoFn):
         self._pool = acquire_pool(self._settings, self._processes)
         self._window = 2 * self._pool.processes + 1
         if self._spill:
-            with storage.surroundings(self._spill):
+            with storage.storage_errors(self._spill):
                 os.makedirs(self._spill, exist_ok=True)
 
     def teardown(self) -> None:
@@ -79,7 +79,7 @@ class _RenderFn(beam.DoFn):
         self._bytes_under_way -= size
         answer: Answer = answered.result()
         if errno := answer.header.get('spill_errno'):
-            with storage.surroundings(self._spill):
+            with storage.storage_errors(self._spill):
                 raise OSError(errno, os.strerror(errno))
         image = page.outcome(answer.header, answer.body)
         (self._failed if image.error else self._drawn).inc()
@@ -97,7 +97,7 @@ class RenderPDF(beam.PTransform):
     Args:
         settings: what the images look like and what a page may cost.
         processes: child processes of each Beam worker process, 0 for one on each of its cores.
-        spill_folder: a local folder on the disk of the output. Images are then handed on as files in it, which
+        staging_dir: a local folder on the disk of the output. Images are then handed on as files in it, which
             WriteImages only renames; when empty they are handed on as bytes.
 
     Raises:
@@ -107,12 +107,11 @@ class RenderPDF(beam.PTransform):
 
     settings: RenderSettings
     processes: int = 1
-    spill_folder: str = ''
+    staging_dir: str = ''
 
     def __post_init__(self) -> None:
-        super().__init__()
         if self.processes < 0:
             raise ValueError(f'processes is {self.processes}, must not be negative')
 
     def expand(self, pages: beam.PCollection) -> beam.PCollection[PageImage]:
-        return pages | 'DrawPages' >> beam.ParDo(_RenderFn(self.settings, self.processes, self.spill_folder))
+        return pages | 'DrawPages' >> beam.ParDo(_RenderFn(self.settings, self.processes, self.staging_dir))

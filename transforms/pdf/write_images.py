@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import apache_beam as beam
 
-from transforms.accounts.journal import Journal
 from transforms.files import storage
 from transforms.pdf.errors import ERROR_ORDER
 from transforms.pdf.pages import PageImage
+from transforms.run.journal import Journal
 
 # Failures to read are found again in no time; those of drawing may have cost the whole CPU limit.
 _DRAWING_ERRORS = frozenset(ERROR_ORDER) - {'PdfMissing'}
@@ -27,7 +27,7 @@ class _WriteImageFn(beam.DoFn):
 
     def process(self, image: PageImage) -> Iterator[PageImage]:
         if image.data or image.spill or image.error in _DRAWING_ERRORS:
-            with storage.surroundings(self._output):
+            with storage.storage_errors(self._output):
                 self._write(image)
         yield image.without_payload()
 
@@ -65,9 +65,6 @@ class WriteImages(beam.PTransform):
 
     output: str
     journal: str
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, images: beam.PCollection[PageImage]) -> beam.PCollection[PageImage]:
         return images | 'WriteFiles' >> beam.ParDo(_WriteImageFn(self.output, self.journal))

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import BinaryIO
 
+from transforms.files.decompress import Oversized
 from transforms.files.json_values import loads
 from transforms.files.storage import FileInfo, is_unsafe
-from transforms.files.tar_stream import ArchiveDamaged, Member, Oversized, TrailingData, stream_members
+from transforms.files.tar_stream import ArchiveDamaged, Member, TrailingData, stream_members
 from transforms.files.zip_index import BadZip, ZipIndex, hash_name
 from transforms.files.zip_names import is_rubbish
 from transforms.read_hf.data_files import main_layout

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pyarrow as pa
 
-from transforms.files.columns import SpoiltColumn, Unreadable, column_values
+from transforms.files.columns import PartialColumn, Unreadable, column_values
 from transforms.read_hf.features import LABELS
 from transforms.read_hf.kinds import FROM_CARD, changes_for, family, merged
 from transforms.read_hf.rows import BadRow, Rows, UnitFault
@@ -101,7 +101,7 @@ def _changed(values: list, passes: type | None, change: Callable[[object], objec
                 value, wrong = Unreadable(error), True
         wrong = wrong or type(value) is Unreadable
         out.append(value)
-    return SpoiltColumn(out) if wrong else out
+    return PartialColumn(out) if wrong else out
 
 
 def _bad_row(name: str, value: Unreadable) -> BadRow:

@@ -27,7 +27,7 @@ def read_footer(root: str, file: FileInfo, source: BinaryIO, limits: ReadLimits)
     Raises:
         UnitFault: it is no Parquet, or its footer is too large, damaged or encrypted.
     """
-    key = (root, file.path, file.size, file.stamp)
+    key = (root, file.path, file.size, file.fingerprint)
     with _FOOTERS_LOCK:
         if key in _FOOTERS:
             return _FOOTERS[key]

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+import transforms.hub.filesystem  # noqa: F401 - Beam finds hf:// by it
 from transforms.files import storage
-from transforms.hub.place import HubPlace
-from transforms.read_hf.data_files import Dataset, DatasetError, Split, find_dataset
+from transforms.hub.path import HubPath
+from transforms.read_hf.card import DatasetError
+from transforms.read_hf.data_files import Dataset, Split, find_dataset
 from transforms.read_hf.folders import is_media, plan_media
 from transforms.read_hf.rows import DEFAULT_LIMITS, ReadLimits
 from transforms.read_hf.schemas import split_schema
@@ -44,7 +46,7 @@ class ReadPlan:
     @property
     def inputs(self) -> tuple[tuple[str, int, float | str], ...]:
         """The chosen files as (path, bytes, stamp), for telling a changed input."""
-        return tuple((file.path, file.size, file.stamp) for split in self.splits for file in split.files)
+        return tuple((file.path, file.size, file.fingerprint) for split in self.splits for file in split.files)
 
 
 def resolve(source: str, hub_parquet: bool = False) -> str:
@@ -56,7 +58,7 @@ def resolve(source: str, hub_parquet: bool = False) -> str:
     if hub_parquet:
         if not source.startswith('hf://'):
             raise DatasetError(f'{source} is not on the Hub, which alone makes Parquet conversions')
-        source = str(HubPlace.parse(source).at(HUB_PARQUET))
+        source = str(HubPath.parse(source).at(HUB_PARQUET))
     return storage.pin(source)
 
 

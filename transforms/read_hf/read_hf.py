@@ -9,11 +9,12 @@ import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
 import transforms.hub.filesystem  # noqa: F401 - Beam finds hf:// by it
-from transforms.accounts.records import FAILED, Record, Tally, UnitError
+from transforms.accounting.outcome import FAILED, Outcome
 from transforms.read_hf.plan import ReadPlan, plan_read
 from transforms.read_hf.read_unit import read_unit
 from transforms.read_hf.rows import BadRow, LostPart, ReadLimits, UnitFault
 from transforms.read_hf.units import Origin, ReadUnit, UnitChain
+from transforms.report.summary import Count, UnitError
 
 
 @dataclass(slots=True)
@@ -37,15 +38,15 @@ class ReadRecords(NamedTuple):
 
     Attributes:
         records: PCollection[HFRecord].
-        failed: PCollection[Record]: records that cannot be read.
-        tallies: PCollection[Tally]: how many were read of each file, failed ones included; and of kind 'failed', how many
+        failed: PCollection[Outcome]: records that cannot be read.
+        counts: PCollection[Count]: how many were read of each file, failed ones included; and of kind 'failed', how many
             failed with a part of a file whose number of rows is known (those are not in `failed`).
         errors: PCollection[UnitError]: files and parts of files that cannot be read.
     """
 
     records: beam.PCollection
     failed: beam.PCollection
-    tallies: beam.PCollection
+    counts: beam.PCollection
     errors: beam.PCollection
 
 
@@ -54,7 +55,7 @@ class _ReadUnitsFn(beam.DoFn):
         self._limits = limits
 
     def process(self, chain: UnitChain) -> Iterator[
-            HFRecord | TaggedOutput[Literal['failed'], Record] | TaggedOutput[Literal['tallies'], Tally]
+            HFRecord | TaggedOutput[Literal['failed'], Outcome] | TaggedOutput[Literal['counts'], Count]
             | TaggedOutput[Literal['errors'], UnitError]]:
         read: Counter = Counter()
         for unit in chain.units:
@@ -63,7 +64,7 @@ class _ReadUnitsFn(beam.DoFn):
                 break
             yield from self._read(unit, left, read)
         for file, count in sorted(read.items()):
-            yield TaggedOutput('tallies', Tally(file, 'read', '', count))
+            yield TaggedOutput('counts', Count(file, 'read', '', count))
 
     def _read(self, unit: ReadUnit, left: int, read: Counter) -> Iterator[object]:
         origin, count = unit.origin, 0
@@ -77,14 +78,14 @@ class _ReadUnitsFn(beam.DoFn):
                     lost = min(item.count, left - count) if left >= 0 else item.count
                     count += lost
                     if lost:
-                        yield TaggedOutput('tallies', Tally(origin.file, 'failed', item.error, lost))
+                        yield TaggedOutput('counts', Count(origin.file, 'failed', item.error, lost))
                     if count == left:
                         break
                     continue
                 row, values = item
                 count += 1
                 if type(values) is BadRow:
-                    yield TaggedOutput('failed', Record(origin.file, row, '', FAILED, values.error, values.message,
+                    yield TaggedOutput('failed', Outcome(origin.file, row, '', FAILED, values.error, values.message,
                                                         details={'stage': 'read'}))
                 else:
                     yield HFRecord(origin, row, values)
@@ -135,7 +136,6 @@ class ReadHF(beam.PTransform):
     limits: ReadLimits = field(default_factory=ReadLimits)
 
     def __post_init__(self) -> None:
-        super().__init__()
         if isinstance(self.columns, str):
             self.columns = (self.columns,)
         self.plan: ReadPlan = plan_read(self.source, self.subset, self.split, tuple(self.columns), self.pattern, self.limit,
@@ -145,5 +145,5 @@ class ReadHF(beam.PTransform):
         read = (pbegin | 'Units' >> beam.Create(self.plan.chains)
                 | 'SpreadUnits' >> beam.Reshuffle()
                 | 'ReadUnits' >> beam.ParDo(_ReadUnitsFn(self.limits)).with_outputs(
-                    'failed', 'tallies', 'errors', main='records'))
-        return ReadRecords(read.records, read.failed, read.tallies, read.errors)
+                    'failed', 'counts', 'errors', main='records'))
+        return ReadRecords(read.records, read.failed, read.counts, read.errors)

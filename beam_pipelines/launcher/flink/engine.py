@@ -30,13 +30,13 @@ from beam_pipelines.launcher.flink.preflight import (
     DEFAULT_POOL,
     Target,
     artifacts_hint,
-    look,
+    preflight,
 )
 from beam_pipelines.launcher.flink.remote_job import RemoteJob
 from beam_pipelines.launcher.flink.rest import Job, Unreachable
 from beam_pipelines.launcher.flink.runner import TetheredFlinkRunner
 from beam_pipelines.launcher.flink.submission import Submission, quiet_readers
-from beam_pipelines.launcher.flink.watch import Watch, clear_worker_marks, worker_marks
+from beam_pipelines.launcher.flink.watchdog import Watchdog, clear_worker_signs, worker_signs
 from transforms.files import storage
 
 _LOG = logging.getLogger(__name__)
@@ -70,21 +70,21 @@ class FlinkEngine(Engine):
         flags: the flags among them that the command line gave.
         parallelism: tasks side by side, 0 for all slots.
         rules: of the watchdog.
-        say: tells people a line.
+        print_line: tells people a line.
         warn: tells people of something odd.
     """
 
     def __init__(self, options: PipelineOptions, flags: list[str], parallelism: int, rules: FlinkRules,
-                 say: Callable[[str], None], warn: Callable[[str], None]) -> None:
+                 print_line: Callable[[str], None], warn: Callable[[str], None]) -> None:
         self._options, self._flags, self._parallelism = options, flags, parallelism
-        self._rules, self._say, self._warn = rules, say, warn
+        self._rules, self._print_line, self._warn = rules, print_line, warn
         self._target: Target | None = None
         self._remote: RemoteJob | None = None
         self._may_run = False  # a job that is out of reach keeps its note, so that the next launcher asks after it
         self.packed = options.view_as(PortableOptions).output_executable_path or ''
 
-    def look(self) -> None:
-        self._target = look(self._options, self._flags, self._parallelism, self._say, self._warn)
+    def preflight(self) -> None:
+        self._target = preflight(self._options, self._flags, self._parallelism, self._print_line, self._warn)
         if hint := artifacts_hint(self._options, self._target):
             self._warn(hint)
 
@@ -95,7 +95,7 @@ class FlinkEngine(Engine):
     def _run(self, build: Callable[[beam.Pipeline], None], name: str, work: str, progress: Progress) -> None:
         said: set[tuple[str, int]] = set()
         for attempt in range(self._rules.resubmits + 1):
-            clear_worker_marks(work)
+            clear_worker_signs(work)
             fault, again = self._attempt(build, f'{name}-{attempt + 1}', work, progress)
             if not fault or progress.is_over():
                 return
@@ -159,17 +159,17 @@ class FlinkEngine(Engine):
         return options
 
     def _follow(self, submission: Submission, work: str, progress: Progress) -> tuple[str, bool]:
-        watch, unreachable_since, before = Watch(self._patience(work)), 0.0, progress.done()
+        watchdog, unreachable_since, before = Watchdog(self._patience(work)), 0.0, progress.done()
         self._may_run = False
         if self.packed:
             submission.join(self._rules.stall_seconds)
-            return (submission.told() if submission.error else '' if not submission.is_alive() else
+            return (submission.error_text() if submission.error else '' if not submission.is_alive() else
                     f'the job server has not made {self.packed} in {self._rules.stall_seconds:.0f} s'), False
         while True:
             submission.join(_LOOK_SECONDS if storage.is_local(work) else _REMOTE_LOOK_SECONDS)
             job: Job | None = None
             try:
-                job = self._remote.look() if self._remote else None
+                job = self._remote.poll() if self._remote else None
                 unreachable_since = 0.0
             except Unreachable as error:
                 unreachable_since = unreachable_since or time.monotonic()
@@ -182,46 +182,46 @@ class FlinkEngine(Engine):
             if job and job.state == 'CANCELED':
                 return 'the job was cancelled on the cluster', False
             if job and job.is_over:
-                return self._failed((*self._remote.failures(), job.state.lower())[0], watch)
+                return self._failed((*self._remote.failures(), job.state.lower())[0], watchdog)
             if not submission.is_alive() and not (job and self._remote.is_running):
-                return self._failed(submission.told(), watch)
-            if job and (line := self._hopeless(self._remote.failures(), watch)):
+                return self._failed(submission.error_text(), watchdog)
+            if job and (line := self._hopeless(self._remote.failures(), watchdog)):
                 self._may_run = not self._remote.cancel(_CANCEL_SECONDS)
                 return line, False
             if self._remote and self._remote.is_lost:
                 return LOST, True
-            if hang := watch.sees(job and (job.state, job.marks), worker_marks(work), progress.done() - before):
-                return self._hung(hang, watch)
+            if hang := watchdog.update(job and (job.state, job.marks), worker_signs(work), progress.done() - before):
+                return self._hung(hang, watchdog)
 
     def _patience(self, work: str) -> float:
         """Seconds without a sign of life; where signs are objects in a store they come every 20 s."""
         return self._rules.stall_seconds if storage.is_local(work) else max(90.0, self._rules.stall_seconds)
 
-    def _hopeless(self, failures: list[str], watch: Watch) -> str:
+    def _hopeless(self, failures: list[str], watchdog: Watchdog) -> str:
         """The line for a job that Flink would only start again and again, '' while there is hope."""
         if not failures:
             return ''
         refused = sum(pool_refused(text, self._target.pool) for text in failures)
-        if refused >= _POOL_TRIES and not watch.worker_seen:
+        if refused >= _POOL_TRIES and not watchdog.worker_seen:
             return fault_line(failures[0], self._target.pool)
         return permanent_fault(failures[0])
 
-    def _failed(self, text: str, watch: Watch) -> tuple[str, bool]:
+    def _failed(self, text: str, watchdog: Watchdog) -> tuple[str, bool]:
         _LOG.info('the job failed: %s', text)
         line = fault_line(text, self._target.pool or DEFAULT_POOL)
-        return line, self._remote is not None and watch.worker_seen and not permanent_fault(text)
+        return line, self._remote is not None and watchdog.worker_seen and not permanent_fault(text)
 
-    def _hung(self, hang: str, watch: Watch) -> tuple[str, bool]:
+    def _hung(self, hang: str, watchdog: Watchdog) -> tuple[str, bool]:
         words = NO_WORKER if hang == 'no worker' else STALLED
         hosts = ', '.join(self._remote.busy_hosts()) if self._remote else ''
-        line = words.format(seconds=watch.limit, pool=self._target.pool or 'its place', hosts=hosts or 'a TaskManager')
+        line = words.format(seconds=watchdog.limit, pool=self._target.pool or 'its place', hosts=hosts or 'a TaskManager')
         if self._remote and not self._remote.cancel(_CANCEL_SECONDS):
             self._may_run = True
             return f'{line}. The job {self._remote.name} could not be cancelled: restart the TaskManagers', False
         if hang == 'stalled' or not self._remote:
             return line, self._remote is not None
         if failures := self._remote.failures():
-            line = f'{line} Its last words: {fault_line(failures[0], self._target.pool)}.'
+            line = f'{line} Its last error: {fault_line(failures[0], self._target.pool)}.'
         elif not hosts:
             line = f"{fault_line('NoResourceAvailableException', '')}."
         return f'{line} The job {self._remote.name} was cancelled', False

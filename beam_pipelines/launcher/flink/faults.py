@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from beam_pipelines.launcher.talk import ABORTED
+from beam_pipelines.launcher.console import ABORTED
 
 _OURS = ('transforms', 'options', 'beam_pipelines')
 _NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")

@@ -80,14 +80,14 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(map(int, re.findall(r'\d+', version)))
 
 
-def find_jar(explicit: str, flink: str, default: str, say: Callable[[str], None]) -> JobServerJar:
+def find_jar(explicit: str, flink: str, default: str, print_line: Callable[[str], None]) -> JobServerJar:
     """The jar to use.
 
     Args:
         explicit: the path that the command line names, '' for none.
         flink: minor version that it must be for, '' for any.
         default: version to fetch when none is here and any will do.
-        say: tells people of a download.
+        print_line: tells people of a download.
 
     Raises:
         UsageError: there is none, or it is for another Flink.
@@ -99,10 +99,10 @@ def find_jar(explicit: str, flink: str, default: str, say: Callable[[str], None]
                              f'`make flink-job-server FLINK_VERSION={flink}` builds the one that fits')
         return jar
     jars = built_jars()
-    return choose_jar(jars, flink) or _fetch(flink or default, jars, say)
+    return choose_jar(jars, flink) or _fetch(flink or default, jars, print_line)
 
 
-def _fetch(flink: str, there: list[JobServerJar], say: Callable[[str], None]) -> JobServerJar:
+def _fetch(flink: str, there: list[JobServerJar], print_line: Callable[[str], None]) -> JobServerJar:
     from apache_beam.runners.portability.job_server import JavaJarJobServer
 
     try:
@@ -111,7 +111,7 @@ def _fetch(flink: str, there: list[JobServerJar], say: Callable[[str], None]) ->
             request = urllib.request.Request(place, method='HEAD')
             with urllib.request.urlopen(request, timeout=_PROBE_SECONDS) as answer:
                 size = int(answer.headers.get('Content-Length') or 0)
-            say(f"fetching Beam's job server for Flink {flink}, once ({size >> 20} MiB) ...")
+            print_line(f"fetching Beam's job server for Flink {flink}, once ({size >> 20} MiB) ...")
         return read_jar(JavaJarJobServer.local_jar(place))
     except (OSError, RuntimeError, ValueError) as error:
         others = f' (there is {", ".join(f"Flink {jar.flink}" for jar in there)})' if there else ''

@@ -54,7 +54,7 @@ def master_of(options: PipelineOptions) -> str:
     return master if re.match('https?://', master) else f'http://{master}'
 
 
-def look(options: PipelineOptions, flags: list[str], parallelism: int, say: Callable[[str], None],
+def preflight(options: PipelineOptions, flags: list[str], parallelism: int, print_line: Callable[[str], None],
          warn: Callable[[str], None]) -> Target:
     """Checks everything that can be checked before a job starts.
 
@@ -62,7 +62,7 @@ def look(options: PipelineOptions, flags: list[str], parallelism: int, say: Call
         options: Beam's options; the environment is filled in where the command line leaves it out.
         flags: the command line as given to Beam, to know which flags were given.
         parallelism: as asked for, 0 when not.
-        say: tells people a line.
+        print_line: tells people a line.
         warn: tells people of something odd.
 
     Raises:
@@ -84,9 +84,9 @@ def look(options: PipelineOptions, flags: list[str], parallelism: int, say: Call
     uber = bool(flink.flink_submit_uber_jar and cluster)
     if not uber:
         _check_java(options.view_as(JobServerOptions).job_server_java_launcher)
-    jar = find_jar(flink.flink_job_server_jar or '', wanted, flink.flink_version, say)
+    jar = find_jar(flink.flink_job_server_jar or '', wanted, flink.flink_version, print_line)
     place = f'Flink at {master}' if cluster else 'a jar for Flink' if packs else 'embedded Flink'
-    say(f'engine {place}; job server: {jar}')
+    print_line(f'engine {place}; job server: {jar}')
     if jar.beam != apache_beam.__version__:
         warn(f'the job server holds Beam {jar.beam}, this is Beam {apache_beam.__version__}: tried for some pairs only, '
              'see docs/flink.md')
@@ -108,11 +108,11 @@ def _check_java(java: str) -> None:
         raise UsageError(f'there is no Java ({java}), which the job server of --runner=FlinkRunner needs: install a '
                          'Java 11 or 17 runtime, or set JAVA_HOME')
     try:
-        told = subprocess.run([path, '-version'], capture_output=True, text=True, timeout=30, check=False)
+        answer = subprocess.run([path, '-version'], capture_output=True, text=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise UsageError(f'{path} -version does not run ({error}): install a Java 11 or 17 runtime') from None
-    found = re.search(r'version "(?:1\.)?(\d+)', told.stderr + told.stdout)
-    if told.returncode or not found or int(found[1]) < 11:
+    found = re.search(r'version "(?:1\.)?(\d+)', answer.stderr + answer.stdout)
+    if answer.returncode or not found or int(found[1]) < 11:
         version = f'Java {found[1]}' if found else 'no Java'
         raise UsageError(f'{path} is {version}: Flink needs Java 11 or 17')
 

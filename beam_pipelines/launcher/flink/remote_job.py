@@ -40,7 +40,7 @@ class RemoteJob:
         """Removes the note."""
         storage.delete_file(storage.join(self._work, _NOTE))
 
-    def look(self) -> Job | None:
+    def poll(self) -> Job | None:
         """The job as it is now, None as long as the cluster does not know it.
 
         Raises:
@@ -106,7 +106,7 @@ class RemoteJob:
     def asked_once(self) -> bool:
         """Whether the cluster knows it, asked now unless that is clear."""
         try:
-            return self.was_seen or self.look() is not None
+            return self.was_seen or self.poll() is not None
         except Unreachable:
             return self.was_seen
 

@@ -32,7 +32,7 @@ class Submission(threading.Thread):
         except BaseException as error:  # told by the thread that waits for this one
             self.error = error
 
-    def told(self) -> str:
+    def error_text(self) -> str:
         """What it raised, as text."""
         if isinstance(self.error, SystemExit):
             return "UsageError: a value of one of Flink's flags does not fit (a switch takes none)"
@@ -43,7 +43,7 @@ class Submission(threading.Thread):
 def quiet_readers() -> Iterator[None]:
     """Within the block Beam's threads that read from the job server may find it gone without a traceback."""
     before = threading.excepthook
-    threading.excepthook = lambda told: _LOG.debug('%s: %s', told.thread and told.thread.name, told.exc_value)
+    threading.excepthook = lambda args: _LOG.debug('%s: %s', args.thread and args.thread.name, args.exc_value)
     try:
         yield
     finally:

@@ -4,7 +4,8 @@ import tarfile
 
 import pytest
 
-from transforms.files.tar_stream import ArchiveDamaged, Oversized, stream_members
+from transforms.files.decompress import Oversized
+from transforms.files.tar_stream import ArchiveDamaged, stream_members
 
 
 def make_tar(members: list, packed: bool = True) -> bytes:

@@ -9,7 +9,7 @@ from apache_beam.testing.util import assert_that, equal_to
 
 import transforms.hub.filesystem  # noqa: F401 - Beam finds hf:// by it
 from transforms.hub.errors import HubDenied
-from transforms.hub.place import HubPlace
+from transforms.hub.path import HubPath
 from transforms.hub.publish import publish, publish_staged
 
 NAME = 'hf://datasets/me/set'
@@ -73,7 +73,7 @@ def test_a_folder_is_published_in_one_commit(hub, tmp_path, monkeypatch):
     (tmp_path / 'out' / '.work' / 'state').write_text('x')
     (tmp_path / 'out' / 'large.bin').write_bytes(bytes(10_000))
     (tmp_path / 'out' / 'chat.json').write_text('[]')
-    publish(str(tmp_path / 'out'), HubPlace('me/new', '', 'sub'), 'a run')
+    publish(str(tmp_path / 'out'), HubPath('me/new', '', 'sub'), 'a run')
     repo = hub.repos['me/new']
     assert repo.written == {'sub/large.bin': bytes(10_000), 'sub/chat.json': b'[]'} and len(repo.commits) == 1
     assert all('Authorization' not in a.headers for a in hub.asked if a.origin == 'storage')

@@ -33,7 +33,7 @@ def test_lists_sizes_and_hashes_at_a_pinned_commit(hub, folder):
     assert root == f"{NAME}@{hub.repos['me/set'].commit}" and storage.pin(root) == root
     infos = {info.path[len(root) + 1:]: info for info in storage.list_files(root)}
     assert {name: info.size for name, info in infos.items()} == {'deep/small.txt': 10, 'empty': 0, 'large.bin': 3_000_000}
-    assert infos['large.bin'].stamp == hashlib.sha256((folder / 'large.bin').read_bytes()).hexdigest()
+    assert infos['large.bin'].fingerprint == hashlib.sha256((folder / 'large.bin').read_bytes()).hexdigest()
     assert storage.exists(f'{root}/deep') and storage.exists(f'{root}/large.bin') and not storage.exists(f'{root}/none')
     assert [i.path for i in storage.list_files(f'{root}/deep', '*.txt')] == [f'{root}/deep/small.txt']
 

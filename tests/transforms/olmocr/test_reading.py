@@ -6,13 +6,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from beam_pipelines.samples.dataset import Page, write_split, write_tarball
-from transforms.accounts.records import UnitError
-from transforms.olmocr.discover import InputError, classify, discover
+from transforms.files.abort import InputError
+from transforms.olmocr.discover import classify, discover
 from transforms.olmocr.filters import RowRules
 from transforms.olmocr.read_pages import _UnitReader
 from transforms.olmocr.read_rows import PageUnit, _ReadRowsFn, read_raw_rows
 from transforms.olmocr.row_store import RowStore, write_rows
 from transforms.olmocr.rows import OlmocrRow
+from transforms.report.summary import UnitError
 
 
 @pytest.mark.parametrize(('name', 'parts'), [
@@ -69,12 +70,12 @@ def test_rows_are_cut_by_tarball(dataset, tmp_path):
     cut = read_rows(dataset, tmp_path)
     assert [(u.archive[-12:-7], u.rows) for u in cut['main']] == [('00000', 5), ('00001', 5)]
     assert sorted((r.row, r.reason) for r in cut['dropped']) == [(2, 'blank_text'), (5, 'special_token')]
-    assert [(t.kind, t.count) for t in cut['tallies']] == [('read', 12)]
+    assert [(t.kind, t.count) for t in cut['counts']] == [('read', 12)]
 
 
 def test_limit_counts_rows_before_filters(dataset, tmp_path):
     cut = read_rows(dataset, tmp_path, RowRules(languages=('en',)), limit=4)
-    assert [(t.kind, t.count) for t in cut['tallies']] == [('read', 4)]
+    assert [(t.kind, t.count) for t in cut['counts']] == [('read', 4)]
     assert sorted((r.row, r.reason) for r in cut['dropped']) == [(0, 'language'), (2, 'language')]
 
 
@@ -137,7 +138,7 @@ def test_an_archive_gives_pages_missing_ones_and_oddities(tmp_path):
     pages = {p.row: p for p in found['main']}
     assert [(pages[i].data, pages[i].rotation, pages[i].expect_ink) for i in (0, 1)] == [(b'A', 90, True), (b'B', 90, True)]
     assert (pages[2].error, pages[2].listed) == ('PdfMissing', True)
-    assert [(t.name, t.count) for t in found['tallies']] == [('orphan_member', 1)]
+    assert [(t.name, t.count) for t in found['counts']] == [('orphan_member', 1)]
 
 
 def test_a_damaged_archive_is_one_error_for_many_rows(tmp_path):
@@ -159,7 +160,7 @@ def test_a_missing_tarball_drops_its_rows_and_is_a_warning(tmp_path):
     found = read_unit(tmp_path, rows_of('a.pdf', 'b.pdf'), tmp_path)
     assert [r.reason for r in found['dropped']] == ['tarball_missing'] * 2
     assert 'errors' not in found
-    assert [(t.kind, t.name, t.count) for t in found['tallies']] == [('warning', 'tarball_missing', 1)]
+    assert [(t.kind, t.name, t.count) for t in found['counts']] == [('warning', 'tarball_missing', 1)]
 
 
 @pytest.mark.parametrize('folder', ['pdf_tarballs', 'pdf_tarballs/extracted'])

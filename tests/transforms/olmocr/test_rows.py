@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from transforms.files.paths import is_unsafe
 from transforms.olmocr.filters import RowRules, apply_text_rules, filter_reason
 from transforms.olmocr.original import _as_pandas, indented, parse_original
 from transforms.olmocr.rows import (
     BadRow,
     OlmocrRow,
     image_path,
-    is_unsafe,
     parse_annotation,
     parse_row,
     split_relpath,

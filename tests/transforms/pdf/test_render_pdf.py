@@ -3,9 +3,9 @@ import pytest
 from apache_beam.testing.util import assert_that, equal_to
 
 from transforms import PdfPage, RenderPDF, RenderSettings, WriteImages
-from transforms.accounts.journal import read_journal
 from transforms.pdf.pages import PageImage
 from transforms.pdf.pool import acquire_pool, release_pool, usable_cores
+from transforms.run.journal import read_journal
 
 SETTINGS = RenderSettings(max_size=200)
 

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 
 from tests.read_hf import faults, read_all, read_rows
-from transforms.read_hf.plan import DatasetError, plan_read
+from transforms.read_hf.card import DatasetError
+from transforms.read_hf.plan import plan_read
 
 
 def put(root, **files) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from tests.conftest import shared
 from tests.read_hf import faults, read_all, read_rows
-from transforms.read_hf.plan import DatasetError, plan_read
+from transforms.read_hf.card import DatasetError
+from transforms.read_hf.plan import plan_read
 
 UTC = datetime.timezone.utc
 

@@ -14,7 +14,7 @@ from apache_beam.testing.util import assert_that, equal_to
 
 from tests.read_hf import faults, read_all, read_rows
 from transforms.read_hf import units
-from transforms.read_hf.data_files import DatasetError
+from transforms.read_hf.card import DatasetError
 from transforms.read_hf.plan import plan_read
 from transforms.read_hf.read_hf import ReadHF
 
@@ -36,7 +36,7 @@ def test_records_with_provenance_and_counts(tmp_path):
         identities = read.records | beam.Map(lambda r: (r.origin.split, r.origin.file, r.row, r.values['id']))
         assert_that(identities, equal_to([('train', 'train.parquet', i, i) for i in range(10)]
                                          + [('test', 'test.parquet', i, i) for i in range(3)]))
-        counts = read.tallies | 'Counts' >> beam.Map(lambda t: (t.file, t.kind, t.count))
+        counts = read.counts | 'Counts' >> beam.Map(lambda t: (t.file, t.kind, t.count))
         assert_that(counts, equal_to([('train.parquet', 'read', 10), ('test.parquet', 'read', 3)]), label='Counted')
 
 

@@ -15,7 +15,7 @@ NO_POOL = ("java.lang.Exception: The user defined 'open()' method caused an exce
 @pytest.mark.parametrize(('text', 'line'), [
     (HARNESS + "transforms.files.storage.RunAborted: no space left on the disk of /out [while running 'WriteImages']\n",
      'no space left on the disk of /out'),
-    (HARNESS + "ModuleNotFoundError: No module named 'transforms.accounts'\n", 'a worker has not this package'),
+    (HARNESS + "ModuleNotFoundError: No module named 'transforms.run'\n", 'a worker has not this package'),
     (HARNESS + "ModuleNotFoundError: No module named 'pymupdf'\n", 'a worker has not the module pymupdf'),
     ('java.io.IOException: Cannot run program "docker": error=2', '--environment_type=EXTERNAL'),
     ('java.lang.IllegalStateException: Process died with exit code 1', '--artifacts_dir'),

@@ -3,7 +3,7 @@ import stat
 import pytest
 from apache_beam.options.pipeline_options import FlinkRunnerOptions, PipelineOptions, PortableOptions
 
-from beam_pipelines.launcher.flink.preflight import artifacts_hint, look, master_of
+from beam_pipelines.launcher.flink.preflight import artifacts_hint, master_of, preflight
 from beam_pipelines.launcher.spec import UsageError
 from tests.beam_pipelines.launcher.flink.test_jars import make_jar
 from tests.flink_rest import FakeCluster, serving
@@ -29,7 +29,7 @@ def program(path, line):
 def looked(*flags, parallelism=0, warned=None):
     flags = [*flags, '--runner=FlinkRunner']
     options = PipelineOptions(flags=list(flags))
-    return options, look(options, flags, parallelism, lambda line: None, (warned or []).append)
+    return options, preflight(options, flags, parallelism, lambda line: None, (warned or []).append)
 
 
 def test_embedded_needs_java_and_a_jar(jar, java):

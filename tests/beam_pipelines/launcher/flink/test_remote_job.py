@@ -15,30 +15,30 @@ def fake():
 
 def test_a_job_is_found_by_its_name_and_followed(fake, tmp_path):
     remote = RemoteJob(FlinkCluster(fake.url), 'olmocr-1', str(tmp_path))
-    assert remote.look() is None
+    assert remote.poll() is None
     assert not remote.is_running
     fake.jobs = {'old': {'name': 'olmocr-1', 'state': 'FAILED', 'start': 1},
                  'new': {'name': 'olmocr-1', 'state': 'RUNNING', 'start': 2}}
-    before = remote.look()
+    before = remote.poll()
     fake.jobs['new']['records'] = 5
     assert before.id == 'new'
-    assert remote.look().marks != before.marks
+    assert remote.poll().marks != before.marks
     assert remote.is_running
     fake.jobs['new'].update(exceptions=['second', 'first'], state='FAILED')
-    assert (remote.look().is_over, remote.is_running, remote.failures()) == (True, False, ['second', 'first'])
+    assert (remote.poll().is_over, remote.is_running, remote.failures()) == (True, False, ['second', 'first'])
 
 
 def test_a_job_that_the_cluster_forgot_is_lost(fake, tmp_path):
     remote = RemoteJob(FlinkCluster(fake.url), 'a', str(tmp_path))
     for _ in range(9):
-        remote.look()
+        remote.poll()
     assert not remote.is_lost  # it may not have been submitted yet
     fake.jobs = {'1': {'name': 'a', 'state': 'RUNNING'}}
-    remote.look()
+    remote.poll()
     fake.jobs = {}
     for _ in range(5):
         assert not remote.is_lost
-        remote.look()
+        remote.poll()
     assert remote.is_lost
 
 

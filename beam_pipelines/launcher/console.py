@@ -1,0 +1,39 @@
+"""What the launcher tells people, a line at a time."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+from transforms.files import storage
+
+ABORTED = re.compile(r'RunAborted: (.*?)(?: \[while running|\\n|\n|$)')
+
+
+def print_line(text: str) -> None:
+    """A line on stdout."""
+    sys.stdout.write(text + '\n')
+    sys.stdout.flush()
+
+
+def warn(text: str) -> None:
+    """A line on stderr about something odd."""
+    print_error(f'warning: {text}')
+
+
+def print_error(text: str) -> None:
+    """A line on stderr."""
+    sys.stderr.write(text + '\n')
+    sys.stderr.flush()
+
+
+def failure_line(error: Exception) -> str:
+    """One line on a failed run: what a step wrote for people, else the last error in the text."""
+    text = str(error)
+    if isinstance(error, storage.RunAborted):
+        return text
+    if found := ABORTED.search(text):
+        return found[1]
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or [type(error).__name__]
+    last = next((line for line in reversed(lines) if re.match(r'[\w.]*(Error|Exception)\b', line)), lines[-1])
+    return f'the pipeline failed: {last[:300]}. --verbose shows more'

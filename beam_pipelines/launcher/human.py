@@ -1,0 +1,19 @@
+"""Numbers for people."""
+
+from __future__ import annotations
+
+
+def human_bytes(count: float) -> str:
+    """A size for people."""
+    for unit in ('bytes', 'KB', 'MB', 'GB'):
+        if abs(count) < 1000:
+            return f'{count:.0f} {unit}' if unit == 'bytes' else f'{count:.3g} {unit}'
+        count /= 1000
+    return f'{count:.3g} TB'
+
+
+def human_time(seconds: float) -> str:
+    """A duration for people."""
+    if seconds < 90:
+        return f'{max(1, seconds):.0f} s'
+    return f'{seconds / 60:.0f} min' if seconds < 5400 else f'{seconds / 3600:.1f} h'

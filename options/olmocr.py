@@ -1,0 +1,133 @@
+"""olmOCR-mix: which rows, and which of the two documented steps."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, field
+
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from options.cluster import worker_hints
+from options.context import Context
+from options.render import render_settings
+from transforms.llava.conversation import DEFAULT_PROMPTS, ToLlavaConversation
+from transforms.llava.special_tokens import find_special_token
+from transforms.olmocr.discover import OlmocrInput, discover, discover_annotations
+from transforms.olmocr.filters import KEEP_CHOICES, ROTATIONS, RowRules
+from transforms.pdf.settings import RenderSettings
+from transforms.run.run_info import RunInfo
+
+
+def name_list(text: str) -> tuple[str, ...]:
+    """A comma separated list of names."""
+    return tuple(name.strip() for name in text.split(',') if name.strip())
+
+
+class OlmocrOptions(PipelineOptions):
+    """Rows and steps."""
+
+    TITLE = 'olmOCR-mix rows'
+    NOT_BYTES = frozenset()
+
+    @classmethod
+    def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument('--subset', type=name_list, default=(), metavar='A,B',
+                            help='such as 00_documents or books (default: all that are there)')
+        parser.add_argument('--split', choices=('all', 'train', 'eval'), default='all',
+                            help='train goes to chat.json, eval to chat_eval.json')
+        parser.add_argument('--language', type=name_list, default=(), metavar='A,B',
+                            help="keep these ISO codes only; 'none' is unknown")
+        parser.add_argument('--rotation', choices=ROTATIONS, default='correct',
+                            help='turn askew pages upright, drop them, or keep them (default correct)')
+        parser.add_argument('--tables', choices=KEEP_CHOICES, default='keep', help='pages labelled as table')
+        parser.add_argument('--diagrams', choices=KEEP_CHOICES, default='keep', help='pages labelled as diagram')
+        parser.add_argument('--stage', choices=('all', 'extract', 'convert'), default='all',
+                            help='extract: annotations.json and documents; convert: from those to LLaVA')
+        parser.add_argument('--preset', choices=('none', 'original'), default='none',
+                            help="original: the published converter's files, quirks included")
+
+
+@dataclass(frozen=True)
+class OlmocrSettings:
+    """What `beam_pipelines.olmocr.build` needs.
+
+    Attributes:
+        found: the input's files and tarballs.
+        product: 'llava', 'annotations' (extracting) or 'original'.
+        rules: which rows are kept.
+        render: what the images look like.
+        prompts: human turns to choose from.
+        limit: rows read of each file, 0 for all.
+        seed: of every random choice.
+        splits: splits that get a chat file.
+        render_processes: drawing processes of each Beam worker, 0 for one on each of its cores.
+        worker_hints: Beam's resource hints for the steps that carry documents.
+        output: output folder.
+        work: work folder.
+        run: what run this is; the launcher fills it in.
+    """
+
+    found: OlmocrInput
+    product: str
+    rules: RowRules
+    render: RenderSettings
+    output: str
+    work: str
+    prompts: tuple[str, ...] = DEFAULT_PROMPTS
+    limit: int = 0
+    seed: int = 0
+    splits: tuple[str, ...] = ('train', 'eval')
+    render_processes: int = 1
+    worker_hints: dict[str, str] = field(default_factory=dict)
+    run: RunInfo | None = None
+
+
+def olmocr_settings(context: Context) -> OlmocrSettings:
+    """The settings that the flags and the input make.
+
+    Raises:
+        ValueError: flags that contradict each other, a value out of range, or an input that cannot be used.
+    """
+    flags = context.flags
+    _check(flags)
+    original = flags.preset == 'original'
+    if flags.stage == 'convert':
+        found = discover_annotations(context.input)
+    else:
+        found = discover(context.input, flags.subset, 'train' if original else flags.split)
+    settings = OlmocrSettings(
+        found=found, product='original' if original else 'annotations' if flags.stage == 'extract' else 'llava',
+        rules=_rules(flags, original), render=_original_render(flags) if original else render_settings(flags),
+        output=context.output, work=context.work, prompts=tuple(flags.prompt or DEFAULT_PROMPTS), limit=flags.limit,
+        seed=flags.seed, splits=('train', 'eval') if flags.split == 'all' else (flags.split,),
+        render_processes=context.render_processes, worker_hints=worker_hints(flags))
+    ToLlavaConversation(settings.prompts)
+    return settings
+
+
+def _check(flags: object) -> None:
+    if flags.preset == 'original' and flags.stage != 'all':
+        raise ValueError('--preset=original does both steps at once: leave --stage out')
+    if flags.preset == 'original' and flags.split == 'eval':
+        raise ValueError('--preset=original takes train rows only, as the published converter does')
+    if (flags.blank_pages == 'keep') != bool(flags.blank_answer):
+        raise ValueError('--blank_pages=keep and --blank_answer=TEXT need each other')
+    if flags.blank_answer and (not flags.blank_answer.strip() or find_special_token(flags.blank_answer)):
+        raise ValueError(f'--blank_answer {flags.blank_answer!r} must have text and no special token')
+    if flags.stage == 'convert' and (flags.subset or flags.split != 'all'):
+        raise ValueError('--subset and --split belong to --stage=extract: --stage=convert takes all that was extracted')
+    if flags.stage == 'convert' and not flags.input:
+        raise ValueError('--stage=convert needs --input, the output folder of --stage=extract')
+
+
+def _rules(flags: object, original: bool) -> RowRules:
+    if original:
+        return RowRules(rotation='keep', special_tokens='keep', verbatim=True)
+    return RowRules(tuple(code.lower() for code in flags.language), flags.rotation, flags.tables, flags.diagrams,
+                    flags.special_tokens, flags.blank_answer)
+
+
+def _original_render(flags: object) -> RenderSettings:
+    """Page 1 as MuPDF draws it at 144 dpi, RGB, whatever its size."""
+    return RenderSettings(engine='mupdf', dpi=144, color='rgb', page_box='crop', accept_repaired=True,
+                          png_codec=flags.png_codec, min_side=1, check_fonts=False)

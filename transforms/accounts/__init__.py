@@ -1,1 +1,0 @@
-"""What happened to every record: records, tallies, journal, ledger, report and finishing."""

@@ -1,0 +1,110 @@
+"""Files that appear under their names complete, or not at all."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import logging
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from transforms.files.abort import RunAborted
+from transforms.files.paths import is_local
+
+_LOG = logging.getLogger(__name__)
+
+
+class HashingWriter(io.RawIOBase):
+    """A writable file that counts and hashes what passes through it to another, which closing leaves open.
+
+    Attributes:
+        size: bytes written so far.
+    """
+
+    def __init__(self, target: BinaryIO, path: str) -> None:
+        self._target, self._path = target, path
+        self._digest = hashlib.sha256()
+        self.size = 0
+
+    def writable(self) -> bool:
+        """Always."""
+        return True
+
+    def write(self, data: bytes) -> int:
+        """Writes all of it.
+
+        Raises:
+            RunAborted: the disk is full, or the place cannot be written.
+        """
+        with storage_errors(self._path):
+            self._target.write(data)
+        self._digest.update(data)
+        self.size += len(data)
+        return len(data)
+
+    @property
+    def sha256(self) -> str:
+        """Of what was written so far, in hexadecimal."""
+        return self._digest.hexdigest()
+
+
+@contextmanager
+def storage_errors(path: str) -> Iterator[None]:
+    """Turns a full disk, missing permission or lost folder into RunAborted with a line that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            message = f'no space left on the disk of {path}: free some, then run the same command again to resume'
+        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            message = f'no permission to write {path}: fix it, then run the same command again to resume'
+        else:
+            message = f'cannot write {path}: {error.strerror or error}'
+        raise RunAborted(message) from error
+
+
+@contextmanager
+def atomic_writer(path: str) -> Iterator[HashingWriter]:
+    """Yields a file that appears under `path` complete when the block ends, or not at all.
+
+    Raises:
+        RunAborted: the disk is full, or the place cannot be written.
+    """
+    if not is_local(path):
+        from apache_beam.io.filesystem import CompressionTypes
+        from apache_beam.io.filesystems import FileSystems
+
+        with FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED) as target:
+            yield HashingWriter(target, path)
+        return
+    temp = os.path.join(os.path.dirname(path), f'.{uuid.uuid4().hex}.tmp')
+    with storage_errors(path):
+        os.makedirs(os.path.dirname(path) or '.', exist_ok=True)
+        target = open(temp, 'wb')
+    try:
+        yield HashingWriter(target, path)
+        with storage_errors(path):
+            target.close()
+            os.replace(temp, path)
+    finally:
+        _discard(target, temp)
+
+
+def _discard(target: BinaryIO, temp: str) -> None:
+    """Closes and removes what is left of a file that did not make it to its name."""
+    if os.path.exists(temp):
+        os.unlink(temp)
+    try:
+        target.close()
+    except OSError as error:  # what was buffered did not fit; it was to be thrown away anyway
+        _LOG.debug('closing %s: %s', temp, error)
+
+
+def write_bytes(path: str, data: bytes) -> None:
+    """Writes one small file atomically."""
+    with atomic_writer(path) as target:
+        target.write(data)

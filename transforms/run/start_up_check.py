@@ -1,0 +1,45 @@
+"""StartUpCheck: before work begins, a worker looks whether this is its run.
+
+On a cluster a worker may see another disk than the launcher, run other versions, or belong to a run that was given up and
+started anew. So each stage begins with a check.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import apache_beam as beam
+
+from transforms.hub.settings import configure
+from transforms.run.heartbeat import at_work
+from transforms.run.workspace import Workspace
+
+
+class _StartUpCheckFn(beam.DoFn):
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
+    def setup(self) -> None:
+        configure(self._workspace.hub)
+
+    def process(self, element: object) -> Iterator[object]:
+        self._workspace.check()
+        # What follows in the same stage happens within this yield.
+        with at_work(self._workspace.work):
+            yield element
+
+
+@dataclass(eq=False)
+class StartUpCheck(beam.PTransform):
+    """Any PCollection to the same: put before a step whose every element is much work (a file, a tarball, a summary).
+
+    Args:
+        workspace: the run's folders.
+
+    Raises:
+        RunAborted: the worker does not see them, has other versions, or the run was taken over by another.
+    """
+
+    workspace: Workspace
+
+    def expand(self, elements: beam.PCollection) -> beam.PCollection:
+        return elements | 'Check' >> beam.ParDo(_StartUpCheckFn(self.workspace)).with_output_types(elements.element_type)
