@@ -2,7 +2,7 @@
 
 The dataset (allenai/olmOCR-mix-1025, ODC-BY) has its labels in one Parquet for each subset and split, and its
 pages as single-page PDFs in about 50 tarballs of 1 GiB. Each Parquet is read once and cut by tarball; each
-tarball is streamed once beside its rows; pages are drawn in sandboxed processes and written; what is left are
+tarball is streamed once beside its rows; pages are rendered in sandboxed processes and written; what is left are
 small records, from which the chat files, the records table and the report are made.
 
     python -m beam_pipelines.olmocr --input data/olmOCR-mix-1025 --output data/olmOCR-llava

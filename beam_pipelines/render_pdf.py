@@ -32,7 +32,7 @@ from transforms.run.hints import hinted
 from transforms.run.start_up_check import StartUpCheck
 
 ABOUT = """\
-Draws the pages of any PDFs to images, with records/, errors.jsonl and report.html that account for every page.
+Renders the pages of any PDFs to images, with records/, errors.jsonl and report.html that account for every page.
 
 --input is a folder (its *.pdf at any depth), a file, or a glob in quotes; ** also matches no folder. PNG and JPEG
 files that a glob names are shrunk to --max_size. A file that no engine opens, or that has no page, is one failed

@@ -1,4 +1,4 @@
-"""Other ways to draw the same pages, each as a program of its own: `python benchmarks/baselines.py WAY INPUT OUTPUT`.
+"""Other ways to render the same pages, each as a program of its own: `python benchmarks/baselines.py WAY INPUT OUTPUT`.
 
 bare       a plain multiprocessing loop: same tarballs, same limits, same engine and encoder, files and chat.json
 published  PyMuPDF to PNG to Pillow to PNG in a multiprocessing pool, as the published converter does it
@@ -66,15 +66,15 @@ def set_limits(max_size: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (SETTINGS.memory_bytes, SETTINGS.memory_bytes))
 
 
-def draw_bare(task: tuple[str, bytes, str]) -> int:
-    """Draws and writes one page with our engine and encoder."""
+def render_bare(task: tuple[str, bytes, str]) -> int:
+    """Renders and writes one page with our engine and encoder."""
     from transforms.pdf.encode import encode_png, ink_share, to_one_channel
     from transforms.pdf.engines import PdfiumDocument
 
     path, data, _ = task
     signal.setitimer(signal.ITIMER_PROF, SETTINGS.cpu_seconds)
     document = PdfiumDocument(data)
-    pixels = to_one_channel(document.draw(0, 0, SETTINGS))
+    pixels = to_one_channel(document.render(0, 0, SETTINGS))
     ink_share(pixels)
     body = encode_png(pixels)
     document.close()
@@ -86,8 +86,8 @@ def draw_bare(task: tuple[str, bytes, str]) -> int:
     return len(body)
 
 
-def draw_published(task: tuple[str, bytes, str]) -> int:
-    """Draws and writes one page as the published converter does, at the same longest side.
+def render_published(task: tuple[str, bytes, str]) -> int:
+    """Renders and writes one page as the published converter does, at the same longest side.
 
     It encodes a PNG with MuPDF, opens that with Pillow and saves it as PNG again.
     """
@@ -106,8 +106,8 @@ def draw_published(task: tuple[str, bytes, str]) -> int:
     return 0
 
 
-def draw_pdftoppm(task: tuple[str, bytes, str]) -> int:
-    """Draws one page with the two programs that the olmocr toolkit starts for it."""
+def render_pdftoppm(task: tuple[str, bytes, str]) -> int:
+    """Renders one page with the two programs that the olmocr toolkit starts for it."""
     path, data, max_size = task
     with tempfile.NamedTemporaryFile(suffix='.pdf') as file:
         file.write(data)
@@ -123,10 +123,10 @@ def draw_pdftoppm(task: tuple[str, bytes, str]) -> int:
     return len(done.stdout)
 
 
-def forgiving(draw: object, task: tuple[str, bytes, str]) -> int:
-    """Draws one page; a page that cannot be drawn counts for nothing (an exception would hang the pool)."""
+def forgiving(render: object, task: tuple[str, bytes, str]) -> int:
+    """Renders one page; a page that cannot be rendered counts for nothing (an exception would hang the pool)."""
     try:
-        return draw(task)
+        return render(task)
     except Exception:  # a baseline has no accounts
         return 0
 
@@ -140,7 +140,7 @@ def main() -> None:
     parser.add_argument('--processes', type=int, default=os.cpu_count())
     parser.add_argument('--limit', type=int, default=0)
     flags = parser.parse_args()
-    draw = {'bare': draw_bare, 'published': draw_published, 'pdftoppm': draw_pdftoppm}[flags.way]
+    render = {'bare': render_bare, 'published': render_published, 'pdftoppm': render_pdftoppm}[flags.way]
     room = threading.Semaphore(4 * flags.processes)  # imap would read all tarballs into its queue
 
     def tasks() -> Iterator[tuple[str, bytes, str]]:
@@ -154,7 +154,7 @@ def main() -> None:
     chat: list[dict] = []
     start = (set_limits, (flags.max_size,)) if flags.way == 'bare' else (None, ())
     with multiprocessing.get_context('spawn').Pool(flags.processes, *start) as pool:
-        for _ in pool.imap_unordered(partial(forgiving, draw), tasks()):
+        for _ in pool.imap_unordered(partial(forgiving, render), tasks()):
             room.release()
     with open(flags.output / 'chat.json', 'w', encoding='utf-8') as file:
         json.dump(chat, file, ensure_ascii=False)

@@ -5,7 +5,7 @@
     python -m benchmarks.flink_scaling --work /tmp/flink /tmp/x1 /tmp/x10
 
 Needs what `deploy/flink/local_cluster.sh` needs: Java, a job server jar, and root for two TaskManagers. Every row is
-the same work by as many drawing processes; a slot has one.
+the same work by as many render processes; a slot has one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / 'deploy' / 'flink' / 'local_cluster.sh'
 PORT = 8191
 MASTER = f'10.77.{PORT % 250}.1:{PORT}' if os.geteuid() == 0 else f'127.0.0.1:{PORT}'
-KINDS = {'TaskManagerRunner': 'TaskManagers', 'SdkHarness': 'workers', 'transforms.pdf.child': 'drawing',
+KINDS = {'TaskManagerRunner': 'TaskManagers', 'SdkHarness': 'workers', 'transforms.pdf.child': 'rendering',
          'StandaloneSession': 'JobManager', 'job-server': 'job server', 'beam_pipelines.olmocr': 'launcher'}
 
 
@@ -91,9 +91,9 @@ def main() -> None:
     parser.add_argument('--only', default='', help='rows whose name holds this')
     flags = parser.parse_args()
     remote = ['--runner=FlinkRunner', f'--flink_master={MASTER}', '--render_processes=1']
-    rows = [('DirectRunner, 1 drawing process', 0, ['--render_processes=1']),
-            ('DirectRunner, 2 drawing processes', 0, ['--render_processes=2']),
-            ('embedded Flink, 2 drawing processes', 0, ['--runner=FlinkRunner', '--render_processes=2']),
+    rows = [('DirectRunner, 1 render process', 0, ['--render_processes=1']),
+            ('DirectRunner, 2 render processes', 0, ['--render_processes=2']),
+            ('embedded Flink, 2 render processes', 0, ['--runner=FlinkRunner', '--render_processes=2']),
             ('cluster, 1 slot', 1, [*remote, '--parallelism=1']),
             ('cluster, 2 slots, 2 TaskManagers', 2, [*remote, '--parallelism=2'])]
     print(machine())

@@ -20,7 +20,7 @@ def outcomes(output: Path) -> dict[str, Counter]:
     counts: dict[str, Counter] = defaultdict(Counter)
     for record in pq.read_table(output / 'records').to_pylist():
         if record['row'] == 0:
-            verdict = f"drawn by {record['engine']}" if record['outcome'] == 'written' else record['reason']
+            verdict = f"rendered by {record['engine']}" if record['outcome'] == 'written' else record['reason']
             counts[record['file'].partition('/')[0]][verdict] += 1
     return counts
 

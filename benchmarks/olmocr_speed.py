@@ -1,4 +1,4 @@
-"""Pages per second of the olmocr pipeline against other ways to draw the same pages, in one run.
+"""Pages per second of the olmocr pipeline against other ways to render the same pages, in one run.
 
     python benchmarks/make_large.py --output /tmp/large --pages 5000
     python benchmarks/olmocr_speed.py --input /tmp/large --work /tmp/speed --max_size 1288

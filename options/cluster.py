@@ -36,5 +36,5 @@ class ClusterOptions(PipelineOptions):
 
 
 def worker_hints(flags: argparse.Namespace) -> dict[str, str]:
-    """Beam's resource hints for the steps that draw."""
+    """Beam's resource hints for the steps that render."""
     return {'min_ram': flags.worker_ram} if flags.worker_ram else {}

@@ -60,7 +60,7 @@ class OlmocrSettings:
         limit: rows read of each file, 0 for all.
         seed: of every random choice.
         splits: splits that get a chat file.
-        render_processes: drawing processes of each Beam worker, 0 for one on each of its cores.
+        render_processes: render processes of each Beam worker, 0 for one on each of its cores.
         worker_hints: Beam's resource hints for the steps that carry documents.
         output: output folder.
         work: work folder.
@@ -128,6 +128,6 @@ def _rules(flags: object, original: bool) -> RowRules:
 
 
 def _original_render(flags: object) -> RenderSettings:
-    """Page 1 as MuPDF draws it at 144 dpi, RGB, whatever its size."""
+    """Page 1 as MuPDF renders it at 144 dpi, RGB, whatever its size."""
     return RenderSettings(engine='mupdf', dpi=144, color='rgb', page_box='crop', accept_repaired=True,
                           png_codec=flags.png_codec, min_side=1, check_fonts=False)

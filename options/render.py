@@ -1,4 +1,4 @@
-"""Flags of drawing pages: what the images look like, and what a page may cost."""
+"""Flags of rendering pages: what the images look like, and what a page may cost."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class RenderOptions(PipelineOptions):
         parser.add_argument('--max_size', type=int, default=_DEFAULT.max_size, metavar='PIXELS',
                             help='longest side of the image (default 2048)')
         parser.add_argument('--dpi', type=float, default=_DEFAULT.dpi,
-                            help='draw at this resolution instead of --max_size')
+                            help='render at this resolution instead of --max_size')
         parser.add_argument('--image_format', type=image_format, default=_DEFAULT.image_format,
                             metavar='png|jpg|webp', help='(default png)')
         parser.add_argument('--image_quality', type=int, default=_DEFAULT.quality, metavar='1-100',
@@ -53,7 +53,7 @@ class RenderOptions(PipelineOptions):
         parser.add_argument('--page_memory', type=positive, default=_DEFAULT.memory_bytes >> 20, metavar='MIB',
                             help='memory for one page (default 2048)')
         parser.add_argument('--render_processes', type=positive, default=None, metavar='N',
-                            help='drawing processes a worker (default cores / workers)')
+                            help='render processes a worker (default cores / workers)')
 
 
 def render_settings(flags: argparse.Namespace) -> RenderSettings:

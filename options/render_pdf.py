@@ -43,7 +43,7 @@ class RenderPdfSettings:
         max_pages: pages of one file.
         limit: pages to read, 0 for all.
         seed: of every random choice.
-        render_processes: drawing processes of each Beam worker, 0 for one on each of its cores.
+        render_processes: render processes of each Beam worker, 0 for one on each of its cores.
         worker_hints: Beam's resource hints for the steps that carry documents.
         output: output folder.
         work: work folder.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.pipeline import PipelineVisitor
 from apache_beam.portability.api import beam_runner_api_pb2
 from apache_beam.runners.portability.portable_runner import PortableRunner
 
@@ -68,6 +69,31 @@ def graph_of(build, settings: object) -> Graph:
         else:
             graph.between.append((step.spec.urn, step.unique_name))
     return graph
+
+
+def payload_steps(build, settings: object) -> set[str]:
+    """Names of the steps whose main output has elements that can hold a document or an image: a field `data` of bytes."""
+    pipeline = beam.Pipeline(runner=PortableRunner(), options=PipelineOptions(list(_OPTIONS)))
+    build(pipeline, settings)
+    names = set()
+
+    class Visitor(PipelineVisitor):
+        def visit_transform(self, node) -> None:
+            for tag, output in node.outputs.items():
+                if tag is None and any(_holds_payload(kind) for kind in _types(output.element_type)):
+                    names.add(node.full_label)
+
+    pipeline.visit(Visitor())
+    return names
+
+
+def _types(kind: object) -> list[object]:
+    return [part for inner in kind.inner_types() for part in _types(inner)] if hasattr(kind, 'inner_types') \
+        and list(kind.inner_types()) else [kind]
+
+
+def _holds_payload(kind: object) -> bool:
+    return is_dataclass(kind) and any(f.name == 'data' and 'bytes' in str(f.type) for f in fields(kind))
 
 
 def _stage(payload: beam_runner_api_pb2.ExecutableStagePayload) -> Stage:

@@ -1,7 +1,7 @@
 """The reusable PTransforms, in rooms by domain.
 
 Names are resolved on first use: the render child processes import this package too, and must not pay
-for Apache Beam (0.7 s and 100 MB each) to draw a page.
+for Apache Beam (0.7 s and 100 MB each) to render a page.
 """
 
 from importlib import import_module

@@ -17,7 +17,7 @@ def print_line(text: str) -> None:
 
 
 def warn(text: str) -> None:
-    """A line on stderr about something odd."""
+    """A line on stderr that warns."""
     print_error(f'warning: {text}')
 
 

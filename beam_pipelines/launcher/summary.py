@@ -11,7 +11,7 @@ def _counts(names: dict[str, int]) -> str:
 
 
 def summary_table(run: dict) -> str:
-    """The accounts of a run as text: a line for each source, then reasons, faults and oddities."""
+    """The accounts of a run as text: a line for each source, then reasons, faults and warnings."""
     rows = [('source', 'read', 'written', 'dropped', 'failed')]
     total = run['totals']
     for account in [*run['sources'], {'file': 'all', **total}] if len(run['sources']) > 1 else run['sources']:
@@ -29,7 +29,7 @@ def summary_table(run: dict) -> str:
     if run['failed_units']:
         lines.append(f"failed units: {_counts(run['failed_units'])}")
     if run['warnings']:
-        lines.append(f"oddities: {_counts(run['warnings'])}")
+        lines.append(f"warnings: {_counts(run['warnings'])}")
     if fetched := run.get('hub'):
         share = 100 * fetched['fetched_bytes'] / max(1, fetched['input_bytes'])
         lines.append(f"fetched from the Hub: {human_bytes(fetched['fetched_bytes'])} of "

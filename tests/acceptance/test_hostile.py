@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(1800)]
 SOME = '*/*[05].pdf'
 
 
-def draw(output, engine: str, *flags: str, files: str = '**/*.pdf') -> dict:
+def render(output, engine: str, *flags: str, files: str = '**/*.pdf') -> dict:
     source = shared('pdfs_hostile')
     result = render_pdf.run([f'--input={source}/{files}', f'--output={output}', f'--pdf_engine={engine}',
                              '--max_size=640', '--max_pages=20', '--max_failure_rate=1', *flags])
@@ -29,10 +29,10 @@ def draw(output, engine: str, *flags: str, files: str = '**/*.pdf') -> dict:
 
 @pytest.mark.parametrize('files', [SOME, pytest.param('**/*.pdf', marks=pytest.mark.soak)], ids=['some', 'all'])
 def test_outcomes_do_not_depend_on_load(tmp_path, files):
-    draw(tmp_path / 'calm', 'auto', files=files)
+    render(tmp_path / 'calm', 'auto', files=files)
     busy = [subprocess.Popen([sys.executable, '-c', 'while True: pass']) for _ in range(2 * (os.cpu_count() or 1))]
     try:
-        draw(tmp_path / 'busy', 'auto', '--num_workers=3', files=files)
+        render(tmp_path / 'busy', 'auto', '--num_workers=3', files=files)
     finally:
         for process in busy:
             process.kill()
@@ -41,7 +41,7 @@ def test_outcomes_do_not_depend_on_load(tmp_path, files):
 
 @pytest.mark.parametrize('engine', ['auto', *(pytest.param(e, marks=pytest.mark.soak) for e in ('pdfium', 'mupdf'))])
 def test_every_file_is_accounted_for(tmp_path, engine):
-    run = draw(tmp_path / 'out', engine)
+    run = render(tmp_path / 'out', engine)
     assert_balanced(run)
     assert set(run['totals']['failed']) <= set(ERROR_ORDER)
     assert 'RenderCrash' not in run['totals']['failed']

@@ -135,7 +135,7 @@ def test_a_failed_retry_can_be_resumed(tmp_path, page_pdf):
     assert run(tmp_path / 'd', tmp_path / 'out', '--retry_failed').exit_code == 0
 
 
-def draw(source, output, *flags):
+def render(source, output, *flags):
     return render_pdf.run([f'--input={source}', f'--output={output}', '--max_size=120', '--progress=off', *flags])
 
 
@@ -143,7 +143,7 @@ def test_names_that_look_alike_stay_apart(tmp_path, page_pdf):
     (tmp_path / 'd').mkdir()
     for name in (os.fsdecode(b'x\xff.pdf'), 'x\\xff.pdf', 'y.pdf'):
         (tmp_path / 'd' / name).write_bytes(page_pdf)
-    assert draw(tmp_path / 'd', tmp_path / 'out').accounts['totals']['written'] == 3
+    assert render(tmp_path / 'd', tmp_path / 'out').accounts['totals']['written'] == 3
     assert len(records(tmp_path / 'out')) == 3
 
 
@@ -151,7 +151,7 @@ def test_an_output_inside_the_glob_is_not_read(tmp_path, page_pdf):
     (tmp_path / 'g').mkdir()
     (tmp_path / 'g' / 'a.pdf').write_bytes(page_pdf)
     for _ in range(2):
-        assert draw(f'{tmp_path}/g/**', tmp_path / 'g' / 'out').exit_code == 0
+        assert render(f'{tmp_path}/g/**', tmp_path / 'g' / 'out').exit_code == 0
 
 
 def test_a_limit_counts_records_also_with_pages(tmp_path, page_pdf):
@@ -164,7 +164,7 @@ def test_a_limit_counts_records_also_with_pages(tmp_path, page_pdf):
     for _ in range(3):
         many.new_page()
     (tmp_path / 'd' / 'c.pdf').write_bytes(many.tobytes())
-    assert draw(tmp_path / 'd', tmp_path / 'out', '--pages=2-', '--limit=1').accounts['totals']['read'] == 1
+    assert render(tmp_path / 'd', tmp_path / 'out', '--pages=2-', '--limit=1').accounts['totals']['read'] == 1
 
 
 @pytest.mark.parametrize('flags', [('--input={d}/[z-a].pdf',), ('--input={d}', '--seed=99999999999999999999999'),

@@ -12,7 +12,6 @@ from beam_pipelines import llava_cc3m
 from beam_pipelines.samples import sample_folder
 from beam_pipelines.samples.make_llava_cc3m import make, picture, record
 from tests.helpers import assert_balanced, assert_same_output, load, records, tree
-from tests.stages import graph_of, settings_of
 from transforms.llava_cc3m.rules import DROP_REASONS
 
 SAMPLE = sample_folder('llava_cc3m')
@@ -182,18 +181,6 @@ def test_one_line_for_an_input_that_is_none(tmp_path, files, words):
         (tmp_path / 'in' / name).write_text(text)
     result = run(tmp_path / 'in', tmp_path / 'out')
     assert result.exit_code == 2 and words in result.message
-
-
-def test_images_stay_in_the_step_that_reads_them():
-    graph = graph_of(llava_cc3m.build, settings_of(llava_cc3m.SPEC, f'--input={SAMPLE}', '--worker_ram=4GB'))
-    copying = graph.stage_of('CopyImages/Copy')
-    for step in ('CheckInCopying/', 'CopyImages/Copy'):
-        assert step in copying
-    assert copying.hints == {'beam:resources:min_ram_bytes:v1': b'4000000000'}
-    from tests.beam_pipelines.test_stages import HARMLESS
-
-    assert {urn for urn, _ in graph.between} <= HARMLESS
-    assert all((stage.side_inputs, stage.states) == ((), 0) for stage in graph.stages)
 
 
 @pytest.mark.parametrize(('images', 'reasons'), [

@@ -58,7 +58,7 @@ def test_values_that_json_does_not_know_stay_as_they_are(tmp_path, case):
     assert [repr(record) for record in load(tmp_path / 'out' / 'chat.json')] == before
 
 
-def test_fonts_that_are_not_embedded_are_drawn(tmp_path):
+def test_fonts_that_are_not_embedded_are_rendered(tmp_path):
     """By the other engine where this machine has no fonts for them."""
     _, _, found = run(tmp_path, 'olm_cjk_noembed')
     by_member = {record['member']: record for record in found.values()}

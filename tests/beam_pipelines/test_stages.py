@@ -1,105 +1,101 @@
 """What shares a stage: bytes of documents and images must never leave the one in which they are read."""
 
+from dataclasses import replace
+
 import apache_beam as beam
 import pytest
 
-from beam_pipelines import olmocr, render_pdf
+from beam_pipelines import olmocr
+from beam_pipelines.launcher.catalog import find_pipelines
 from beam_pipelines.samples import sample_folder
 from tests.conftest import make_0225
-from tests.stages import Graph, graph_of, settings_of
+from tests.stages import Graph, graph_of, payload_steps, settings_of
 from transforms import PdfPage, RenderPDF, RenderSettings
 
 GROUP, SHUFFLE = 'beam:transform:group_by_key:v1', 'beam:transform:reshuffle:v1'
 # All that a runner itself does in our graphs. What fails on Flink 2 is no part of it: Beam's sharded sinks, stateful
 # steps and steps that wait for a side input.
 HARMLESS = {GROUP, SHUFFLE, 'beam:transform:impulse:v1', 'beam:transform:flatten:v1'}
-DRAWN, KEPT = ('ReadPages/StreamUnits', 'RenderPDF/'), ('ReadPages/StreamUnits', 'KeepAsTheyAre')
-LISTED = ('ListPages/CountPages', 'RenderPDF/')
+# Further shapes that a pipeline takes, beside that of its embedded sample.
+VARIANTS = {'olmocr': {'extract': ('--stage=extract',), 'original': ('--preset=original',), 'convert': ('--stage=convert',)}}
+CASES = [(spec, '') for spec in find_pipelines()] + [
+    (spec, variant) for spec in find_pipelines() for variant in VARIANTS.get(spec.name, ())]
+# The step that ends each stage of payloads, and one with none: images never leave the step that reads them.
+LAST = {'olmocr': 'WriteImages/', 'render_pdf': 'WriteImages/', 'llava_cc3m': 'CopyImages/'}
 
 
-def assert_payloads_stay(build, settings, steps: tuple[str, ...]) -> Graph:
-    """No PCollection that carries documents or images enters or leaves a stage."""
+def assert_payloads_stay(build, settings, last: str) -> Graph:
+    """No PCollection that carries documents or images enters or leaves a stage; step `last` lets go of them."""
     graph = graph_of(build, settings)
     crossing = frozenset().union(*(stage.crossing for stage in graph.stages))
-    seen = set()
-    for name, main in main_outputs(build, settings).items():
-        for step in steps:
-            if name.startswith(step):
-                seen.add(step)
-                assert main not in crossing, f'what {name} makes leaves its stage'
-    assert seen == set(steps), f'no step begins with {set(steps) - seen}'
+    for name in payload_steps(build, settings):
+        if name.startswith(last):
+            continue
+        main = [outputs['None'] for stage in graph.stages for step, outputs in stage.steps.items() if step == name]
+        assert crossing.isdisjoint(main), f'what {name} makes leaves its stage'
     return graph
 
 
-def main_outputs(build, settings) -> dict[str, str]:
-    """Every step's main output, by the step's name."""
-    return {name: output for stage in graph_of(build, settings).stages
-            for name, outputs in stage.steps.items() for tag, output in outputs.items() if tag == 'None'}
-
-
-@pytest.fixture(params=['olmocr', 'olmocr_extract', 'olmocr_original', 'olmocr_convert', 'render_pdf'])
+@pytest.fixture(params=CASES, ids=lambda case: '-'.join(filter(None, (case[0].name, case[1]))))
 def case(request, tmp_path, dataset):
-    """(pipeline module, settings, steps with payloads) of every shape that a pipeline takes."""
-    if request.param == 'render_pdf':
-        (tmp_path / 'a.pdf').write_bytes(b'%PDF-')
-        return render_pdf, settings_of(render_pdf.SPEC, f'--input={tmp_path}'), LISTED
-    flags = {'olmocr_extract': ('--stage=extract',), 'olmocr_original': ('--preset=original',)}.get(request.param, ())
-    source = sample_folder('olmocr')
-    if request.param == 'olmocr_convert':
+    """(spec, settings) of every shape that a pipeline takes."""
+    spec, variant = request.param
+    flags = VARIANTS.get(spec.name, {}).get(variant, ())
+    source = sample_folder(spec.name)
+    if variant == 'convert':
         source = tmp_path / 'extracted'
         assert olmocr.run([f'--input={dataset}', f'--output={source}', '--stage=extract']).exit_code == 0
-        flags = ('--stage=convert',)
-    payloads = KEPT if request.param == 'olmocr_extract' else DRAWN
-    return olmocr, settings_of(olmocr.SPEC, f'--input={source}', *flags), payloads
+    elif source is None:
+        source = tmp_path
+        (tmp_path / 'a.pdf').write_bytes(b'%PDF-')
+    return spec, settings_of(spec, f'--input={source}', *flags)
 
 
 def test_no_payload_crosses_a_stage(case):
-    module, settings, steps = case
-    graph = assert_payloads_stay(module.build, settings, steps)
-    drawing = graph.stage_of('WriteImages/')
-    reading = 'ListPages/' if module is render_pdf else 'ReadPages/'
-    for step in ('CheckInDrawing/', reading, 'ToRecord', 'CollectDrawn/Spill/'):
-        assert step in drawing, step
+    spec, settings = case
+    rendering = assert_payloads_stay(spec.build, settings, LAST[spec.name]).stage_of(LAST[spec.name])
+    assert any(step.startswith('Check') for step in rendering.steps), 'no start-up check in the stage of payloads'
+
+
+def test_payloads_are_recognized_by_their_type(case):
+    spec, settings = case
+    assert bool(payload_steps(spec.build, settings)) == (spec.name != 'llava_cc3m')
 
 
 def test_nothing_that_fails_on_flink_2(case):
-    module, settings, _ = case
-    graph = graph_of(module.build, settings)
+    spec, settings = case
+    graph = graph_of(spec.build, settings)
     assert {urn for urn, _ in graph.between} <= HARMLESS
     for stage in graph.stages:
         assert (stage.side_inputs, stage.states) == ((), 0), list(stage.steps)
 
 
 def test_the_shuffles_are_those_we_know(case):
-    module, settings, _ = case
-    graph = graph_of(module.build, settings)
+    spec, settings = case
+    graph = graph_of(spec.build, settings)
     shuffles = {name for urn, name in graph.between if urn == SHUFFLE}
     # References to files and to units of rows; the groups hold one key for each file and reason, and the summary.
-    assert shuffles - {'Files/MaybeReshuffle/Reshuffle'} == ({'SpreadUnits'} if module is olmocr else set())
+    assert {name for name in shuffles if not name.endswith('/MaybeReshuffle/Reshuffle')} <= {'SpreadUnits'}
     groups = [name for urn, name in graph.between if urn == GROUP]
     assert all('Count/SumByOutcome' in name or 'SumByName' in name or name.startswith('BuildRunSummary/')
                for name in groups), groups
 
 
 def test_finishing_is_one_stage_behind_one_barrier(case):
-    module, settings, _ = case
-    last = graph_of(module.build, settings).stage_of('FinishRun/')
-    for step in ('BuildRunSummary/Sort', 'CheckInFinishing/', 'WriteRecords/'):
+    spec, settings = case
+    last = graph_of(spec.build, settings).stage_of('FinishRun/')
+    for step in ('BuildRunSummary/Sort', 'CheckFinishing/', 'WriteRecords/'):
         assert step in last
     assert len(last.crossing) == 1  # what enters; nothing leaves
 
 
-def test_resource_hints_do_not_cut_the_drawing_stage(case):
-    module, settings, steps = case
-    from dataclasses import replace
-
-    hinted = replace(settings, worker_hints={'min_ram': '8GB'})
-    graph = assert_payloads_stay(module.build, hinted, steps)
-    drawing = graph.stage_of('WriteImages/')
-    assert 'CheckInDrawing/' in drawing
-    assert drawing.hints == {'beam:resources:min_ram_bytes:v1': b'8000000000'}
-    last = graph.stage_of('FinishRun/')
-    assert 'CheckInFinishing/' in last
+def test_resource_hints_do_not_cut_the_stage_of_payloads(case):
+    spec, settings = case
+    graph = assert_payloads_stay(spec.build, replace(settings, worker_hints={'min_ram': '8GB'}), LAST[spec.name])
+    rendering, last = graph.stage_of(LAST[spec.name]), graph.stage_of('FinishRun/')
+    assert any(step.startswith('Check') for step in rendering.steps)
+    assert rendering.hints == {'beam:resources:min_ram_bytes:v1': b'8000000000'}
+    assert 'CheckFinishing/' in last
     assert last.hints == {}
 
 
@@ -118,4 +114,4 @@ def test_a_shuffle_between_reading_and_writing_is_found():
         images | 'WriteImages' >> beam.Map(lambda image: image)
 
     with pytest.raises(AssertionError, match='leaves its stage'):
-        assert_payloads_stay(build, None, ('RenderPDF/',))
+        assert_payloads_stay(build, None, 'WriteImages/')

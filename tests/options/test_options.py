@@ -3,12 +3,11 @@ import argparse
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from beam_pipelines import olmocr, render_pdf
+from beam_pipelines import olmocr
 from beam_pipelines.launcher.arguments import BeamOptions, beam_flags, deciding_options, own_parser, parse
+from beam_pipelines.launcher.catalog import find_pipelines
 from beam_pipelines.launcher.spec import UsageError
 from options.cluster import worker_hints
-
-SPECS = [olmocr.SPEC, render_pdf.SPEC]
 
 
 def flags_of(options: type) -> set[str]:
@@ -27,7 +26,7 @@ def test_every_flag_is_declared_once_and_is_not_one_of_beams():
     assert '--input' in seen
 
 
-@pytest.mark.parametrize('spec', SPECS, ids=lambda s: s.name)
+@pytest.mark.parametrize('spec', find_pipelines(), ids=lambda s: s.name)
 def test_help_is_one_screen_and_explains_every_flag(spec):
     text = own_parser(spec).format_help()
     assert len(text.splitlines()) <= 80
@@ -71,9 +70,9 @@ def test_dry_run_is_plan_off_dataflow():
 
 
 def test_options_that_decide_nothing_are_not_compared():
-    few = deciding_options(olmocr.SPEC, parse(olmocr.SPEC, ['--num_workers=3', '--verbose', '--output=x', '--force']).flags)
-    assert few == deciding_options(olmocr.SPEC, parse(olmocr.SPEC, []).flags)
-    assert few != deciding_options(olmocr.SPEC, parse(olmocr.SPEC, ['--max_size=99']).flags)
+    limited = deciding_options(olmocr.SPEC, parse(olmocr.SPEC, ['--num_workers=3', '--verbose', '--output=x', '--force']).flags)
+    assert limited == deciding_options(olmocr.SPEC, parse(olmocr.SPEC, []).flags)
+    assert limited != deciding_options(olmocr.SPEC, parse(olmocr.SPEC, ['--max_size=99']).flags)
 
 
 @pytest.mark.parametrize(('argv', 'words'), [

@@ -30,7 +30,7 @@ _SHOWN_UNITS = 5
 _INDENTED = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
 
 
-def judge(info: RunInfo, accounts: dict[str, dict], unit_errors: Sequence[UnitError] = ()) -> list[str]:
+def failure_reasons(info: RunInfo, accounts: dict[str, dict], unit_errors: Sequence[UnitError] = ()) -> list[str]:
     """Why these accounts fail the run; empty when they do not.
 
     The rules: every source balances; no more failures than `max_failures` and `max_failure_rate` allow; no more units
@@ -75,7 +75,7 @@ def summarize(info: RunInfo, summary: RunSummary, files: tuple[str, ...], by_fil
     accounts = accounts_by_file(summary.counts)
     for file in files:
         accounts.setdefault(file, add_accounts([]))
-    problems = [*summary.problems, *judge(info, accounts, summary.unit_errors)]
+    problems = [*summary.problems, *failure_reasons(info, accounts, summary.unit_errors)]
     units: dict[str, int] = {}
     for error in summary.unit_errors:
         units[error.error] = units.get(error.error, 0) + 1

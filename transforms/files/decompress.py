@@ -24,14 +24,14 @@ LONGEST_POINTER = 1024
 HEAD_BYTES = 10
 
 
-class Oversized(Exception):
+class DecompressionBomb(Exception):
     """The file expands to more than any honest one would."""
 
 
 class Reader(Protocol):
     """`read(size)` gives up to that many decompressed bytes, b'' at the end.
 
-    It raises EOFError, OSError, ValueError or Oversized where the data is damaged; what came before was handed out.
+    It raises EOFError, OSError, ValueError or DecompressionBomb where the data is damaged; what came before was handed out.
     """
 
     def read(self, size: int) -> bytes:
@@ -185,7 +185,7 @@ class Gunzip:
         self._ends = _count_ends(out, self._ends)
         self._handed_out, self._gathered = self._handed_out + len(out), 0
         if self._handed_out > _FREE_BYTES and self._handed_out > _MAX_RATIO * max(1, self._read_packed):
-            raise Oversized(f'{self._handed_out} bytes out of {self._read_packed}')
+            raise DecompressionBomb(f'{self._handed_out} bytes out of {self._read_packed}')
         return out
 
     def _some(self, size: int) -> bytes:

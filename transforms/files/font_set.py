@@ -1,4 +1,4 @@
-"""Which fonts are installed: pages that do not embed theirs are drawn with them."""
+"""Which fonts are installed: pages that do not embed theirs are rendered with them."""
 
 from __future__ import annotations
 

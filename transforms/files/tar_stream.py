@@ -13,9 +13,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from transforms.files.decompress import LONGEST_POINTER, MAGIC, Oversized, decompressed, is_lfs_pointer
+from transforms.files.decompress import (
+    LONGEST_POINTER,
+    MAGIC,
+    DecompressionBomb,
+    decompressed,
+    is_lfs_pointer,
+)
 
-__all__ = ['ArchiveDamaged', 'EndMissing', 'Member', 'Oversized', 'TrailingData', 'clean_member', 'stream_members']
+__all__ = ['ArchiveDamaged', 'DecompressionBomb', 'EndMissing', 'Member', 'TrailingData', 'clean_member', 'stream_members']
 
 _BUFFER = 1 << 20
 _TAR_BUFFER = 64 << 10
@@ -37,16 +43,16 @@ class TrailingData(ArchiveDamaged):
 
 @dataclass(frozen=True)
 class Member:
-    """One member: its name as a relative path, its size, its bytes if they were wanted, and what is odd.
+    """One member: its name as a relative path, its size, its bytes if they were wanted, and what is irregular about it.
 
-    `odd` is '' for a regular file, else 'folder', 'link' (to `target`; a hard one to
+    `irregular` is '' for a regular file, else 'folder', 'link' (to `target`; a hard one to
     what that is by then), 'special', 'too_big' (bytes not read).
     """
 
     name: str
     size: int
     data: bytes
-    odd: str = ''
+    irregular: str = ''
     target: str = ''
     is_hard: bool = False
 
@@ -90,7 +96,7 @@ def stream_members(source: BinaryIO, wanted: Callable[[str], bool], max_bytes: i
         EndMissing: no end marker: it may be whole, or cut between two members.
         TrailingData: something lies behind the end of the archive, which `tar -x` does not read either.
         ArchiveDamaged: at the place where the archive stops making sense; members before it were handed out.
-        Oversized: it is a decompression bomb.
+        DecompressionBomb: it is a decompression bomb.
     """
     head = source.read(LONGEST_POINTER)
     source.seek(0)

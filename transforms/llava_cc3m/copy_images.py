@@ -77,10 +77,10 @@ class _CopyFn(beam.DoFn):
 
     def process(self, unit: ChatUnit) -> Iterator[Outcome | TaggedOutput[Literal['samples'], KeyedPayload]]:
         file = self._found.chat.path
-        known = {row: outcome for (_, row), outcome in read_journal(self._journal_folder, unit.name).items()}
+        journaled = {row: outcome for (_, row), outcome in read_journal(self._journal_folder, unit.name).items()}
         waiting: list[_Task] = []
         for task in map(_task, merge_fragments(unit.segments)):
-            outcome = known.get(task.row)
+            outcome = journaled.get(task.row)
             if outcome and is_output_there(self._output, outcome):
                 yield from self._ended(file, task, outcome)
             else:

@@ -80,7 +80,7 @@ class _Names:
         return True
 
 
-class _Cutter:
+class _PartitionByArchive:
     """Buffers records by unit, spills the largest buffer when they hold too much."""
 
     def __init__(self, folder: str) -> None:
@@ -131,7 +131,7 @@ class _CutChatFn(beam.DoFn):
     def process(self, _: str) -> Iterator[
             ChatUnit | TaggedOutput[Literal['dropped'], Outcome] | TaggedOutput[Literal['counts'], Count]
             | TaggedOutput[Literal['errors'], UnitError]]:
-        found, cutter, seen, used, count = self._found, _Cutter(self._folder), set(), set(), 0
+        found, partition, seen, used, count = self._found, _PartitionByArchive(self._folder), set(), set(), 0
         names = _Names()
         index = None
         if found.archive:
@@ -147,15 +147,15 @@ class _CutChatFn(beam.DoFn):
             if self._limit and count >= self._limit:
                 break
             count += 1
-            if (dropped := self._place(*item, index, cutter, seen, used, names)) is not None:
+            if (dropped := self._place(*item, index, partition, seen, used, names)) is not None:
                 yield TaggedOutput('dropped', dropped)
-        yield from cutter.finish()
+        yield from partition.finish()
         yield TaggedOutput('counts', Count(CHAT, 'read', '', count))
         orphans = (len(index) if index is not None else found.images) - len(used)
         if orphans > 0 and not self._limit and index is not None:
             yield TaggedOutput('counts', Count(CHAT, 'warning', 'orphan_member', orphans))
 
-    def _place(self, row: int, item: JsonItem, index: ZipIndex | None, cutter: _Cutter, seen: set,
+    def _place(self, row: int, item: JsonItem, index: ZipIndex | None, partition: _PartitionByArchive, seen: set,
                used: set, names: _Names) -> Outcome | None:
         """Puts the record into its unit, or gives the record that says why not."""
         record = item.value
@@ -193,7 +193,7 @@ class _CutChatFn(beam.DoFn):
             where = astuple(entry)
             # Behind a member's bytes come at most its data descriptor; before them its name and extra fields.
             unit, end = entry.offset // _STRETCH, entry.offset + entry.packed + 1024
-        cutter.add(unit, KeyedPayload(CHAT, row, orjson.dumps({'entry': where}) + b'\n' + payload), end)
+        partition.add(unit, KeyedPayload(CHAT, row, orjson.dumps({'entry': where}) + b'\n' + payload), end)
         return None
 
 

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 
 from transforms.files import storage
-from transforms.files.decompress import Oversized
+from transforms.files.decompress import DecompressionBomb
 from transforms.files.tar_stream import ArchiveDamaged, EndMissing, Member, TrailingData, stream_members
 
 _MAX_LINKS = 16
@@ -46,7 +46,7 @@ class ArchiveMembers:
         """All members once, without those that a later one replaces; with data where `is_needed(name)`.
 
         Raises:
-            ArchiveDamaged, Oversized, OSError: it cannot be read to its end; what came before was handed out.
+            ArchiveDamaged, DecompressionBomb, OSError: it cannot be read to its end; what came before was handed out.
         """
         last = self._last_of_each() if self._look_ahead else {}
         checksums: dict[str, int] = {}
@@ -103,17 +103,17 @@ class ArchiveMembers:
             for number, member in enumerate(self._stream(lambda name: False)):
                 if member.name in self._wanted:
                     last[member.name] = number
-        except (ArchiveDamaged, Oversized):
+        except (ArchiveDamaged, DecompressionBomb):
             return last  # reading reports it
         return last
 
     def _note(self, number: int, member: Member) -> None:
         """Keeps what links need; a later member replaces an earlier link of its name."""
-        if member.odd and member.odd != 'link':
+        if member.irregular and member.irregular != 'link':
             return
         self._links.pop(member.name, None)
         self._hard_links.pop(member.name, None)
-        if not member.odd:
+        if not member.irregular:
             self._numbers.setdefault(member.name, []).append(number)
         elif member.is_hard and member.target in self._hard_links:
             self._hard_links[member.name] = self._hard_links[member.target]

@@ -1,4 +1,4 @@
-"""Which rows are dropped before anything is drawn, each with a reason from a closed list."""
+"""Which rows are dropped before anything is rendered, each with a reason from a closed list."""
 
 from __future__ import annotations
 

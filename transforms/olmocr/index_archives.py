@@ -14,7 +14,7 @@ from apache_beam.pvalue import TaggedOutput
 
 import transforms.hub.filesystem  # noqa: F401 - Beam finds hf:// by it
 from transforms.files import storage
-from transforms.files.decompress import Oversized
+from transforms.files.decompress import DecompressionBomb
 from transforms.files.tar_stream import ArchiveDamaged, TrailingData, stream_members
 from transforms.olmocr.rows import OlmocrRow
 from transforms.report.summary import UnitError
@@ -54,11 +54,11 @@ class _IndexFn(beam.DoFn):
         try:
             with storage.open_read(storage.join(self._root, archive)) as source:
                 for member in stream_members(source, lambda name: False):
-                    if member.odd in ('', 'link') and _is_text(member.name):
+                    if member.irregular in ('', 'link') and _is_text(member.name):
                         members.append(member.name)
         except TrailingData:
             pass  # all members were listed
-        except (ArchiveDamaged, Oversized, OSError) as error:
+        except (ArchiveDamaged, DecompressionBomb, OSError) as error:
             if not members:  # else it is told when its pages are read
                 yield TaggedOutput('errors', UnitError('', archive, 'index', 'DamagedArchive', str(error)))
         path = storage.join(self._folder, hashlib.sha256(archive.encode()).hexdigest()[:20] + '.json')

@@ -1,4 +1,4 @@
-"""Drawn or extracted olmOCR pages as records, labelled images and annotations."""
+"""Rendered or extracted olmOCR pages as records, labelled images and annotations."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -38,7 +38,7 @@ def to_annotation(image: PageImage) -> Iterator[KeyedPayload]:
 
 
 def as_extracted(page: PdfPage | PageImage) -> PageImage:
-    """A page's document as it is, ready to be written: extracting draws nothing."""
+    """A page's document as it is, ready to be written: extracting renders nothing."""
     if isinstance(page, PageImage):
         return page
     data = page.data or (storage.read_bytes(page.path) if page.path else b'')

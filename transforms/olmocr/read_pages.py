@@ -12,7 +12,7 @@ from apache_beam.pvalue import TaggedOutput
 import transforms.hub.filesystem  # noqa: F401 - Beam finds hf:// by it
 from transforms.accounting.outcome import DROPPED, Outcome
 from transforms.files import storage
-from transforms.files.decompress import Oversized
+from transforms.files.decompress import DecompressionBomb
 from transforms.files.storage import is_unsafe
 from transforms.files.tar_stream import ArchiveDamaged, Member
 from transforms.olmocr.archive_members import ArchiveMembers
@@ -24,7 +24,7 @@ from transforms.report.summary import Count, UnitError
 from transforms.run.journal import Journal, is_output_there, read_journal
 
 _FOLDERS = ('pdf_tarballs/extracted', 'pdf_tarballs', '')
-_ODD_WARNINGS = {'link': 'odd_member', 'special': 'odd_member'}
+_IRREGULAR_WARNINGS = {'link': 'odd_member', 'special': 'odd_member'}
 
 
 class ArchivePages(NamedTuple):
@@ -36,30 +36,30 @@ class ArchivePages(NamedTuple):
     errors: beam.PCollection
 
 
-def page_of(row: OlmocrRow, unit: PageUnit, turn: bool, data: bytes = b'', path: str = '') -> PdfPage:
-    """The page to draw for a row: page 1 of its document, whatever page number the label knows."""
+def page_of(row: OlmocrRow, unit: PageUnit, upright: bool, data: bytes = b'', path: str = '') -> PdfPage:
+    """The page to render for a row: page 1 of its document, whatever page number the label knows."""
     return PdfPage(file=row.file, row=row.row, name=row.member, data=data, path=path, page=0,
-                   rotation=row.rotation if turn else 0, expect_ink=bool(row.text and row.text.strip()),
+                   rotation=row.rotation if upright else 0, expect_ink=bool(row.text and row.text.strip()),
                    output=row.output, unit=unit.name, context=row)
 
 
 class _UnitReader:
     """Reads one unit: what the journal knows first, then the tarball or the folder for the rest."""
 
-    def __init__(self, unit: PageUnit, root: str, journal: str, output: str, turn: bool, stop_early: bool,
+    def __init__(self, unit: PageUnit, root: str, journal: str, output: str, upright: bool, stop_early: bool,
                  max_bytes: int) -> None:
-        self._unit, self._root, self._turn = unit, root, turn
+        self._unit, self._root, self._upright = unit, root, upright
         self._journal, self._stop_early, self._max_bytes = journal, stop_early, max_bytes
         self._store = RowStore(unit.segments)
-        self._known = {key: outcome for key, outcome in read_journal(journal, unit.name).items()
+        self._journaled = {key: outcome for key, outcome in read_journal(journal, unit.name).items()
                        if key[0] == '' or is_output_there(output, outcome)}
         self._members = frozenset(self._store.members())
         self._left = set(self._members)
         self._warnings: Counter = Counter()
 
     def read(self) -> Iterator[object]:
-        notes = self._known.get(('', 0))
-        if notes is not None and all((self._unit.file, row) in self._known
+        notes = self._journaled.get(('', 0))
+        if notes is not None and all((self._unit.file, row) in self._journaled
                                      for member in self._left for row in self._store.row_numbers(member)):
             for member in sorted(self._left, key=self._store.row_numbers):
                 yield from self._outcomes(member, b'')
@@ -84,9 +84,9 @@ class _UnitReader:
 
     def _outcomes(self, member: str, data: bytes, path: str = '') -> Iterator[PdfPage | PageImage]:
         for row in self._store.rows(member):
-            page = page_of(row, self._unit, self._turn, data, path)
-            known = self._known.get((row.file, row.row))
-            yield page.outcome(known) if known else page
+            page = page_of(row, self._unit, self._upright, data, path)
+            journaled = self._journaled.get((row.file, row.row))
+            yield page.outcome(journaled) if journaled else page
 
     def _read_archive(self, path: str) -> Iterator[object]:
         damage = ''
@@ -101,7 +101,7 @@ class _UnitReader:
                 yield from self._outcomes(name, member.data)
             if members.without_end and self._left:
                 damage = 'it has no end marker: it may have been cut between two members'
-        except (ArchiveDamaged, Oversized, PermissionError) as error:
+        except (ArchiveDamaged, DecompressionBomb, PermissionError) as error:
             damage = f'{type(error).__name__}: {error}'
         self._warnings.update({name: count for name, count in (
             ('duplicate_member', members.duplicates), ('archive_without_end', int(members.without_end)),
@@ -120,22 +120,22 @@ class _UnitReader:
 
     def _is_needed(self, name: str) -> bool:
         return name in self._left and any(
-            (self._unit.file, row) not in self._known for row in self._store.row_numbers(name))
+            (self._unit.file, row) not in self._journaled for row in self._store.row_numbers(name))
 
     def _take(self, member: Member) -> Iterator[PdfPage | PageImage]:
-        if member.odd == 'folder':
+        if member.irregular == 'folder':
             return
         if member.name in self._members and member.name not in self._left:
-            self._warnings[_ODD_WARNINGS.get(member.odd, 'duplicate_member')] += 1
+            self._warnings[_IRREGULAR_WARNINGS.get(member.irregular, 'duplicate_member')] += 1
         elif member.name not in self._members:
             # With --limit most members belong to rows that nobody read.
             if not self._stop_early and not self._store.is_named(member.name):
-                self._warnings[_ODD_WARNINGS.get(member.odd, 'orphan_member')] += 1
-        elif member.odd == 'link':
+                self._warnings[_IRREGULAR_WARNINGS.get(member.irregular, 'orphan_member')] += 1
+        elif member.irregular == 'link':
             return  # followed when all other members were read
-        elif member.odd in _ODD_WARNINGS:
+        elif member.irregular in _IRREGULAR_WARNINGS:
             self._warnings['odd_member'] += 1
-        elif member.odd == 'too_big':
+        elif member.irregular == 'too_big':
             self._left.discard(member.name)
             message = f'{member.name} has {member.size} bytes, over the limit of {self._max_bytes}'
             for row in self._store.rows(member.name):
@@ -213,7 +213,7 @@ class ReadArchivePages(beam.PTransform):
         root: input folder.
         journal: folder of the journals.
         output: output folder, to see whether a journaled image is still there.
-        turn: turn pages upright by their label.
+        upright: turn pages upright by their label.
         stop_early: leave a tarball when all its rows were found (with --limit).
         max_bytes: size of one document.
     """
@@ -221,12 +221,12 @@ class ReadArchivePages(beam.PTransform):
     root: str
     journal: str
     output: str
-    turn: bool = True
+    upright: bool = True
     stop_early: bool = False
     max_bytes: int = 512 << 20
 
     def expand(self, units: beam.PCollection[PageUnit]):  # noqa: ANN201 - Beam reads tuples wrongly
-        settings = {'root': self.root, 'journal': self.journal, 'output': self.output, 'turn': self.turn,
+        settings = {'root': self.root, 'journal': self.journal, 'output': self.output, 'upright': self.upright,
                     'stop_early': self.stop_early, 'max_bytes': self.max_bytes}
         read = units | 'StreamUnits' >> beam.ParDo(_ReadPagesFn(settings)).with_outputs(
             'dropped', 'counts', 'errors', main='pages')

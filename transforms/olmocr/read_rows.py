@@ -124,7 +124,7 @@ def _as_bytes(column: pa.Array) -> pa.Array:
     return column
 
 
-class _Cutter:
+class _PartitionByArchive:
     """Buffers rows by unit, spills the largest buffer when they hold too much, and ends with unit references."""
 
     def __init__(self, file: RowFile, folder: str) -> None:
@@ -162,7 +162,7 @@ class _ReadRowsFn(beam.DoFn):
     def process(self, file: RowFile) -> Iterator[
             PageUnit | TaggedOutput[Literal['dropped'], Outcome] | TaggedOutput[Literal['counts'], Count]
             | TaggedOutput[Literal['errors'], UnitError]]:
-        cutter, counts, seen = _Cutter(file, self._folder), Counter(), set()
+        partition, counts, seen = _PartitionByArchive(file, self._folder), Counter(), set()
         index = ArchiveIndex(self._index_folder) if file.kind == '0225' else None
         for item in read_raw_rows(file):
             if isinstance(item, UnitError):
@@ -175,22 +175,22 @@ class _ReadRowsFn(beam.DoFn):
             if self._limit and counts['read', ''] >= self._limit:
                 break
             counts['read', ''] += 1
-            row, record = self._judge(file, *item, seen, index)
+            row, record = self._outcome_of(file, *item, seen, index)
             if record:
                 yield TaggedOutput('dropped', record)
                 if row:
-                    cutter.add(replace(row, text=None, wanted=False))
+                    partition.add(replace(row, text=None, wanted=False))
             else:
                 if not row.rotation_valid and not row.rotation:
                     counts['warning', 'rotation_invalid_without_correction'] += 1
-                cutter.add(row)
-        yield from cutter.finish()
+                partition.add(row)
+        yield from partition.finish()
         for (kind, name), count in sorted(item for item in counts.items() if item[1]):
             yield TaggedOutput('counts', Count(file.name, kind, name, count))
 
-    def _judge(self, file: RowFile, number: int, raw: dict, seen: set,
+    def _outcome_of(self, file: RowFile, number: int, raw: dict, seen: set,
                index: ArchiveIndex | None) -> tuple[OlmocrRow | None, Outcome | None]:
-        """The row to draw, or the record that says why not."""
+        """The row to render, or the record that says why not."""
         try:
             if isinstance(raw, JsonItem):
                 if raw.error:
@@ -261,7 +261,7 @@ class ReadOlmocrRows(beam.PTransform):
     index: str = ''
 
     def expand(self, files: beam.PCollection[RowFile]):  # noqa: ANN201 - Beam reads tuples wrongly
-        cut = files | 'CutByTarball' >> beam.ParDo(
+        read = files | 'CutByTarball' >> beam.ParDo(
             _ReadRowsFn(self.rules, self.folder, self.extension, self.limit, self.index)
         ).with_outputs('dropped', 'counts', 'errors', main='units')
-        return OlmocrRows(cut.units, cut.dropped, cut.counts, cut.errors)
+        return OlmocrRows(read.units, read.dropped, read.counts, read.errors)

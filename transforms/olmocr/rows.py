@@ -30,7 +30,7 @@ _ARCHIVE_END = re.compile(rf"(?:{'|'.join(map(re.escape, ARCHIVE_ENDINGS))}):")
 
 @dataclass(frozen=True)
 class OlmocrRow:
-    """A labelled page before it is drawn.
+    """A labelled page before it is rendered.
 
     Attributes:
         file: Parquet file (or annotations.json) relative to the input.

@@ -1,1 +1,1 @@
-"""Drawing PDF pages: settings, engines, the sandboxed child processes, and the transforms on top."""
+"""Rendering PDF pages: settings, engines, the sandboxed child processes, and the transforms on top."""

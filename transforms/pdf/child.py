@@ -1,4 +1,4 @@
-"""The child process that draws pages: reads tasks from stdin, answers on stdout, dies when it must.
+"""The child process that renders pages: reads tasks from stdin, answers on stdout, dies when it must.
 
 Started as `python -m transforms.pdf.child` with the settings as its argument. A task is one frame (see
 `frames.py`): a JSON header and the file's bytes, or a path. Limits are the kernel's: RLIMIT_AS for memory and
@@ -18,10 +18,10 @@ import traceback
 from transforms.pdf.check_image import check_image
 from transforms.pdf.encode import encode, ink_share, is_blank, to_mode, to_one_channel
 from transforms.pdf.engines import Document, MupdfDocument, PdfiumDocument, restart_pdfium
-from transforms.pdf.errors import FINAL_ERRORS, PageError, worse
+from transforms.pdf.errors import FINAL_ERRORS, PageError, deciding_error
 from transforms.pdf.fonts import Requested
 from transforms.pdf.frames import read_frame, write_frame
-from transforms.pdf.images import draw_image
+from transforms.pdf.images import render_image
 from transforms.pdf.settings import RenderSettings
 
 _MAGIC_WINDOW = 1024
@@ -83,7 +83,7 @@ def _resident() -> int:
 
 
 class _Worker:
-    """Answers tasks. Nothing is kept from one to the next: a page must not depend on what was drawn before it.
+    """Answers tasks. Nothing is kept from one to the next: a page must not depend on what was rendered before it.
 
     pdfium remembers which fonts it put in the place of missing ones, and MuPDF that it had to repair a document
     (seen: three of 332 hostile files came out otherwise after others), so documents are closed and pdfium is
@@ -118,12 +118,12 @@ class _Worker:
         if task['op'] == 'count':
             return self._count(source) if kind == 'pdf' else {'pages': 1}, b''
         if kind == 'image':
-            pixels = to_one_channel(draw_image(source, task['rotation'], self._settings))
+            pixels = to_one_channel(render_image(source, task['rotation'], self._settings))
             found = {'engine': 'pillow', 'pages': 1, 'ink_share': ink_share(pixels)}
             if task['expect_ink'] and is_blank(pixels, found['ink_share']):
                 raise PageError('BlankRender', 'the image has no mark although the label has text')
         else:
-            pixels, found = self._draw(source, task)
+            pixels, found = self._render(source, task)
         pixels = to_mode(pixels, self._settings.color)
         body = encode(pixels, self._settings)
         found.update(width=pixels.shape[1], height=pixels.shape[0], bytes=len(body),
@@ -156,18 +156,18 @@ class _Worker:
             try:
                 return {'pages': self._document(engine, source).page_count()}
             except PageError as error:
-                failure = error if failure is None else worse(failure, error)
+                failure = error if failure is None else deciding_error(failure, error)
                 if failure.name in FINAL_ERRORS:
                     break
         raise failure
 
-    def _draw(self, source: bytes | str, task: dict) -> tuple[object, dict]:
-        """The first engine that draws all letters, else the failure or the blank page that decides."""
+    def _render(self, source: bytes | str, task: dict) -> tuple[object, dict]:
+        """The first engine that renders all letters, else the failure or the blank page that decides."""
         failure, blank, fonts, doubt = None, None, Requested(), self._settings.engine == 'mupdf'
         for engine in self._engines():
             try:
                 document = self._document(engine, source)
-                pixels = to_one_channel(document.draw(task['page'], task['rotation'], self._settings))
+                pixels = to_one_channel(document.render(task['page'], task['rotation'], self._settings))
                 share = ink_share(pixels)
                 fonts = getattr(document, 'fonts', fonts)
                 found = {'engine': engine, 'pages': document.page_count(), 'ink_share': share,
@@ -185,7 +185,7 @@ class _Worker:
                     error = PageError('BlankRender', f'{engine}: no mark of ink although the label has text')
             except PageError as caught:
                 error = caught
-            failure = error if failure is None else worse(failure, error)
+            failure = error if failure is None else deciding_error(failure, error)
             if failure.name in FINAL_ERRORS:
                 break
         if blank and not task['expect_ink'] and failure.name == 'BlankRender':
@@ -193,13 +193,13 @@ class _Worker:
         raise failure
 
     def _lacks_letters(self, document: Document, source: bytes | str, page: int, doubt: bool) -> bool:
-        """Whether letters that the page shows were not drawn by this engine; `doubt` says so of the one before."""
+        """Whether letters that the page shows were not rendered by this engine; `doubt` says so of the one before."""
         if not self._settings.check_fonts:
             return False
         if isinstance(document, MupdfDocument):
             return doubt and document.letters(page).missing > 0
-        if document.undrawn or not document.may_lack_letters or not document.fonts.missed or 'mupdf' not in self._engines():
-            return document.undrawn
+        if document.unrendered or not document.may_lack_letters or not document.fonts.missed or 'mupdf' not in self._engines():
+            return document.unrendered
         try:
             other = self._document('mupdf', source)
             return other.letters(page, document.has_annotations).beyond(document.fonts)

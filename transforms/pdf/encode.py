@@ -124,7 +124,7 @@ def encode_png(pixels: np.ndarray, codec: str = 'isal') -> bytes:
 
 
 def _up_is_smaller(rows: np.ndarray, deflate: Callable[[Buffer], bytes]) -> bool:
-    """Compresses a few bands of rows both ways; scans shrink with filter "up", drawn text does not."""
+    """Compresses a few bands of rows both ways; scans shrink with filter "up", rendered text does not."""
     height = rows.shape[0]
     if height < 2 * _TRIAL_BANDS * _TRIAL_ROWS:
         return len(deflate(np.diff(rows, axis=0).tobytes())) < len(deflate(rows[1:].tobytes()))

@@ -1,7 +1,7 @@
-"""The two PDF engines behind one shape: open, count pages, draw one page to pixels.
+"""The two PDF engines behind one shape: open, count pages, render one page to pixels.
 
 Runs inside a child process only: neither library is thread-safe, and hostile files abort the process.
-Every engine draws the longest side exactly `max_size` pixels; the label's rotation is part of the drawing.
+Every engine renders the longest side exactly `max_size` pixels; the label's rotation is part of the rendering.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from transforms.pdf.fonts import (
     FontRequests,
     Letters,
     Requested,
-    draws_over,
     has_rich_fonts,
     letters_of,
-    undrawn_letters,
+    renders_over,
+    unrendered_letters,
 )
 from transforms.pdf.settings import RenderSettings
 from transforms.pdf.sizes import output_size
 
 
 class Document(Protocol):
-    """An open PDF: page count, whether it had to be repaired, and drawing."""
+    """An open PDF: page count, whether it had to be repaired, and rendering."""
 
     def page_count(self) -> int:
         """The number of pages."""
 
-    def draw(self, page: int, rotation: int, settings: RenderSettings) -> np.ndarray:
+    def render(self, page: int, rotation: int, settings: RenderSettings) -> np.ndarray:
         """Page `page` (0-based) turned clockwise by `rotation` degrees, as (H, W) or (H, W, 3) uint8."""
 
     def close(self) -> None:
@@ -44,13 +44,13 @@ def _ordered(left: float, bottom: float, right: float, top: float) -> tuple[floa
 
 
 class PdfiumDocument:
-    """A PDF opened by pdfium, forms included (without init_forms() filled-in fields are not drawn).
+    """A PDF opened by pdfium, forms included (without init_forms() filled-in fields are not rendered).
 
     Attributes:
-        fonts: those that the page drawn last does not embed.
-        undrawn: whether letters of that page have no glyph, as its text layer shows.
+        fonts: those that the page rendered last does not embed.
+        unrendered: whether letters of that page have no glyph, as its text layer shows.
         may_lack_letters: whether the page may show others than the Latin ones that all engines have.
-        has_annotations: whether something is drawn over that page.
+        has_annotations: whether something is rendered over that page.
     """
 
     name = 'pdfium'
@@ -61,7 +61,7 @@ class PdfiumDocument:
         self._error = pdfium.PdfiumError
         _font_requests().take()
         self._source, self.fonts = source, Requested()
-        self.undrawn = self.may_lack_letters = self.has_annotations = False
+        self.unrendered = self.may_lack_letters = self.has_annotations = False
         try:
             self._doc = pdfium.PdfDocument(source)
         except pdfium.PdfiumError as error:
@@ -69,14 +69,14 @@ class PdfiumDocument:
             kind = 'EncryptedPdf' if code in (pdfium.raw.FPDF_ERR_PASSWORD, pdfium.raw.FPDF_ERR_SECURITY) \
                 else 'DamagedPdf'
             raise PageError(kind, f'pdfium: {error}') from None
-        # pdfium refuses forms of some kinds; the page itself can be drawn all the same.
+        # pdfium refuses forms of some kinds; the page itself can be rendered all the same.
         with contextlib.suppress(pdfium.PdfiumError):
             self._doc.init_forms()
 
     def page_count(self) -> int:
         return len(self._doc)
 
-    def draw(self, page: int, rotation: int, settings: RenderSettings) -> np.ndarray:
+    def render(self, page: int, rotation: int, settings: RenderSettings) -> np.ndarray:
         import pypdfium2 as pdfium
 
         try:
@@ -117,10 +117,10 @@ class PdfiumDocument:
                 raw.FPDF_FFLDraw(self._doc.formenv, *place)
             pixels = np.array(bitmap.to_numpy()[:, :, :3], order='C')
             self.fonts = _font_requests().take()
-            self.has_annotations = bool(self.fonts.names) and draws_over(handle)
+            self.has_annotations = bool(self.fonts.names) and renders_over(handle)
             self.may_lack_letters = bool(self.fonts.names) and (
                 self.has_annotations or not self.fonts.is_latin or has_rich_fonts(self._source))
-            self.undrawn = self.may_lack_letters and undrawn_letters(handle, self.fonts, pixels, rotation // 90)
+            self.unrendered = self.may_lack_letters and unrendered_letters(handle, self.fonts, pixels, rotation // 90)
             return pixels
         finally:
             bitmap.close()
@@ -186,7 +186,7 @@ class MupdfDocument:
         except (RuntimeError, ValueError, IndexError) as error:
             raise _mupdf_error(error) from None
 
-    def draw(self, page: int, rotation: int, settings: RenderSettings) -> np.ndarray:
+    def render(self, page: int, rotation: int, settings: RenderSettings) -> np.ndarray:
         try:
             pixels = self._paint(page, rotation, settings)
         except (RuntimeError, ValueError, IndexError) as error:

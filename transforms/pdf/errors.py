@@ -1,4 +1,4 @@
-"""Why a page could not be drawn: the closed list of error classes, in the order that decides between two.
+"""Why a page could not be rendered: the closed list of error classes, in the order that decides between two.
 
 The order and the meaning follow the project's decisions for olmOCR-mix; the first class that applies names
 the outcome of a record.
@@ -25,14 +25,14 @@ FINAL_ERRORS = frozenset({'NotAPdf', 'PageTimeout', 'PageTooBig', 'ImageTooSmall
 
 
 class PageError(Exception):
-    """A page that could not be drawn: `name` is one of ERROR_ORDER, the text says what happened."""
+    """A page that could not be rendered: `name` is one of ERROR_ORDER, the text says what happened."""
 
     def __init__(self, name: str, message: str) -> None:
         super().__init__(message)
         self.name = name
 
 
-def worse(first: PageError, second: PageError) -> PageError:
+def deciding_error(first: PageError, second: PageError) -> PageError:
     """Of the verdicts of two engines on one page, the one that names the outcome."""
     if second.name in FINAL_ERRORS:
         return second

@@ -1,10 +1,10 @@
-"""Fonts that a document does not embed: noticed where pdfium asks for them, and whether their letters were drawn.
+"""Fonts that a document does not embed: noticed where pdfium asks for them, and whether their letters were rendered.
 
-pdfium draws nothing for a letter that its substitute has no glyph for, and says nothing. It asks its system for each font
+pdfium renders nothing for a letter that its substitute has no glyph for, and says nothing. It asks its system for each font
 that is not embedded (a callback: 55 of 217 real pages); only then is looked closer, in two ways. In pdfium's text layer such
 a letter's box is a thousandth of the font's size high. But the layer leaves out letters that stand upright, annotations and
-patterns. So MuPDF is asked what it would draw: where pdfium's system has no such font, its own substitutes take its place,
-which hold 231 characters; whatever else a page shows in such a font, pdfium has not drawn.
+patterns. So MuPDF is asked what it would render: where pdfium's system has no such font, its own substitutes take its place,
+which hold 231 characters; whatever else a page shows in such a font, pdfium has not rendered.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ _RANGES = ((0x21, 0x7E), (0xA1, 0xFF), (0x131, 0x131), (0x141, 0x142), (0x152, 0
            (0x17D, 0x17E), (0x192, 0x192), (0x2C6, 0x2C7), (0x2C9, 0x2C9), (0x2D8, 0x2DD), (0x3BC, 0x3BC), (0x2013, 0x2014),
            (0x2018, 0x201A), (0x201C, 0x201E), (0x2020, 0x2022), (0x2026, 0x2026), (0x2030, 0x2030), (0x2039, 0x203A),
            (0x2044, 0x2044), (0x20AC, 0x20AC), (0x2122, 0x2122), (0x2212, 0x2212), (0x2215, 0x2215), (0x2219, 0x2219))
-# A hyphen that is not drawn costs nobody a page.
+# A hyphen that is not rendered costs nobody a page.
 _LOOK_ALIKES = frozenset({0x2010, 0x2011})
 SUBSTITUTED = frozenset(code for first, last in _RANGES for code in range(first, last + 1)) | _LOOK_ALIKES
 
 
 @dataclass(frozen=True)
 class Requested:
-    """The fonts that pdfium asked its system for while it drew a page.
+    """The fonts that pdfium asked its system for while it rendered a page.
 
     Attributes:
         names: as the document has them, sorted.
@@ -103,18 +103,18 @@ def is_shown(code: int) -> bool:
     return unicodedata.category(chr(code))[0] in 'LNSPM' or 0xD800 <= code <= 0xDFFF
 
 
-def undrawn_letters(page: object, requested: Requested, pixels: np.ndarray, turns: int) -> bool:
+def unrendered_letters(page: object, requested: Requested, pixels: np.ndarray, turns: int) -> bool:
     """Whether pdfium's text layer of a page holds letters, of fonts that are not embedded, without a glyph.
 
     Invisible ones do not count: the text layer of a scan, white or transparent ones, those off the page, and those whose
     character nobody knows. A font for Chinese, Japanese or Korean that was not there, and of which the layer holds no
-    letter, counts as undrawn: upright and vertical letters, annotations and patterns are not in the layer.
+    letter, counts as unrendered: upright and vertical letters, annotations and patterns are not in the layer.
 
     Args:
         page: a `pypdfium2.PdfPage`.
-        requested: what pdfium asked for while it drew the page.
-        pixels: what it drew, (H, W, 3) uint8.
-        turns: quarter turns clockwise by which it was drawn.
+        requested: what pdfium asked for while it rendered the page.
+        pixels: what it rendered, (H, W, 3) uint8.
+        turns: quarter turns clockwise by which it was rendered.
     """
     from pypdfium2 import raw
 
@@ -149,8 +149,8 @@ def _fonts_in_layer(raw: object, text: object, wanted: frozenset[str]) -> frozen
     found: set[str] = set()
     buffer = ctypes.create_string_buffer(256)
     for i in range(raw.FPDFText_CountChars(text)):
-        if (drawn := raw.FPDFText_GetTextObject(text, i)) and raw.FPDFFont_GetBaseFontName(
-                raw.FPDFTextObj_GetFont(drawn), buffer, len(buffer)):
+        if (rendered := raw.FPDFText_GetTextObject(text, i)) and raw.FPDFFont_GetBaseFontName(
+                raw.FPDFTextObj_GetFont(rendered), buffer, len(buffer)):
             spellings = {buffer.value.decode(encoding, 'replace') for encoding in ('utf-8', *_ENCODINGS.values())}
             found.update(name for name in wanted if any(spelled.startswith(name) for spelled in spellings))
             if found >= wanted:
@@ -159,10 +159,10 @@ def _fonts_in_layer(raw: object, text: object, wanted: frozenset[str]) -> frozen
 
 
 def _is_visible(raw: object, text: object, i: int) -> bool:
-    drawn = raw.FPDFText_GetTextObject(text, i)
-    if not drawn or raw.FPDFText_HasUnicodeMapError(text, i) == 1 \
-            or raw.FPDFTextObj_GetTextRenderMode(drawn) in _INVISIBLE_MODES \
-            or raw.FPDFFont_GetIsEmbedded(raw.FPDFTextObj_GetFont(drawn)) == 1:
+    rendered = raw.FPDFText_GetTextObject(text, i)
+    if not rendered or raw.FPDFText_HasUnicodeMapError(text, i) == 1 \
+            or raw.FPDFTextObj_GetTextRenderMode(rendered) in _INVISIBLE_MODES \
+            or raw.FPDFFont_GetIsEmbedded(raw.FPDFTextObj_GetFont(rendered)) == 1:
         return False
     return _fill_color(raw, text, i)[3] > 0
 
@@ -196,8 +196,8 @@ def has_rich_fonts(source: bytes | str) -> bool:
         return any(data.find(mark) >= 0 for mark in _RICH)
 
 
-def draws_over(page: object) -> bool:
-    """Whether annotations or form fields are drawn over a `pypdfium2.PdfPage`; links and pop-ups draw nothing."""
+def renders_over(page: object) -> bool:
+    """Whether annotations or form fields are rendered over a `pypdfium2.PdfPage`; links and pop-ups render nothing."""
     from pypdfium2 import raw
 
     for i in range(raw.FPDFPage_GetAnnotCount(page)):
@@ -222,21 +222,21 @@ class Letters:
     missing: int = 0
 
     def beyond(self, requested: Requested) -> bool:
-        """Whether there are some that pdfium cannot have drawn, given what its system had."""
+        """Whether there are some that pdfium cannot have rendered, given what its system had."""
         return requested.missed and any(code not in SUBSTITUTED and not (requested.has_cjk and code >= _FIRST_CJK)
                                         for code in self.codes)
 
 
 def letters_of(document: object, number: int, has_annotations: bool) -> Letters:
-    """The letters of a page as MuPDF would draw them.
+    """The letters of a page as MuPDF would render them.
 
-    Where all fonts that are not embedded are simple ones in a Latin encoding, and nothing is drawn over the page, the page
+    Where all fonts that are not embedded are simple ones in a Latin encoding, and nothing is rendered over the page, the page
     is not walked through: then there are none but those that every engine has.
 
     Args:
         document: a `pymupdf.Document`.
         number: 0-based page.
-        has_annotations: whether annotations or form fields are drawn over it.
+        has_annotations: whether annotations or form fields are rendered over it.
     """
     fonts = [(name.partition('+')[2] or name, ending != 'n/a', kind, encoding)
              for _, ending, kind, name, _, encoding in document.get_page_fonts(number)]

@@ -11,7 +11,7 @@ from transforms.pdf.settings import RenderSettings
 from transforms.pdf.sizes import check_size
 
 
-def draw_image(data: bytes | str, rotation: int, settings: RenderSettings) -> np.ndarray:
+def render_image(data: bytes | str, rotation: int, settings: RenderSettings) -> np.ndarray:
     """A PNG or JPEG, turned by its EXIF tag and the label, shrunk to `max_size` and never enlarged."""
     from PIL import Image, ImageOps, UnidentifiedImageError
 

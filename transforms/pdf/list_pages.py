@@ -103,7 +103,7 @@ class _ListFn(beam.DoFn):
 
     def process(self, group: FileGroup) -> Iterator[
             PdfPage | PageImage | TaggedOutput[Literal['dropped'], Outcome] | TaggedOutput[Literal['counts'], Count]]:
-        known = read_journal(self._journal, group.name)
+        journaled = read_journal(self._journal, group.name)
         read = 0
         for file, answer in self._counted(group.files):
             if self._limit and read >= self._limit:
@@ -117,7 +117,7 @@ class _ListFn(beam.DoFn):
                     break
                 read += 1
                 if order < self._max_pages:
-                    yield self._page_or_outcome(group, file, page, known)
+                    yield self._page_or_outcome(group, file, page, journaled)
                 else:
                     name = display_name(file)
                     yield TaggedOutput('dropped', Outcome(name, page, page_id(name, page), DROPPED, 'over_page_limit'))
@@ -150,12 +150,12 @@ class _ListFn(beam.DoFn):
                        data=b'' if local else storage.read_bytes(path), page=page,
                        output=page_image_path(file, page, self._settings.extension), unit=group.name)
 
-    def _page_or_outcome(self, group: FileGroup, file: str, page: int, known: dict) -> PdfPage | PageImage:
-        drawn = self._page(group, file, page)
-        outcome = known.get((drawn.file, page))
+    def _page_or_outcome(self, group: FileGroup, file: str, page: int, journaled: dict) -> PdfPage | PageImage:
+        rendered = self._page(group, file, page)
+        outcome = journaled.get((rendered.file, page))
         if outcome is None or not is_output_there(self._output, outcome):
-            return drawn
-        return drawn.outcome(outcome)
+            return rendered
+        return rendered.outcome(outcome)
 
 
 @dataclass(eq=False)
@@ -167,7 +167,7 @@ class ListPdfPages(beam.PTransform):
 
     Args:
         root: folder that the files' paths are relative to.
-        settings: of drawing; the engine and the limits count here too.
+        settings: of rendering; the engine and the limits count here too.
         processes: child processes of each Beam worker process.
         selection: pages to read of each file.
         max_pages: pages of one file; further ones are dropped as `over_page_limit`.

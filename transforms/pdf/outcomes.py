@@ -7,7 +7,7 @@ from transforms.pdf.list_pages import FileGroup, display_name, page_id
 from transforms.pdf.pages import PageImage
 from transforms.report.summary import Count
 
-# Columns of the records table that every drawing pipeline has, with their Arrow types.
+# Columns of the records table that every rendering pipeline has, with their Arrow types.
 IMAGE_COLUMNS = (('engine', 'string'), ('width', 'int32'), ('height', 'int32'), ('ink_share', 'float'),
                  ('pages', 'int32'), ('substituted_fonts', 'string'))
 # What is wrong with a page by a rule of ours, not by a fault.
@@ -30,7 +30,7 @@ def image_record(image: PageImage, record_id: str, details: dict) -> Outcome:
 
 
 def multi_page_warning(image: PageImage) -> Iterator[Count]:
-    """A warning for a document of which only one page is drawn although it has more."""
+    """A warning for a document of which only one page is rendered although it has more."""
     if image.pages > 1:
         yield Count(image.file, 'warning', 'multi_page_pdf', 1)
 

@@ -1,4 +1,4 @@
-"""What goes into RenderPDF and what comes out: a page to draw, and the image (or failure) of one."""
+"""What goes into RenderPDF and what comes out: a page to render, and the image (or failure) of one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class PdfPage:
-    """One page to draw.
+    """One page to render.
 
     Attributes:
         file: the record's file, relative to its source; with `row` the record's identity.

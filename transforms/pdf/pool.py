@@ -1,6 +1,6 @@
 """A pool of sandboxed child processes, each fed by one thread, restarted after a death and reused otherwise.
 
-Whether a page fails must not depend on what its child drew before. So a death or an out-of-memory in a child
+Whether a page fails must not depend on what its child rendered before. So a death or an out-of-memory in a child
 that had served other tasks is no verdict: the task is tried again in a fresh child, and that answer counts.
 CPU time is counted from the task's start, so a timeout needs no second try.
 """
@@ -159,7 +159,7 @@ class _Child:
             return _failed('PageTimeout', f'over {limits.cpu_seconds:g} s of CPU time')
         if verdict == 'PageOutOfMemory':
             return _failed(verdict, f'over {limits.memory_bytes >> 20} MiB of memory')
-        if code == -signal.SIGABRT and not _CORRUPTION.search(self._last_words()):
+        if code == -signal.SIGABRT and not _CORRUPTION.search(self._stderr_tail()):
             # pdfium and the C++ library abort, in silence, when a memory request is refused.
             return _failed('PageOutOfMemory', f'over {limits.memory_bytes >> 20} MiB of memory')
         if code == -signal.SIGKILL:
@@ -170,11 +170,11 @@ class _Child:
 
     def _not_started(self, code: int) -> Answer:
         if self.served <= 1:
-            words = self._last_words().decode(errors='replace').strip().splitlines() or ['no message']
-            raise RuntimeError(f'a render process could not start (exit code {code}): {words[-1]}')
+            tail = self._stderr_tail().decode(errors='replace').strip().splitlines() or ['no message']
+            raise RuntimeError(f'a render process could not start (exit code {code}): {tail[-1]}')
         return _failed('RenderCrash', f'the render process ended with code {code}')
 
-    def _last_words(self) -> bytes:
+    def _stderr_tail(self) -> bytes:
         size = self._stderr.seek(0, os.SEEK_END)
         self._stderr.seek(max(0, size - 4096))
         return self._stderr.read()

@@ -32,7 +32,7 @@ class _RenderFn(beam.DoFn):
 
     def __init__(self, settings: RenderSettings, processes: int, staging_dir: str) -> None:
         self._settings, self._processes, self._spill = settings, processes, staging_dir
-        self._drawn = Metrics.counter(type(self), 'pages_drawn')
+        self._rendered = Metrics.counter(type(self), 'pages_rendered')
         self._failed = Metrics.counter(type(self), 'pages_failed')
 
     def setup(self) -> None:
@@ -82,7 +82,7 @@ class _RenderFn(beam.DoFn):
             with storage.storage_errors(self._spill):
                 raise OSError(errno, os.strerror(errno))
         image = page.outcome(answer.header, answer.body)
-        (self._failed if image.error else self._drawn).inc()
+        (self._failed if image.error else self._rendered).inc()
         return image
 
 
@@ -90,7 +90,7 @@ class _RenderFn(beam.DoFn):
 class RenderPDF(beam.PTransform):
     """PCollection[PdfPage] to PCollection[PageImage]: one outcome for every page, in any order.
 
-    A PageImage in the input (an outcome known already) passes through untouched. A page that cannot be drawn
+    A PageImage in the input (an outcome known already) passes through untouched. A page that cannot be rendered
     comes out with `error` set to one of `transforms.pdf.errors.ERROR_ORDER`; nothing a document holds raises.
     Memory: two pages for each child process, at most 256 MiB of documents, and the children's own limit.
 
@@ -114,4 +114,4 @@ class RenderPDF(beam.PTransform):
             raise ValueError(f'processes is {self.processes}, must not be negative')
 
     def expand(self, pages: beam.PCollection) -> beam.PCollection[PageImage]:
-        return pages | 'DrawPages' >> beam.ParDo(_RenderFn(self.settings, self.processes, self.staging_dir))
+        return pages | 'RenderPages' >> beam.ParDo(_RenderFn(self.settings, self.processes, self.staging_dir))

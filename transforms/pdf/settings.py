@@ -1,4 +1,4 @@
-"""How a page is drawn and what it may cost: plain values shared by the transforms and the child processes."""
+"""How a page is rendered and what it may cost: plain values shared by the transforms and the child processes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class RenderSettings:
         color: 'auto' (gray when every pixel is), 'rgb' or 'gray'.
         page_box: 'media' (what olmOCR's labels were made from) or 'crop' (what a viewer shows).
         accept_repaired: keep pages of files that MuPDF had to repair.
-        check_fonts: whether a page is refused whose letters an engine could not draw.
+        check_fonts: whether a page is refused whose letters an engine could not render.
         min_side: a shorter side than this makes no image; the usual image processors of trainers crash on one pixel.
         cpu_seconds: CPU time for one page, both engines together.
         memory_bytes: address space of a child process.

@@ -11,12 +11,12 @@ from transforms.pdf.errors import ERROR_ORDER
 from transforms.pdf.pages import PageImage
 from transforms.run.journal import Journal
 
-# Failures to read are found again in no time; those of drawing may have cost the whole CPU limit.
-_DRAWING_ERRORS = frozenset(ERROR_ORDER) - {'PdfMissing'}
+# Failures to read are found again in no time; those of rendering may have cost the whole CPU limit.
+_RENDER_ERRORS = frozenset(ERROR_ORDER) - {'PdfMissing'}
 
 
 class _WriteImageFn(beam.DoFn):
-    """Journal line first, then the name: an image that can be seen is never drawn again."""
+    """Journal line first, then the name: an image that can be seen is never rendered again."""
 
     def __init__(self, output: str, journal: str) -> None:
         self._output, self._journal_folder = output, journal
@@ -26,7 +26,7 @@ class _WriteImageFn(beam.DoFn):
         self._folders: set[str] = set()
 
     def process(self, image: PageImage) -> Iterator[PageImage]:
-        if image.data or image.spill or image.error in _DRAWING_ERRORS:
+        if image.data or image.spill or image.error in _RENDER_ERRORS:
             with storage.storage_errors(self._output):
                 self._write(image)
         yield image.without_payload()

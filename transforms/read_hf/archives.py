@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import BinaryIO
 
-from transforms.files.decompress import Oversized
+from transforms.files.decompress import DecompressionBomb
 from transforms.files.json_values import loads
 from transforms.files.storage import FileInfo, is_unsafe
 from transforms.files.tar_stream import ArchiveDamaged, Member, TrailingData, stream_members
@@ -37,7 +37,7 @@ def read_webdataset(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Row
     row, sample, bad, first = 0, {}, None, True
     try:
         for member in stream_members(source, lambda name: True, limits.member_bytes):
-            if member.odd == 'folder':
+            if member.irregular == 'folder':
                 continue
             if is_rubbish(member.name):
                 continue
@@ -62,7 +62,7 @@ def read_webdataset(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Row
             yield row, bad or _finished(sample, unit)
         yield LostPart('behind the end of the archive', 'TrailingData', str(error))
         return
-    except (ArchiveDamaged, Oversized) as error:
+    except (ArchiveDamaged, DecompressionBomb) as error:
         if sample:
             yield row, BadRow('IncompleteSample', f"the archive breaks off in sample {sample['__key__']}")
             row += 1
@@ -86,8 +86,8 @@ def _is_data(name: str) -> bool:
 
 def _add(sample: dict, extension: str, member: Member) -> BadRow | None:
     """Adds a member to its sample, or says what is wrong with it."""
-    if member.odd:
-        return BadRow('OddMember', f'{member.name} is {member.odd.replace("_", " ")}')
+    if member.irregular:
+        return BadRow('OddMember', f'{member.name} is {member.irregular.replace("_", " ")}')
     if extension in sample:
         return BadRow('DuplicateMember', f'{extension} comes twice in sample {sample["__key__"]}')
     try:
@@ -129,10 +129,10 @@ def read_members(unit: ReadUnit, source: BinaryIO, limits: ReadLimits,
             yield member
             continue
         layout = layout_of(member.name)
-        if member.odd == 'folder' or layout is None or _is_hidden(member.name) or _is_document(member.name):
+        if member.irregular == 'folder' or layout is None or _is_hidden(member.name) or _is_document(member.name):
             continue
-        if member.odd or is_unsafe(member.name):
-            yield LostPart(member.name[:200], 'OddMember', member.odd.replace('_', ' ') or 'its path leaves the archive')
+        if member.irregular or is_unsafe(member.name):
+            yield LostPart(member.name[:200], 'OddMember', member.irregular.replace('_', ' ') or 'its path leaves the archive')
             continue
         if (mark := hash_name(member.name)) in seen:
             yield LostPart(member.name[:200], 'DuplicateMember', 'it comes twice, and the last counts for tar: unpack the archive')
@@ -159,7 +159,7 @@ def _is_hidden(name: str) -> bool:
 def _tar_members(source: BinaryIO, limits: ReadLimits) -> Iterator[Member | LostPart]:
     try:
         yield from stream_members(source, lambda name: layout_of(name) is not None, limits.member_bytes)
-    except (ArchiveDamaged, Oversized) as error:
+    except (ArchiveDamaged, DecompressionBomb) as error:
         yield LostPart('rest of the archive', 'DamagedArchive', str(error))
 
 

@@ -19,15 +19,15 @@ class Conformer:
     """
 
     def __init__(self, schema: bytes, columns: tuple[str, ...] = ()) -> None:
-        known = pa.ipc.read_schema(pa.BufferReader(schema)) if schema else pa.schema([])
+        of_split = pa.ipc.read_schema(pa.BufferReader(schema)) if schema else pa.schema([])
         self._columns = columns
-        self._names = [f.name for f in known if not columns or f.name in columns] or list(columns)
+        self._names = [f.name for f in of_split if not columns or f.name in columns] or list(columns)
         self._changes = []
-        for field in known:
-            passes, change = changes_for(known, field)
+        for field in of_split:
+            passes, change = changes_for(of_split, field)
             if change and (not columns or field.name in columns):
                 self._changes.append((field.name, passes, change))
-        self._known = frozenset(self._names)
+        self._expected = frozenset(self._names)
 
     def __call__(self, value: object) -> dict:
         """The record of an object; of a text the record {'text': ...}.
@@ -41,7 +41,7 @@ class Conformer:
             value = {'text': value}
         if self._columns:
             value = {name: value.get(name) for name in self._columns}
-        elif list(value) != self._names and not self._known <= value.keys():
+        elif list(value) != self._names and not self._expected <= value.keys():
             value = {**dict.fromkeys(self._names), **value}
         for name, passes, change in self._changes:
             old = value[name]

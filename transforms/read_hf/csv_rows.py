@@ -24,8 +24,8 @@ _MANGLED = re.compile(r'(.+)\.\d+\Z', re.DOTALL)
 
 def read_csv(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
     """Rows of a CSV or TSV. A column that holds text anywhere in the split keeps the text of each cell ('007')."""
-    row, known = 0, pa.ipc.read_schema(pa.BufferReader(unit.schema)) if unit.schema else pa.schema([])
-    as_text = {f.name: str for f in known if family(f.type) == 'str' or LABELS in (f.metadata or {})}
+    row, of_split = 0, pa.ipc.read_schema(pa.BufferReader(unit.schema)) if unit.schema else pa.schema([])
+    as_text = {f.name: str for f in of_split if family(f.type) == 'str' or LABELS in (f.metadata or {})}
     params = dict(unit.params)
     try:
         _check_header(open_text(source, unit), unit.layout.format, params)

@@ -252,7 +252,7 @@ def _check_named(root: str, subset: str, patterns: list[str], paths: list[str], 
 
 
 def main_layout(paths: list[str], metadata: tuple[str, ...] = ()) -> Callable[[str], bool]:
-    """Keeps the files of the format that most files have; a draw goes to Parquet, Arrow, JSON, CSV in this order.
+    """Keeps the files of the format that most files have; a tie goes to Parquet, Arrow, JSON, CSV in this order.
 
     The metadata of images, sounds and zips (by the usual names, or those in `metadata`) goes with them.
     """

@@ -52,7 +52,7 @@ def read_parquet(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
     try:
         fitter = Fitter(meta.schema.to_arrow_schema(), unit.schema, unit.columns)
         groups = _groups_of(unit, footer)
-        parquet = open_parquet(source, footer, fitter.present if unit.columns else None, groups, eager=not unit.few)
+        parquet = open_parquet(source, footer, fitter.present if unit.columns else None, groups, eager=not unit.limited)
     except FooterError as error:
         raise UnitFault('DamagedFile', str(error)) from None
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:

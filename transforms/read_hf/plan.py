@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-import transforms.hub.filesystem  # noqa: F401 - Beam finds hf:// by it
 from transforms.files import storage
 from transforms.hub.path import HubPath
 from transforms.read_hf.card import DatasetError
@@ -59,6 +58,9 @@ def resolve(source: str, hub_parquet: bool = False) -> str:
         if not source.startswith('hf://'):
             raise DatasetError(f'{source} is not on the Hub, which alone makes Parquet conversions')
         source = str(HubPath.parse(source).at(HUB_PARQUET))
+    if not storage.is_local(source):
+        import transforms.hub.filesystem  # noqa: F401 - Beam finds hf:// by it; local sources are planned without Beam
+
     return storage.pin(source)
 
 

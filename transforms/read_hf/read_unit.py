@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import BinaryIO
 
-import transforms.hub.filesystem  # noqa: F401 - Beam finds hf:// by it
 from transforms.files import storage
 from transforms.files.decompress import LONGEST_POINTER, is_lfs_pointer
 from transforms.read_hf.archives import read_members, read_webdataset, zip_members

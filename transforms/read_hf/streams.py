@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
 from transforms.files.abort import RunAborted
-from transforms.files.decompress import Gunzip, Oversized, decompressed
+from transforms.files.decompress import DecompressionBomb, Gunzip, decompressed
 from transforms.read_hf.rows import UnitFault
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Stream:
             return self._read(size)
         except RunAborted:
             raise
-        except Oversized as error:
+        except DecompressionBomb as error:
             raise UnitFault('DecompressionBomb', str(error)) from None
         except (EOFError, OSError, ValueError) as error:
             raise UnitFault('DamagedFile', f'{type(error).__name__}: {str(error)[:160]}') from None

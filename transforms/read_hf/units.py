@@ -49,7 +49,7 @@ class ReadUnit:
         columns: to read; () for all.
         schema: serialized Arrow schema that JSON values are conformed to, b'' for none.
         params: of the format, such as a CSV's `sep`.
-        few: perhaps only its first rows are wanted, so little is read ahead.
+        limited: perhaps only its first rows are wanted, so little is read ahead.
     """
 
     origin: Origin
@@ -61,7 +61,7 @@ class ReadUnit:
     columns: tuple[str, ...] = ()
     schema: bytes = b''
     params: tuple[tuple[str, object], ...] = ()
-    few: bool = False
+    limited: bool = False
 
     @property
     def path(self) -> str:
@@ -92,7 +92,7 @@ def plan_units(split: Split, root: str, source: str, revision: str, columns: tup
         origin = Origin(source, revision, split.subset, split.name, file.path)
         for start, end in _ranges(root, file, layout, whole or split_bytes):
             units.append(ReadUnit(origin, root, file, layout, start, end, columns, schema, split.params,
-                                  few=bool(limit)))
+                                  limited=bool(limit)))
     if limit:
         return [UnitChain(tuple(units), limit)] if units else []
     return [UnitChain((unit,)) for unit in units]

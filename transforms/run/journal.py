@@ -67,15 +67,15 @@ class Journal:
 
 def read_journal(folder: str, unit: str) -> dict[tuple[str, int], dict]:
     """The outcomes of one unit by (file, row); notes on the unit are under ('', 0)."""
-    known: dict[tuple[str, int], dict] = {}
+    journaled: dict[tuple[str, int], dict] = {}
     for info in storage.list_files(unit_folder(folder, unit), '*.jsonl'):
         for line in storage.read_bytes(info.path).splitlines():
             try:
                 file, row, outcome = orjson.loads(line)
             except ValueError:
                 continue  # torn by a kill: its image never got its name either
-            known[(file, row)] = outcome
-    return known
+            journaled[(file, row)] = outcome
+    return journaled
 
 
 def is_output_there(output: str, outcome: dict) -> bool:

@@ -71,7 +71,7 @@ class FlinkEngine(Engine):
         parallelism: tasks side by side, 0 for all slots.
         rules: of the watchdog.
         print_line: tells people a line.
-        warn: tells people of something odd.
+        warn: tells people of what may be wrong.
     """
 
     def __init__(self, options: PipelineOptions, flags: list[str], parallelism: int, rules: FlinkRules,

@@ -62,10 +62,10 @@ def fault_line(text: str, pool: str) -> str:
         return (f'no worker pool listens at {pool} beside a TaskManager: start one for each (python -m '
                 'apache_beam.runners.worker.worker_pool_main --service_port=50000), or say where with '
                 '--environment_config')
-    return f'the job failed: {_last_words(text)}'
+    return f'the job failed: {_last_error(text)}'
 
 
-def _last_words(text: str) -> str:
+def _last_error(text: str) -> str:
     lines = [line.strip() for line in text.replace('\\n', '\n').splitlines() if line.strip()]
     errors = [line for line in lines if _PYTHON_ERROR.match(line)]
     causes = [line for line in lines if line.startswith('Caused by: ')]

@@ -63,7 +63,7 @@ def preflight(options: PipelineOptions, flags: list[str], parallelism: int, prin
         flags: the command line as given to Beam, to know which flags were given.
         parallelism: as asked for, 0 when not.
         print_line: tells people a line.
-        warn: tells people of something odd.
+        warn: tells people of what may be wrong.
 
     Raises:
         UsageError: the job could not run.

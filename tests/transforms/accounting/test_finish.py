@@ -4,7 +4,7 @@ import os
 import pytest
 
 from tests.helpers import load
-from transforms.accounting.finish import FinishRun, judge
+from transforms.accounting.finish import FinishRun, failure_reasons
 from transforms.accounting.fragments import KeyedPayload, write_fragment
 from transforms.accounting.guard import guarded
 from transforms.accounting.outcome import DROPPED, FAILED, WRITTEN, Outcome
@@ -25,17 +25,17 @@ def counts(read=4, written=3, failed=1) -> tuple[Count, ...]:
     return (Count('a', 'read', '', read), Count('a', 'written', '', written), Count('a', 'failed', 'E', failed))
 
 
-@pytest.mark.parametrize(('counts', 'limits', 'word'), [
+@pytest.mark.parametrize(('changes', 'limits', 'word'), [
     ({}, {}, ''), ({'read': 5}, {}, 'off'), ({}, {'max_failures': 0}, 'max_failures'), ({}, {'max_failures': 1}, ''),
     ({}, {'max_failure_rate': 0.2}, 'max_failure_rate'), ({}, {'max_failure_rate': 0.25}, ''),
     ({'read': 1, 'written': 0}, {'max_failure_rate': 1.0}, 'nothing was written')])
-def test_judgement(tmp_path, counts, limits, word):
-    problems = judge(info(tmp_path, **limits), accounts_by_file(counts(**counts)))
+def test_judgement(tmp_path, changes, limits, word):
+    problems = failure_reasons(info(tmp_path, **limits), accounts_by_file(counts(**changes)))
     assert len(problems) == bool(word)
     assert all(word in problem for problem in problems)
 
 
-def ledger_with(folder, records: list[Outcome], **kwargs) -> RunSummary:
+def summary_with(folder, records: list[Outcome], **kwargs) -> RunSummary:
     items = [KeyedPayload(r.file, r.row, r.to_json()) for r in records]
     return RunSummary(fragments=(write_fragment(str(folder / '.work' / 'f'), 'record', items),), **kwargs)
 
@@ -48,7 +48,7 @@ RECORDS = [Outcome('a', 3, 'r3', FAILED, 'E', 'broke'), Outcome('a', 0, 'r0', WR
 def test_records_and_logs_are_in_identity_order(tmp_path):
     errors = (UnitError('a', 'tar', 'read', 'Lost', 'gone', 1),)
     summary = WriteRecords(str(tmp_path), 'in', columns=(('width', 'int32'),), log_name='log.txt').write(
-        ledger_with(tmp_path, RECORDS, unit_errors=errors))
+        summary_with(tmp_path, RECORDS, unit_errors=errors))
     assert [(r['row'], r['outcome'], r['width'], r['source']) for r in read_records(str(tmp_path))] == [
         (0, WRITTEN, 7, 'in'), (1, DROPPED, None, 'in'), (2, FAILED, None, 'in'), (3, FAILED, None, 'in')]
     lines = (tmp_path / 'errors.jsonl').read_text().splitlines()
@@ -58,7 +58,7 @@ def test_records_and_logs_are_in_identity_order(tmp_path):
 
 
 def test_a_good_run_ends_with_success_and_without_work(tmp_path):
-    run = FinishRun(info(tmp_path), ('a', 'b')).finish(ledger_with(tmp_path, RECORDS, counts=counts(
+    run = FinishRun(info(tmp_path), ('a', 'b')).finish(summary_with(tmp_path, RECORDS, counts=counts(
         4, 1, 2) + (Count('a', 'dropped', 'blank', 1),)))
     assert (run['state'], run['exit_code']) == ('done', 0)
     assert sorted(os.listdir(tmp_path)) == ['_SUCCESS', 'manifest.json', 'report.html', 'run.json']
@@ -67,14 +67,14 @@ def test_a_good_run_ends_with_success_and_without_work(tmp_path):
 
 
 def test_a_bad_run_keeps_its_work_and_says_why(tmp_path):
-    run = FinishRun(info(tmp_path)).finish(ledger_with(tmp_path, RECORDS, counts=counts(9)))
+    run = FinishRun(info(tmp_path)).finish(summary_with(tmp_path, RECORDS, counts=counts(9)))
     assert (run['state'], run['exit_code']) == ('failed', 1)
     assert sorted(os.listdir(tmp_path)) == ['.work', 'report.html', 'run.json']
     assert 'off from' in load(tmp_path / 'run.json')['problems'][0]
 
 
 def test_finishing_again_after_a_restart_changes_nothing(tmp_path):
-    summary = ledger_with(tmp_path, RECORDS, counts=(Count('a', 'read', '', 0),))
+    summary = summary_with(tmp_path, RECORDS, counts=(Count('a', 'read', '', 0),))
     step = FinishRun(info(tmp_path))
     first = step.finish(summary)
     before = (tmp_path / 'manifest.json').read_bytes()
@@ -101,7 +101,7 @@ def test_buckets(value, label):
 def test_a_late_try_of_a_finished_run_does_not_spoil_its_verdict(tmp_path):
     """As when a job was given up and submitted again, and its first finisher wakes up after the second."""
     run = info(tmp_path)
-    summary = ledger_with(tmp_path, RECORDS[1:2], counts=counts(1, 1, 0)[:2])
+    summary = summary_with(tmp_path, RECORDS[1:2], counts=counts(1, 1, 0)[:2])
     assert FinishRun(run).finish(summary)['exit_code'] == 0
     late = FinishRun(run)
     first, late._verdict_of_this_run = late._verdict_of_this_run, lambda: {}  # it looked before the other was done
@@ -118,15 +118,15 @@ def test_a_late_try_of_a_finished_run_does_not_spoil_its_verdict(tmp_path):
 
 def test_a_run_that_was_taken_over_saves_nothing(tmp_path):
     run = info(tmp_path)
-    summary = ledger_with(tmp_path, RECORDS[1:2], counts=counts(1, 1, 0)[:2])
-    Workspace('another', str(tmp_path), str(tmp_path / '.work')).mark()
+    summary = summary_with(tmp_path, RECORDS[1:2], counts=counts(1, 1, 0)[:2])
+    Workspace('another', str(tmp_path), str(tmp_path / '.work')).claim()
     assert FinishRun(run).finish(summary)['exit_code'] == 1
     assert os.listdir(tmp_path) == ['.work']
 
 
 def test_a_work_folder_that_cannot_be_removed_is_no_failure(tmp_path, monkeypatch):
     run = info(tmp_path)
-    summary = ledger_with(tmp_path, RECORDS[1:2], counts=counts(1, 1, 0)[:2])
+    summary = summary_with(tmp_path, RECORDS[1:2], counts=counts(1, 1, 0)[:2])
 
     def refuse(path):
         raise PermissionError(path)

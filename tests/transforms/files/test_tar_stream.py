@@ -4,7 +4,7 @@ import tarfile
 
 import pytest
 
-from transforms.files.decompress import Oversized
+from transforms.files.decompress import DecompressionBomb
 from transforms.files.tar_stream import ArchiveDamaged, stream_members
 
 
@@ -25,7 +25,7 @@ def read(data: bytes, **kwargs) -> list:
 @pytest.mark.parametrize('packed', [True, False])
 def test_members_in_order_without_leading_dots(packed):
     members = read(make_tar([('./a/b.pdf', b'one'), ('c:d.pdf', b'two')], packed))
-    assert [(m.name, m.data, m.odd) for m in members] == [('a/b.pdf', b'one', ''), ('c:d.pdf', b'two', '')]
+    assert [(m.name, m.data, m.irregular) for m in members] == [('a/b.pdf', b'one', ''), ('c:d.pdf', b'two', '')]
 
 
 def test_only_wanted_members_carry_data():
@@ -33,18 +33,18 @@ def test_only_wanted_members_carry_data():
     assert [(m.name, m.size, m.data) for m in members] == [('a', 3, b''), ('b', 3, b'two')]
 
 
-def test_links_and_devices_are_odd_and_carry_nothing():
+def test_links_and_devices_are_irregular_and_carry_nothing():
     link, device, folder = tarfile.TarInfo('l.pdf'), tarfile.TarInfo('d.pdf'), tarfile.TarInfo('f')
     link.type, link.linkname = tarfile.SYMTYPE, '/etc/passwd'
     device.type, folder.type = tarfile.CHRTYPE, tarfile.DIRTYPE
     members = read(make_tar([(link, b''), (device, b''), (folder, b'')]))
-    assert [(m.name, m.odd, m.data) for m in members] == [
+    assert [(m.name, m.irregular, m.data) for m in members] == [
         ('l.pdf', 'link', b''), ('d.pdf', 'special', b''), ('f', 'folder', b'')]
 
 
 def test_a_member_over_the_limit_is_not_read():
     members = read(make_tar([('big', b'x' * 1000), ('small', b'y')]), max_bytes=100)
-    assert [(m.name, m.odd, len(m.data)) for m in members] == [('big', 'too_big', 0), ('small', '', 1)]
+    assert [(m.name, m.irregular, len(m.data)) for m in members] == [('big', 'too_big', 0), ('small', '', 1)]
 
 
 @pytest.mark.parametrize('cut', [0.3, 0.6, 0.9])
@@ -77,5 +77,5 @@ def test_a_giant_header_is_refused():
 
 def test_a_bomb_is_stopped(monkeypatch):
     monkeypatch.setattr('transforms.files.decompress._FREE_BYTES', 1 << 20)
-    with pytest.raises(Oversized):
+    with pytest.raises(DecompressionBomb):
         read(make_tar([('zeros', b'\0' * (64 << 20))]), wanted=lambda name: False)

@@ -26,7 +26,7 @@ def members_of(tmp_path, data: bytes, look_ahead: bool, *wanted: str) -> tuple[A
     path = tmp_path / 't.tar'
     path.write_bytes(data)
     members = ArchiveMembers(str(path), frozenset(wanted), 1 << 20, look_ahead)
-    read = {m.name: m.data for m in members.read(lambda name: name in wanted) if not m.odd}
+    read = {m.name: m.data for m in members.read(lambda name: name in wanted) if not m.irregular}
     return members, read
 
 

@@ -123,7 +123,7 @@ def test_row_store_finds_rows_by_member(tmp_path):
 def read_unit(root, rows: list[OlmocrRow], tmp_path, archive='t.tar.gz', **changes) -> dict[str, list]:
     wanted = sum(r.wanted for r in rows)
     unit = PageUnit('f', archive, 0, (write_rows(str(tmp_path / 'rows'), rows),), wanted)
-    settings = {'root': str(root), 'journal': str(tmp_path / 'journal'), 'output': str(tmp_path), 'turn': True,
+    settings = {'root': str(root), 'journal': str(tmp_path / 'journal'), 'output': str(tmp_path), 'upright': True,
                 'stop_early': False, 'max_bytes': 1 << 20, **changes}
     return outputs(list(_UnitReader(unit, **settings).read()))
 
@@ -132,7 +132,7 @@ def rows_of(*members: str) -> list[OlmocrRow]:
     return [OlmocrRow('f', i, f'id{i}', 't.tar.gz', m, f'{i}.png', 'text', rotation=90) for i, m in enumerate(members)]
 
 
-def test_an_archive_gives_pages_missing_ones_and_oddities(tmp_path):
+def test_an_archive_gives_pages_missing_ones_and_warnings(tmp_path):
     write_tarball(tmp_path / 't.tar.gz', {'a.pdf': b'A', './b.pdf': b'B', 'orphan.pdf': b'O'})
     found = read_unit(tmp_path, rows_of('a.pdf', 'b.pdf', 'lost.pdf'), tmp_path)
     pages = {p.row: p for p in found['main']}

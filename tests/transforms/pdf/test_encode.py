@@ -25,11 +25,11 @@ def test_png_is_lossless(pixels, codec):
         assert np.array_equal(np.asarray(image), pixels)
 
 
-def test_scans_use_filter_up_and_drawn_pages_none(page_pdf):
+def test_scans_use_filter_up_and_rendered_pages_none(page_pdf):
     smooth = np.cumsum(np.random.default_rng(1).integers(0, 3, (400, 300)), axis=0).astype(np.uint8)
-    drawn = PdfiumDocument(page_pdf).draw(0, 0, RenderSettings())
+    rendered = PdfiumDocument(page_pdf).render(0, 0, RenderSettings())
     kinds = []
-    for pixels in (smooth, drawn):
+    for pixels in (smooth, rendered):
         raw = zlib.decompress(encode_png(pixels)[41:-16])
         kinds.append(raw[0])
     assert kinds == [2, 0]

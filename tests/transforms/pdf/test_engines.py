@@ -7,7 +7,7 @@ from PIL import Image
 
 from transforms.pdf.engines import MupdfDocument, PdfiumDocument
 from transforms.pdf.errors import PageError
-from transforms.pdf.images import draw_image
+from transforms.pdf.images import render_image
 from transforms.pdf.settings import RenderSettings
 from transforms.pdf.sizes import output_size
 
@@ -43,7 +43,7 @@ def dark_corner(pixels: np.ndarray) -> str:
                                                 ((612, 792), (155, 200)), ((595.28, 841.89), (141, 200)),
                                                 ((60, 4000), (3, 200))])
 def test_longest_side_is_exact(engine, size, expected):
-    pixels = open_with(engine, corner_page(*size)).draw(0, 0, SMALL)
+    pixels = open_with(engine, corner_page(*size)).render(0, 0, SMALL)
     assert (pixels.shape[1], pixels.shape[0]) == expected
 
 
@@ -51,22 +51,22 @@ def test_longest_side_is_exact(engine, size, expected):
 @pytest.mark.parametrize(('degrees', 'corner'), [(0, 'upper left'), (90, 'upper right'), (180, 'lower right'),
                                                  (270, 'lower left')])
 def test_rotation_is_clockwise(engine, degrees, corner):
-    pixels = open_with(engine, corner_page()).draw(0, degrees, SMALL)
+    pixels = open_with(engine, corner_page()).render(0, degrees, SMALL)
     assert dark_corner(pixels) == corner
     assert pixels.shape[:2] == ((200, 150) if degrees in (0, 180) else (150, 200))
 
 
 @pytest.mark.parametrize('engine', ['pdfium', 'mupdf'])
 def test_page_rotation_is_applied_and_added(engine):
-    assert dark_corner(open_with(engine, corner_page(rotate=90)).draw(0, 0, SMALL)) == 'upper right'
-    assert dark_corner(open_with(engine, corner_page(rotate=90)).draw(0, 270, SMALL)) == 'upper left'
+    assert dark_corner(open_with(engine, corner_page(rotate=90)).render(0, 0, SMALL)) == 'upper right'
+    assert dark_corner(open_with(engine, corner_page(rotate=90)).render(0, 270, SMALL)) == 'upper left'
 
 
 @pytest.mark.parametrize('engine', ['pdfium', 'mupdf'])
 def test_media_box_is_shown_unless_crop_is_asked_for(engine):
     data = corner_page(crop=(100, 100, 300, 400))
-    assert dark_corner(open_with(engine, data).draw(0, 0, SMALL)) == 'upper left'
-    cropped = open_with(engine, data).draw(0, 0, RenderSettings(max_size=200, page_box='crop'))
+    assert dark_corner(open_with(engine, data).render(0, 0, SMALL)) == 'upper left'
+    cropped = open_with(engine, data).render(0, 0, RenderSettings(max_size=200, page_box='crop'))
     assert dark_corner(cropped) == ''
     assert cropped.shape[:2] == (200, 133)
 
@@ -92,14 +92,14 @@ def with_xref(body: bytes) -> bytes:
 
 @pytest.mark.parametrize('engine', ['pdfium', 'mupdf'])
 def test_inherited_boxes_with_an_origin_elsewhere(engine):
-    pixels = open_with(engine, with_xref(INHERITED)).draw(0, 0, SMALL)
+    pixels = open_with(engine, with_xref(INHERITED)).render(0, 0, SMALL)
     assert pixels.shape[:2] == (200, 150)
     assert dark_corner(pixels) == 'upper left'
 
 
-def test_dpi_draws_the_natural_size():
-    assert open_with('mupdf', corner_page(612, 792)).draw(0, 0, RenderSettings(dpi=144)).shape == (1584, 1224, 3)
-    assert open_with('pdfium', corner_page(612, 792)).draw(0, 0, RenderSettings(dpi=144)).shape == (1584, 1224, 3)
+def test_dpi_renders_the_natural_size():
+    assert open_with('mupdf', corner_page(612, 792)).render(0, 0, RenderSettings(dpi=144)).shape == (1584, 1224, 3)
+    assert open_with('pdfium', corner_page(612, 792)).render(0, 0, RenderSettings(dpi=144)).shape == (1584, 1224, 3)
 
 
 def test_too_many_pixels_are_refused():
@@ -133,7 +133,7 @@ def test_mupdf_repairs_only_when_accepted():
     with pytest.raises(PageError) as caught:
         open_with('mupdf', data)
     assert caught.value.name == 'RepairedPdf'
-    assert open_with('mupdf', data, accept_repaired=True).draw(0, 0, SMALL).shape[0] == 200
+    assert open_with('mupdf', data, accept_repaired=True).render(0, 0, SMALL).shape[0] == 200
 
 
 def image_bytes(size, mode='RGB', name='PNG', **save) -> bytes:
@@ -144,7 +144,7 @@ def image_bytes(size, mode='RGB', name='PNG', **save) -> bytes:
 
 @pytest.mark.parametrize(('size', 'shape'), [((800, 400), (100, 200)), ((20, 10), (10, 20))])
 def test_images_are_shrunk_and_never_enlarged(size, shape):
-    assert draw_image(image_bytes(size), 0, SMALL).shape[:2] == shape
+    assert render_image(image_bytes(size), 0, SMALL).shape[:2] == shape
 
 
 def test_image_rotation_is_clockwise():
@@ -152,7 +152,7 @@ def test_image_rotation_is_clockwise():
     source.paste('black', (0, 0, 15, 15))
     out = io.BytesIO()
     source.save(out, 'PNG')
-    turned = draw_image(out.getvalue(), 90, SMALL)
+    turned = render_image(out.getvalue(), 90, SMALL)
     assert turned.shape[:2] == (60, 40)
     assert turned[5, 35].max() == 0
 
@@ -160,16 +160,16 @@ def test_image_rotation_is_clockwise():
 def test_transparent_images_stand_on_white():
     out = io.BytesIO()
     Image.new('RGBA', (10, 10), (0, 0, 0, 0)).save(out, 'PNG')
-    assert draw_image(out.getvalue(), 0, SMALL).min() == 255
+    assert render_image(out.getvalue(), 0, SMALL).min() == 255
 
 
 def test_a_giant_image_is_refused_before_it_is_decoded():
     with pytest.raises(PageError) as caught:
-        draw_image(image_bytes((3000, 3000), '1'), 0, RenderSettings(max_pixels=1_000_000))
+        render_image(image_bytes((3000, 3000), '1'), 0, RenderSettings(max_pixels=1_000_000))
     assert caught.value.name == 'PageTooBig'
 
 
 def test_a_truncated_image_is_damaged():
     with pytest.raises(PageError) as caught:
-        draw_image(image_bytes((500, 500))[:-30], 0, SMALL)
+        render_image(image_bytes((500, 500))[:-30], 0, SMALL)
     assert caught.value.name == 'DamagedPdf'

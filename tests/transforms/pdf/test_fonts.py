@@ -64,7 +64,7 @@ def outcome(pools, engine: str, document: bytes) -> str:
     b'q 30 0 0 30 0 0 cm BT /F2 1 Tf 1 5 Td ' + TEXT + b' ET Q',
     b'BT /F2 30 Tf 0 1 -1 0 100 40 Tm ' + TEXT + b' ET',
 ], ids=['plain', 'scaled-text', 'scaled-page', 'upright'])
-def test_the_other_engine_draws_them_however_they_stand(pools, content):  # go-pdfium#296, pypdfium2#366
+def test_the_other_engine_renders_them_however_they_stand(pools, content):  # go-pdfium#296, pypdfium2#366
     assert [outcome(pools, engine, pdf(LATIN + content)) for engine in ('auto', 'pdfium')] == ['mupdf', 'FontMissing']
 
 
@@ -109,7 +109,7 @@ def test_what_counts_as_shown():
     assert not any(map(is_shown, (32, 0xA0, 0xAD, 0xFFFD, 0xE000, 0x3164)))
 
 
-def test_what_pdfium_cannot_have_drawn():
+def test_what_pdfium_cannot_have_rendered():
     missed = Requested(('x',), missed=True)
     assert not Letters(frozenset(map(ord, 'Ünïcode–€'))).beyond(missed)
     assert Letters(frozenset({ord('日')})).beyond(missed)

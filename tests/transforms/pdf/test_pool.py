@@ -5,7 +5,7 @@ import psutil
 import pymupdf
 import pytest
 
-from transforms.pdf.errors import ERROR_ORDER, PageError, worse
+from transforms.pdf.errors import ERROR_ORDER, PageError, deciding_error
 from transforms.pdf.pool import RenderPool, acquire_pool, release_pool
 from transforms.pdf.settings import RenderSettings
 
@@ -45,7 +45,7 @@ def slow_pdf() -> bytes:
 
 
 def self_calling_pdf() -> bytes:
-    """A form that draws itself: pdfium runs out of memory over it."""
+    """A form that renders itself: pdfium runs out of memory over it."""
     document = pymupdf.open()
     page = document.new_page()
     form, content = document.get_new_xref(), document.get_new_xref()
@@ -150,11 +150,11 @@ def test_one_pool_for_each_process_and_settings():
     ('DamagedPdf', 'PageTimeout', 'PageTimeout'), ('BlankRender', 'DamagedPdf', 'DamagedPdf'),
     ('BlankRender', 'BlankRender', 'BlankRender')])
 def test_which_of_two_verdicts_names_the_outcome(first, second, names):
-    assert worse(PageError(first, ''), PageError(second, '')).name == names
+    assert deciding_error(PageError(first, ''), PageError(second, '')).name == names
     assert {first, second} <= set(ERROR_ORDER)
 
 
-def test_a_page_does_not_depend_on_what_was_drawn_before():
+def test_a_page_does_not_depend_on_what_was_rendered_before():
     """pdfium remembers which font stands in for a missing one, unless it is made to forget."""
     def page_with_font(name: str) -> bytes:
         font = f'<</Font<</F <</Type/Font/Subtype/TrueType/BaseFont/{name}>>>>>>'
