@@ -41,8 +41,9 @@ soak-flink-kills: $(VENV)/test  ## 7 minutes: more moments of killing TaskManage
 soak-flink-workers: $(VENV)/test  ## 3 minutes: workers that never come
 	$(SOAK) tests/acceptance/test_flink_cluster.py -k "without_beam or no_task_manager"
 
-lint: $(VENV)/lint  ## style
+lint: $(VENV)/lint  ## style, and which way imports go
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports
 
 flink-job-server:  ## build/flink/*.jar for --runner=FlinkRunner, from Maven Central; needs mvn and a JDK
 	@$(MAKE) -s flink-job-server-exact || { [ "$(origin FLINK_VERSION)" = file ] && \
@@ -80,7 +81,7 @@ $(VENV)/test: setup.py | $(BIN)/python
 	touch $@ $(VENV)/demo
 
 $(VENV)/lint: setup.py | $(BIN)/python
-	$(BIN)/pip install -q 'ruff>=0.6,<1'
+	$(BIN)/pip install -q 'ruff>=0.6,<1' 'import-linter>=2.9,<3'
 	touch $@
 
 clean:

@@ -7,6 +7,7 @@ from setuptools import find_packages, setup
 TEST = [
     'datasets>=4,<6',
     'hypothesis>=6.100,<7',
+    'import-linter>=2.9,<3',
     'jsonschema>=4.20,<5',
     'kubernetes-validate>=1.30,<2',
     'pytest>=8,<10',

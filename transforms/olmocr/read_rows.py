@@ -26,6 +26,7 @@ from transforms.files.parquet_footer import FooterError
 from transforms.olmocr.discover import RowFile, read_annotations
 from transforms.olmocr.filters import RowRules, apply_text_rules, filter_reason
 from transforms.olmocr.index_archives import ArchiveIndex
+from transforms.olmocr.original import parse_original
 from transforms.olmocr.row_store import write_rows
 from transforms.olmocr.rows import COLUMNS_1025, BadRow, OlmocrRow, parse_annotation, parse_row
 from transforms.report.summary import Count, UnitError
@@ -215,8 +216,6 @@ class _ReadRowsFn(beam.DoFn):
                 raise BadRow('no JSON object')
             return parse_annotation(raw, file.name, number, self._extension)
         if self._rules.verbatim:
-            from transforms.olmocr.original import parse_original
-
             return parse_original(raw, file.name, number)
         return parse_row(raw, file.name, number, file.config, file.split_name, self._extension, file.split)
 

@@ -25,9 +25,11 @@ from transforms.read_hf.units import ReadUnit
 _KEY = re.compile(r'((?:.*/|)[^.]+)[.]([^/]*)\Z', re.DOTALL)
 _MAX_ZIP_RATIO, _FREE_BYTES = 200, 1 << 30
 MEMBER_ROW_SHIFT = 32
+# Reads an open data file of any format: `read_unit.read_data`, which knows all formats and archives too.
+ReadData = Callable[[ReadUnit, BinaryIO, ReadLimits], Rows]
 
 
-def read_webdataset(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
+def read_webdataset(unit: ReadUnit, source: BinaryIO, limits: ReadLimits, read_data: ReadData) -> Rows:
     """Samples of a tar: members of one key that follow each other.
 
     A field is the member's bytes, or what its extension says: text, JSON, a class number, an image or audio as
@@ -45,7 +47,7 @@ def read_webdataset(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Row
                 continue
             if first and unit.layout.compression and _is_data(member.name):
                 source.seek(0)
-                yield from read_members(unit, source, limits, _tar_members)
+                yield from read_members(unit, source, limits, _tar_members, read_data)
                 return
             first = False
             found = _KEY.match(member.name)
@@ -116,13 +118,11 @@ def _finished(sample: dict, unit: ReadUnit) -> dict:
 
 
 def read_members(unit: ReadUnit, source: BinaryIO, limits: ReadLimits,
-                 members: Callable[[BinaryIO, ReadLimits], Iterator[Member | LostPart]]) -> Rows:
+                 members: Callable[[BinaryIO, ReadLimits], Iterator[Member | LostPart]], read_data: ReadData) -> Rows:
     """Rows of the data files in an archive, in the archive's order.
 
     Row numbers are ordered, not counted: the member's number shifted by 32 bits, plus the row in it.
     """
-    from transforms.read_hf.read_unit import read_data
-
     number, seen = 0, set()
     for member in members(source, limits):
         if isinstance(member, LostPart):

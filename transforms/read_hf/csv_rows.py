@@ -28,9 +28,9 @@ def read_csv(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
     as_text = {f.name: str for f in of_split if family(f.type) == 'str' or LABELS in (f.metadata or {})}
     params = dict(unit.params)
     try:
-        _check_header(open_text(source, unit), unit.layout.format, params)
+        _check_header(open_text(source, unit.params), unit.layout.format, params)
         source.seek(0)
-        for frame in _frames(open_text(source, unit), unit.layout.format, params, limits, as_text):
+        for frame in _frames(open_text(source, unit.params), unit.layout.format, params, limits, as_text):
             table = pa.Table.from_pandas(frame, preserve_index=False)
             fitter = Fitter(table.schema, unit.schema, unit.columns, casts=True)
             for batch in table.select(fitter.present).to_batches(BATCH_ROWS):

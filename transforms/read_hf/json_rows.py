@@ -20,7 +20,7 @@ def read_json(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
         yield from read_lines(unit, source, limits, json_parser(unit))
         return
     conform, row = Conformer(unit.schema, unit.columns), 0
-    stream = open_text(source, unit)
+    stream = open_text(source, unit.params)
     try:
         for item in iter_items(stream.read, limits.document_bytes if kind == 'documents' else limits.line_bytes):
             try:
@@ -34,7 +34,7 @@ def read_json(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
 
 def _head(unit: ReadUnit, source: BinaryIO) -> bytes:
     try:
-        head = open_text(source, unit).read(HEAD_BYTES)
+        head = open_text(source, unit.params).read(HEAD_BYTES)
     except UnitFault:
         head = b''
     source.seek(0)

@@ -94,7 +94,7 @@ def _open_range(unit: ReadUnit, source: BinaryIO) -> tuple[Stream | None, int]:
         start = 0 if unit.is_first else next_member(source, unit.start, unit.end)
         return (GzRange(source, start, unit.end), start) if start >= 0 else (None, 0)
     if unit.layout.compression or whole:
-        return open_text(source, unit), 0
+        return open_text(source, unit.params), 0
     source.seek(unit.start)
     return Stream(source.read, unit.end - unit.start), unit.start
 

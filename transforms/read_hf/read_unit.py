@@ -23,11 +23,15 @@ def _read_text(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
 
 
 def _read_zip(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
-    return read_members(unit, source, limits, zip_members)
+    return read_members(unit, source, limits, zip_members, read_data)
+
+
+def _read_webdataset(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
+    return read_webdataset(unit, source, limits, read_data)
 
 
 _READERS = {'parquet': read_parquet, 'json': read_json, 'csv': read_csv, 'tsv': read_csv, 'text': _read_text,
-            'arrow': read_arrow, 'avro': read_avro, 'webdataset': read_webdataset, 'zip': _read_zip}
+            'arrow': read_arrow, 'avro': read_avro, 'webdataset': _read_webdataset, 'zip': _read_zip}
 
 
 def read_data(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:

@@ -84,7 +84,7 @@ def _header(root: str, file: FileInfo, limits: ReadLimits) -> pa.Schema | None:
         with storage.open_info(root, file) as source:
             if layout.format == 'parquet':
                 return parquet_schema(root, file, source, limits)[0]
-            return arrow_schema(source) if layout.format == 'arrow' else avro_schema(source, layout.compression)
+            return arrow_schema(source) if layout.format == 'arrow' else avro_schema(source)
     except (UnitFault, OSError):
         return None
 
@@ -98,12 +98,12 @@ def _of_texts(root: str, split: Split, limits: ReadLimits, heads_only: bool) -> 
         try:
             with storage.open_info(root, file) as source:
                 if layout.format == 'json':
-                    kind = json_kind(file.path, _text(source, layout.compression, params).read(HEAD_BYTES))
+                    kind = json_kind(file.path, _text(source, params).read(HEAD_BYTES))
                     source.seek(0)
-                    complete &= add_stream(json_types, _text(source, layout.compression, params).read, kind, size,
+                    complete &= add_stream(json_types, _text(source, params).read, kind, size,
                                            limits.line_bytes)
                     continue
-                schema, whole = csv_types(_text(source, layout.compression, params), layout.format, params, size, limits)
+                schema, whole = csv_types(_text(source, params), layout.format, params, size, limits)
         except (UnitFault, OSError):
             complete = False  # reading reports it
             continue
@@ -118,8 +118,8 @@ def _of_texts(root: str, split: Split, limits: ReadLimits, heads_only: bool) -> 
     return pa.schema(types.items(), {COMPLETE: b''} if complete else None)
 
 
-def _text(source: object, compression: str, params: dict[str, object]) -> Stream:
-    return recoded(open_stream(source, compression), params)
+def _text(source: object, params: dict[str, object]) -> Stream:
+    return recoded(open_stream(source), params)
 
 
 def _looked_at(root: str, files: tuple[FileInfo, ...], heads_only: bool) -> Iterator[tuple[FileInfo, int]]:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, BinaryIO
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
 
 from transforms.files.abort import RunAborted
 from transforms.files.decompress import DecompressionBomb, Gunzip, decompressed
 from transforms.read_hf.rows import UnitFault
-
-if TYPE_CHECKING:
-    from transforms.read_hf.units import ReadUnit
 
 _PIECE = 1 << 20
 
@@ -42,14 +39,14 @@ class Stream:
             raise UnitFault('DamagedFile', f'{type(error).__name__}: {str(error)[:160]}') from None
 
 
-def open_stream(source: BinaryIO, compression: str) -> Stream:
+def open_stream(source: BinaryIO) -> Stream:
     """The whole file decompressed as its first bytes say, whatever packing its name claims or does not."""
     return Stream(decompressed(source).read)
 
 
-def open_text(source: BinaryIO, unit: ReadUnit) -> Stream:
-    """The whole file of a unit decompressed, as UTF-8 whatever encoding the card names."""
-    return recoded(open_stream(source, unit.layout.compression), dict(unit.params))
+def open_text(source: BinaryIO, params: Iterable[tuple[str, object]]) -> Stream:
+    """The whole file decompressed, as UTF-8 whatever encoding the card's parameters name."""
+    return recoded(open_stream(source), dict(params))
 
 
 def other_encoding(params: dict[str, object]) -> str:

@@ -94,12 +94,12 @@ def arrow_schema(source: BinaryIO) -> pa.Schema | None:
         return None
 
 
-def avro_schema(source: BinaryIO, compression: str) -> pa.Schema | None:
+def avro_schema(source: BinaryIO) -> pa.Schema | None:
     """An Avro file's fields, plain types alone (the others have type null, which is any); None when they cannot be read."""
     import fastavro
 
     try:
-        written = fastavro.reader(WholeReads(open_stream(source, compression))).writer_schema
+        written = fastavro.reader(WholeReads(open_stream(source))).writer_schema
         return pa.schema([(field['name'], _avro_type(field['type'])) for field in written['fields']])
     except RunAborted:
         raise
@@ -118,7 +118,7 @@ def read_avro(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
 
     row, conform = 0, Conformer(unit.schema, unit.columns)
     try:
-        reader = fastavro.block_reader(WholeReads(open_stream(source, unit.layout.compression)))
+        reader = fastavro.block_reader(WholeReads(open_stream(source)))
         if not unit.schema and unit.columns and isinstance(reader.writer_schema, dict):
             _check_fields(reader.writer_schema, unit.columns)
         for block in reader:
