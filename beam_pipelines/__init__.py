@@ -23,8 +23,8 @@ def _check_names() -> None:
         spec = importlib.util.find_spec(name)
         places = [Path(p).resolve() for p in (spec.submodule_search_locations or ())] if spec else []
         if _HOME / name not in places:
-            found = str(places[0]) if places else 'nothing'
-            sys.stderr.write(f'error: the package {name!r} is {found}, not {_HOME / name}. Another package of that '
+            place = str(places[0]) if places else 'nothing'
+            sys.stderr.write(f'error: the package {name!r} is {place}, not {_HOME / name}. Another package of that '
                              'name comes first on the import path: start from another folder or remove it.\n')
             raise SystemExit(2)
 

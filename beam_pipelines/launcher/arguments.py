@@ -107,9 +107,9 @@ class BeamOptions(PipelineOptions):
     """Beam's options without our own, which no runner knows and which may hold values that it cannot send."""
 
     def get_all_options(self, *args: object, **kwargs: object) -> dict[str, object]:
-        found = super().get_all_options(*args, **kwargs)
+        options = super().get_all_options(*args, **kwargs)
         ours = {action.dest for action in _declared(beams=False)} - set(beam_flags())
-        return {name: value for name, value in found.items() if name not in ours}
+        return {name: value for name, value in options.items() if name not in ours}
 
 
 def _normalized(argv: Sequence[str]) -> list[str]:

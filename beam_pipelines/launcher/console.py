@@ -32,8 +32,8 @@ def failure_line(error: Exception) -> str:
     text = str(error)
     if isinstance(error, storage.RunAborted):
         return text
-    if found := ABORTED.search(text):
-        return found[1]
+    if match := ABORTED.search(text):
+        return match[1]
     lines = [line.strip() for line in text.splitlines() if line.strip()] or [type(error).__name__]
     last = next((line for line in reversed(lines) if re.match(r'[\w.]*(Error|Exception)\b', line)), lines[-1])
     return f'the pipeline failed: {last[:300]}. --verbose shows more'

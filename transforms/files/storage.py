@@ -135,15 +135,15 @@ def list_files(folder: str, pattern: str = '**') -> list[FileInfo]:
     """Files under `folder` that match the glob `pattern`, sorted by path; `**` also matches no folder."""
     matcher = glob_to_regex(pattern)
     if is_local(folder):
-        return sorted((FileInfo(*found) for found in walk_files(folder, matcher)), key=lambda info: info.path)
+        return sorted((FileInfo(*file) for file in walk_files(folder, matcher)), key=lambda info: info.path)
     prefix, system = folder.rstrip('/') + '/', _versioned(folder)
     infos = system.list_infos(folder) if system else _match(prefix)
     return sorted((info for info in infos if matcher.match(info.path[len(prefix):])), key=lambda info: info.path)
 
 
 def _match(prefix: str) -> Iterator[FileInfo]:
-    for found in _beam().match([f'{prefix}**'])[0].metadata_list:
-        yield FileInfo(found.path, found.size_in_bytes, found.last_updated_in_seconds or 0.0)
+    for result in _beam().match([f'{prefix}**'])[0].metadata_list:
+        yield FileInfo(result.path, result.size_in_bytes, result.last_updated_in_seconds or 0.0)
 
 
 def pin(path: str) -> str:
@@ -171,5 +171,5 @@ def delete_tree(path: str) -> None:
     """Removes a folder and all in it; nothing happens where there is none."""
     if is_local(path):
         shutil.rmtree(path, ignore_errors=True)
-    elif found := [info.path for info in list_files(path)]:
-        _beam().delete(found)
+    elif paths := [info.path for info in list_files(path)]:
+        _beam().delete(paths)

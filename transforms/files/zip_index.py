@@ -177,14 +177,14 @@ def _resolved(source: BinaryIO, links: list[tuple[str, ZipEntry]]) -> dict[str, 
                 targets[name] = posixpath.normpath(posixpath.join(posixpath.dirname(name), target))
         except (BadZip, UnicodeDecodeError):
             continue
-    found = {}
+    hashes = {}
     for name in targets:
         end, steps = name, 0
         while end in targets and steps < _MAX_CHAIN:
             end, steps = targets[end], steps + 1
         if end not in targets:
-            found[name] = hash_name(end)
-    return found
+            hashes[name] = hash_name(end)
+    return hashes
 
 
 def _widened(extra: bytes, packed: int, size: int, offset: int) -> tuple[int, int, int]:

@@ -89,18 +89,18 @@ class BlockCache:
             return  # another process is at it
 
     def _shrink(self) -> None:
-        found = []
+        blocks = []
         for path in self._folder.rglob('*'):
             try:
                 stat = path.stat()
             except OSError:
                 continue
             if path.is_file():
-                found.append((stat.st_mtime, stat.st_size, path))
-        total = sum(size for _, size, _ in found)
+                blocks.append((stat.st_mtime, stat.st_size, path))
+        total = sum(size for _, size, _ in blocks)
         if total <= self._limit:
             return
-        for _, size, path in sorted(found):
+        for _, size, path in sorted(blocks):
             path.unlink(missing_ok=True)
             total -= size
             if total <= _LEFT_AFTER * self._limit:

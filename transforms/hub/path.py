@@ -36,11 +36,11 @@ class HubPath:
         Raises:
             ValueError: it names none, with an example.
         """
-        found = _PATH.match(url[len(_PREFIX):].rstrip('/')) if url.startswith(_PREFIX) else None
-        if not found:
+        match = _PATH.match(url[len(_PREFIX):].rstrip('/')) if url.startswith(_PREFIX) else None
+        if not match:
             raise ValueError(f'{url} names no dataset: it must look like hf://datasets/allenai/olmOCR-mix-1025, '
                              'perhaps with @REVISION and /PATH behind it')
-        return cls(found['repo'], unquote(found['revision'] or ''), found['path'] or '')
+        return cls(match['repo'], unquote(match['revision'] or ''), match['path'] or '')
 
     @property
     def is_pinned(self) -> bool:

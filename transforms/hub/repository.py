@@ -54,12 +54,12 @@ def list_folder(hub_path: HubPath) -> dict[str, HubFile]:
     """
     key = (endpoint(), hub_path)
     with _lock:
-        found = _listings.get(key)
-    if found is None:
-        found = _list_offline(hub_path) if is_offline() else _list_online(hub_path)
+        files = _listings.get(key)
+    if files is None:
+        files = _list_offline(hub_path) if is_offline() else _list_online(hub_path)
         with _lock:
-            _listings[key] = found
-    return found
+            _listings[key] = files
+    return files
 
 
 def find(hub_path: HubPath) -> HubFile | None:
@@ -107,10 +107,9 @@ def _list_online(hub_path: HubPath) -> dict[str, HubFile]:
     except EntryNotFoundError:  # a file, or nothing
         file = _find_online(hub_path)
         return {hub_path.path: file} if file else {}
-    files = {i.path: _to_file(hub_path, i) for i in items if hasattr(i, 'blob_id')}
-    found = dict(sorted(files.items()))
-    _write_metadata(cached, [[path, file.size, file.etag] for path, file in found.items()])
-    return found
+    files = dict(sorted((i.path, _to_file(hub_path, i)) for i in items if hasattr(i, 'blob_id')))
+    _write_metadata(cached, [[path, file.size, file.etag] for path, file in files.items()])
+    return files
 
 
 def _list_offline(hub_path: HubPath) -> dict[str, HubFile]:

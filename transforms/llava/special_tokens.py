@@ -14,8 +14,8 @@ SPECIAL_TOKEN = re.compile(r'<image>|<video>|<vila/[^<>\s]*>|<\|[^<>\n]{0,80}?\|
 
 def find_special_token(text: str) -> str:
     """The first special token in `text`, '' when there is none."""
-    found = SPECIAL_TOKEN.search(text) if '<' in text else None
-    return found.group() if found else ''
+    match = SPECIAL_TOKEN.search(text) if '<' in text else None
+    return match.group() if match else ''
 
 
 def escape_special_tokens(text: str) -> str:

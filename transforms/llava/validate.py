@@ -124,7 +124,7 @@ class ValidateLlava(beam.PTransform):
         """Adds the problems of the chat files, and what was checked for the report."""
         checked, problems = {}, list(summary.problems)
         for split in self.splits:
-            checked[CHAT_FILES[split]], found = validate_chat(
+            checked[CHAT_FILES[split]], problems_of_split = validate_chat(
                 self.output, CHAT_FILES[split], partial(check_sample, allow_special=self.allow_special))
-            problems += found
+            problems += problems_of_split
         return replace(summary, problems=tuple(problems), views={**summary.views, 'validated': checked})

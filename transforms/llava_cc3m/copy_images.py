@@ -165,11 +165,11 @@ class _CopyFn(beam.DoFn):
     def _checked(task: _Task, data: bytes, checked: Future | dict) -> tuple[_Task, bytes, dict]:
         if isinstance(checked, dict):
             return task, b'', checked
-        found = checked.result().header
-        if error := found.get('error'):
-            return task, b'', _dropped(_REASONS.get(error, 'image_undecodable'), found['message'])
+        header = checked.result().header
+        if error := header.get('error'):
+            return task, b'', _dropped(_REASONS.get(error, 'image_undecodable'), header['message'])
         return task, data, {'output': f'{IMAGES}/{task.image}', 'bytes': len(data),
-                            'sha256': hashlib.sha256(data).hexdigest(), **{name: found[name] for name, _ in COLUMNS}}
+                            'sha256': hashlib.sha256(data).hexdigest(), **{name: header[name] for name, _ in COLUMNS}}
 
 
 def _dropped(reason: str, message: str) -> dict:

@@ -72,19 +72,19 @@ class ArchiveMembers:
         The archive is read a second time for them; only what they lead to is unpacked. A hard link is what its target was
         by then, a symbolic one what its target is in the end.
         """
-        found: dict[int, list[str]] = {}
+        names_by_size: dict[int, list[str]] = {}
         for name in sorted(names):
             end = self._resolved(name)
             if end in self._hard_links:
-                found.setdefault(self._hard_links[end], []).append(name)
+                names_by_size.setdefault(self._hard_links[end], []).append(name)
             elif end != name and end in self._numbers:
-                found.setdefault(self._numbers[end][-1], []).append(name)
-        if not found:
+                names_by_size.setdefault(self._numbers[end][-1], []).append(name)
+        if not names_by_size:
             return
-        targets = frozenset(name for name, numbers in self._numbers.items() if not found.keys().isdisjoint(numbers))
+        targets = frozenset(name for name, numbers in self._numbers.items() if not names_by_size.keys().isdisjoint(numbers))
         try:
             for number, member in enumerate(self._stream(targets.__contains__)):
-                for name in found.get(number, ()):
+                for name in names_by_size.get(number, ()):
                     yield name, member
         except (EndMissing, TrailingData):
             return  # as when it was read before

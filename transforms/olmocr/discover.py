@@ -81,11 +81,11 @@ class OlmocrInput:
 
 def classify(name: str) -> tuple[str, str, str] | None:
     """(config, split name, split) of a Parquet file's name; None when it is not one of the dataset's."""
-    if found := _OLD_NAME.match(name):
-        kind = found['kind']
-        return _OLD_CONFIGS.get(kind, kind), found['split'].replace('-', '_'), found['split'].partition('-')[0]
-    if found := _NEW_NAME.match(name):
-        return found['config'], found['split'], found['split']
+    if match := _OLD_NAME.match(name):
+        kind = match['kind']
+        return _OLD_CONFIGS.get(kind, kind), match['split'].replace('-', '_'), match['split'].partition('-')[0]
+    if match := _NEW_NAME.match(name):
+        return match['config'], match['split'], match['split']
     return None
 
 

@@ -40,8 +40,8 @@ class ArchiveIndex:
     def locate(self, row: OlmocrRow) -> OlmocrRow:
         """The row with its archive and member; unchanged when no archive holds its document."""
         named = self._names.get(_base(row.member), [])
-        found = row.member if row.member in self._places or len(named) != 1 else named[0]
-        archive, member = self._places.get(found, ('', row.member))
+        member = row.member if row.member in self._places or len(named) != 1 else named[0]
+        archive, member = self._places.get(member, ('', row.member))
         return replace(row, archive=archive, member=member)
 
 

@@ -221,9 +221,9 @@ class _ReadRowsFn(beam.DoFn):
 
 
 def _own_id(raw: object) -> str:
-    found = raw.get('id') if isinstance(raw, dict) else None
-    return found.decode(errors='replace') if isinstance(found, bytes) else \
-        str(found or '').encode('utf-8', 'backslashreplace').decode()
+    own = raw.get('id') if isinstance(raw, dict) else None
+    return own.decode(errors='replace') if isinstance(own, bytes) else \
+        str(own or '').encode('utf-8', 'backslashreplace').decode()
 
 
 def _duplicate(row: OlmocrRow, seen: set) -> str:

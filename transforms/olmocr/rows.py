@@ -121,8 +121,8 @@ def to_text(value: object, name: str = 'natural_text') -> str | None:
 
 def split_relpath(relpath: str) -> tuple[str, str]:
     """(archive, member) of a `pdf_relpath`, split behind the first `.tar.gz` or the like, because members may hold ':'."""
-    found = _ARCHIVE_END.search(relpath)
-    return (relpath[:found.end() - 1], clean_member(relpath[found.end():])) if found else ('', clean_member(relpath))
+    match = _ARCHIVE_END.search(relpath)
+    return (relpath[:match.end() - 1], clean_member(relpath[match.end():])) if match else ('', clean_member(relpath))
 
 
 def image_path(folder: str, record_id: str, own_id: str, extension: str) -> str:
@@ -208,8 +208,8 @@ def _split_of(raw: dict, record_id: str) -> str:
     source = raw.get('source')
     names = (str(source.get('file', '')).removesuffix('.parquet') if isinstance(source, dict) else '',
              record_id.partition('/')[0])
-    found = next((m for name in names if (m := _SPLIT.search(name))), None)
-    return 'eval' if found and 'eval' in found.groups() else 'train'
+    match = next((m for name in names if (m := _SPLIT.search(name))), None)
+    return 'eval' if match and 'eval' in match.groups() else 'train'
 
 
 def annotation_of(row: OlmocrRow) -> dict:

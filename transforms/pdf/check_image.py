@@ -27,7 +27,7 @@ def check_image(data: bytes, settings: RenderSettings) -> dict[str, object]:
             if min(image.size) < settings.min_side:
                 raise PageError('ImageTooSmall', f'{image.width} x {image.height} pixels; the shorter side must have '
                                                  f'{settings.min_side}')
-            found = {'format': image.format, 'width': image.width, 'height': image.height}
+            facts = {'format': image.format, 'width': image.width, 'height': image.height}
             image.load()
     except Image.DecompressionBombError as error:
         raise PageError('PageTooBig', str(error)) from None
@@ -40,9 +40,9 @@ def check_image(data: bytes, settings: RenderSettings) -> dict[str, object]:
         raise PageError(name, text or type(error).__name__) from None
     # Pillow bears a JPEG whose last bytes are missing when every block came before them. What lies behind its end
     # (the video of a motion photo) is no part of it.
-    if found['format'] == 'JPEG' and _END_OF_JPEG not in data[-64 << 10:] and not _has_end(data):
+    if facts['format'] == 'JPEG' and _END_OF_JPEG not in data[-64 << 10:] and not _has_end(data):
         raise PageError('TruncatedImage', 'the JPEG has no end')
-    return found
+    return facts
 
 
 def _has_end(data: bytes) -> bool:

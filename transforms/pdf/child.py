@@ -119,18 +119,18 @@ class _Worker:
             return self._count(source) if kind == 'pdf' else {'pages': 1}, b''
         if kind == 'image':
             pixels = to_one_channel(render_image(source, task['rotation'], self._settings))
-            found = {'engine': 'pillow', 'pages': 1, 'ink_share': ink_share(pixels)}
-            if task['expect_ink'] and is_blank(pixels, found['ink_share']):
+            measured = {'engine': 'pillow', 'pages': 1, 'ink_share': ink_share(pixels)}
+            if task['expect_ink'] and is_blank(pixels, measured['ink_share']):
                 raise PageError('BlankRender', 'the image has no mark although the label has text')
         else:
-            pixels, found = self._render(source, task)
+            pixels, measured = self._render(source, task)
         pixels = to_mode(pixels, self._settings.color)
         body = encode(pixels, self._settings)
-        found.update(width=pixels.shape[1], height=pixels.shape[0], bytes=len(body),
+        measured.update(width=pixels.shape[1], height=pixels.shape[0], bytes=len(body),
                      sha256=hashlib.sha256(body).hexdigest())
         if not task.get('spill'):
-            return found, body
-        return {**found, **_spill(task['spill'], body)}, b''
+            return measured, body
+        return {**measured, **_spill(task['spill'], body)}, b''
 
     def _forget(self) -> None:
         while self._open:
@@ -170,18 +170,18 @@ class _Worker:
                 pixels = to_one_channel(document.render(task['page'], task['rotation'], self._settings))
                 share = ink_share(pixels)
                 fonts = getattr(document, 'fonts', fonts)
-                found = {'engine': engine, 'pages': document.page_count(), 'ink_share': share,
+                measured = {'engine': engine, 'pages': document.page_count(), 'ink_share': share,
                          'fonts': ', '.join(fonts.names)[:_LONGEST_FONTS]}
                 if task['expect_ink'] is False:
-                    return pixels, found
+                    return pixels, measured
                 doubt = self._lacks_letters(document, source, task['page'], doubt)
                 if doubt:
                     error = PageError('FontMissing', f'{engine}: no glyphs for letters of fonts that are not embedded '
-                                                     f"({found['fonts'] or 'unknown'})")
+                                                     f"({measured['fonts'] or 'unknown'})")
                 elif not is_blank(pixels, share):
-                    return pixels, found
+                    return pixels, measured
                 else:
-                    blank = blank or (pixels, found)
+                    blank = blank or (pixels, measured)
                     error = PageError('BlankRender', f'{engine}: no mark of ink although the label has text')
             except PageError as caught:
                 error = caught

@@ -72,10 +72,10 @@ class FontRequests:
         class Watch(PdfSysfontBase):
             def MapFont(self, _: object, weight: int, italic: int, charset: int, family: int, face: object,
                         unused: object) -> object:
-                found = self.default.MapFont(self.default, weight, italic, charset, family, face, unused)
+                font = self.default.MapFont(self.default, weight, italic, charset, family, face, unused)
                 name = ctypes.string_at(face).decode(_ENCODINGS.get(charset, 'latin-1'), 'replace') if face else ''
-                asked.append((name, charset, bool(found)))
-                return found
+                asked.append((name, charset, bool(font)))
+                return font
 
         self._asked, self._watch = asked, Watch()
         self._watch.setup(reusable=True)
@@ -88,12 +88,12 @@ class FontRequests:
 
     def take(self) -> Requested:
         """What was asked for since the last time."""
-        found = Requested(tuple(sorted({name for name, _, _ in self._asked})), any(not there for _, _, there in self._asked),
+        requested = Requested(tuple(sorted({name for name, _, _ in self._asked})), any(not there for _, _, there in self._asked),
                           any(there and charset in _ENCODINGS for _, charset, there in self._asked),
                           frozenset(name for name, charset, there in self._asked if charset in _ENCODINGS and not there),
                           all(charset in _LATIN for _, charset, _ in self._asked))
         self._asked.clear()
-        return found
+        return requested
 
 
 def is_shown(code: int) -> bool:
@@ -146,23 +146,23 @@ def unrendered_letters(page: object, requested: Requested, pixels: np.ndarray, t
 
 def _fonts_in_layer(raw: object, text: object, wanted: frozenset[str]) -> frozenset[str]:
     """Which of these fonts some letter of the text layer has."""
-    found: set[str] = set()
+    names: set[str] = set()
     buffer = ctypes.create_string_buffer(256)
     for i in range(raw.FPDFText_CountChars(text)):
-        if (rendered := raw.FPDFText_GetTextObject(text, i)) and raw.FPDFFont_GetBaseFontName(
-                raw.FPDFTextObj_GetFont(rendered), buffer, len(buffer)):
+        if (text_object := raw.FPDFText_GetTextObject(text, i)) and raw.FPDFFont_GetBaseFontName(
+                raw.FPDFTextObj_GetFont(text_object), buffer, len(buffer)):
             spellings = {buffer.value.decode(encoding, 'replace') for encoding in ('utf-8', *_ENCODINGS.values())}
-            found.update(name for name in wanted if any(spelled.startswith(name) for spelled in spellings))
-            if found >= wanted:
+            names.update(name for name in wanted if any(spelled.startswith(name) for spelled in spellings))
+            if names >= wanted:
                 break
-    return frozenset(found)
+    return frozenset(names)
 
 
 def _is_visible(raw: object, text: object, i: int) -> bool:
-    rendered = raw.FPDFText_GetTextObject(text, i)
-    if not rendered or raw.FPDFText_HasUnicodeMapError(text, i) == 1 \
-            or raw.FPDFTextObj_GetTextRenderMode(rendered) in _INVISIBLE_MODES \
-            or raw.FPDFFont_GetIsEmbedded(raw.FPDFTextObj_GetFont(rendered)) == 1:
+    text_object = raw.FPDFText_GetTextObject(text, i)
+    if not text_object or raw.FPDFText_HasUnicodeMapError(text, i) == 1 \
+            or raw.FPDFTextObj_GetTextRenderMode(text_object) in _INVISIBLE_MODES \
+            or raw.FPDFFont_GetIsEmbedded(raw.FPDFTextObj_GetFont(text_object)) == 1:
         return False
     return _fill_color(raw, text, i)[3] > 0
 

@@ -33,9 +33,9 @@ class PageSelection:
         """From '1-3,7'; an open end as in '5-' is allowed."""
         ranges = []
         for part in text.split(','):
-            found = re.fullmatch(r'\s*(\d+)\s*(?:(-)\s*(\d*)\s*)?', part)
-            first = int(found[1]) if found else 0
-            last = int(found[3]) if found and found[3] else (1 << 40 if found and found[2] else first)
+            match = re.fullmatch(r'\s*(\d+)\s*(?:(-)\s*(\d*)\s*)?', part)
+            first = int(match[1]) if match else 0
+            last = int(match[3]) if match and match[3] else (1 << 40 if match and match[2] else first)
             if not 1 <= first <= last:
                 raise argparse.ArgumentTypeError(f'{text!r} must be pages such as 1-3,7')
             ranges.append((first, last))

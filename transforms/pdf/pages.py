@@ -40,10 +40,10 @@ class PdfPage:
         """The outcome of this page when it could not even be read; `listed` as in Record."""
         return replace(self.outcome({'error': error, 'message': message}), listed=listed)
 
-    def outcome(self, found: dict, data: bytes = b'') -> PageImage:
+    def outcome(self, measured: dict, data: bytes = b'') -> PageImage:
         """The outcome of this page from a child's answer or a journal's line."""
         names = ('width', 'height', 'bytes', 'sha256', 'engine', 'ink_share', 'pages', 'fonts', 'error', 'message', 'spill')
-        known = {name: found[name] for name in names if found.get(name)}
+        known = {name: measured[name] for name in names if measured.get(name)}
         return PageImage(self.file, self.row, self.output, self.unit, self.context, data=data, **known)
 
 

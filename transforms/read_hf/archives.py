@@ -50,10 +50,10 @@ def read_webdataset(unit: ReadUnit, source: BinaryIO, limits: ReadLimits, read_d
                 yield from read_members(unit, source, limits, _tar_members, read_data)
                 return
             first = False
-            found = _KEY.match(member.name)
-            if not found or member.name.rpartition('/')[2].startswith('.'):
+            match = _KEY.match(member.name)
+            if not match or member.name.rpartition('/')[2].startswith('.'):
                 continue
-            key, extension = found[1], found[2]
+            key, extension = match[1], match[2]
             if sample and sample['__key__'] != key:
                 yield row, bad or _finished(sample, unit)
                 row, sample, bad = row + 1, {}, None

@@ -28,18 +28,18 @@ class Fitter:
         UnitFault: 'ColumnMissing', 'DuplicateColumn', or 'SchemaMismatch' when a column's type fits no other file's.
     """
 
-    def __init__(self, found: pa.Schema, schema: bytes = b'', columns: tuple[str, ...] = (),
+    def __init__(self, schema_of_file: pa.Schema, schema: bytes = b'', columns: tuple[str, ...] = (),
                  casts: bool = False) -> None:
         of_split = pa.ipc.read_schema(pa.BufferReader(schema)) if schema else pa.schema([])
-        check_names(found.names)
-        self.present = [n for n in found.names if not columns or n in columns]
-        self.absent = [n for n in (columns or of_split.names) if n not in found.names]
+        check_names(schema_of_file.names)
+        self.present = [n for n in schema_of_file.names if not columns or n in columns]
+        self.absent = [n for n in (columns or of_split.names) if n not in schema_of_file.names]
         if missing := [n for n in self.absent if n not in of_split.names]:
             raise UnitFault('ColumnMissing', f"it has no column {', '.join(missing)}")
         self.changes: dict[str, tuple[type | None, Callable[[object], object]]] = {}
         for name in self.present:
             if name in of_split.names:
-                self._compare(found.field(name), of_split.field(name), casts or FROM_CARD in (of_split.metadata or {}))
+                self._compare(schema_of_file.field(name), of_split.field(name), casts or FROM_CARD in (of_split.metadata or {}))
 
     def _compare(self, here: pa.Field, there: pa.Field, casts: bool) -> None:
         says = pa.schema([there], {FROM_CARD: b''} if casts else None)

@@ -42,11 +42,11 @@ def read_card(root: str, infos: dict[str, FileInfo]) -> dict:
 
     if 'README.md' not in infos or infos['README.md'].size > _MAX_README:
         return {}
-    found = _FRONT_MATTER.match(storage.read_bytes(storage.join(root, 'README.md')))
-    if not found:
+    match = _FRONT_MATTER.match(storage.read_bytes(storage.join(root, 'README.md')))
+    if not match:
         return {}
     try:
-        card = yaml.load(found.group(1), Loader=_loader())
+        card = yaml.load(match.group(1), Loader=_loader())
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         line = getattr(getattr(error, 'problem_mark', None), 'line', None)
         where = f' at line {line + 2}' if line is not None else ''

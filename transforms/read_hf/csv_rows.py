@@ -90,7 +90,7 @@ def _check_header(stream: Stream, kind: str, params: dict[str, object]) -> None:
     head = WholeReads(stream).read(_HEAD_BYTES)
     try:
         names = list(pd.read_csv(io.BytesIO(head), **{**given, 'nrows': 0, 'usecols': None}).columns)
-        if not any((found := _MANGLED.match(str(name))) and found[1] in names for name in names):
+        if not any((match := _MANGLED.match(str(name))) and match[1] in names for name in names):
             return
         raw = pd.read_csv(io.BytesIO(head), **{**given, 'nrows': 1, 'header': None, 'dtype': str, 'usecols': None,
                                                'na_filter': False})

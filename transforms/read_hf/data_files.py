@@ -82,15 +82,15 @@ class Dataset:
         chosen = [s for s in self.splits if subset in ('all', s.subset)]
         if not chosen:
             raise DatasetError(f'{self.root} has no subset {subset}; {_hint(subset, names)}')
-        found = tuple(s for s in chosen if split in ('all', s.name))
-        if empty := [s.label for s in found if not s.files]:
+        splits = tuple(s for s in chosen if split in ('all', s.name))
+        if empty := [s.label for s in splits if not s.files]:
             raise DatasetError(f'{self.root} has no data file for {empty[0]}: its README.md names files that are not there')
-        if lacking := [(s.label, s.unmatched[0]) for s in found if s.unmatched]:
+        if lacking := [(s.label, s.unmatched[0]) for s in splits if s.unmatched]:
             raise DatasetError(f'the README.md of {self.root} names {lacking[0][1]} for {lacking[0][0]}, and no data file of '
                                'a known format has that path: download all of it, or choose files by a pattern')
-        if not found:
+        if not splits:
             raise DatasetError(f'{self.root} has no split {split}; {_hint(split, [s.name for s in chosen])}')
-        return found
+        return splits
 
 
 def _some(names: list[str]) -> str:
@@ -215,13 +215,13 @@ def _by_names(infos: dict[str, FileInfo], root: str) -> dict[str, list[str]]:
         ordered = [s for s in _KEYWORDS if s in named] + sorted(named - set(_KEYWORDS))
         return {s: [_SHARDED.replace('*-', f'{s}-', 1)] for s in ordered}
     for templates in (_IN_FOLDER, _IN_NAME):
-        found = {}
+        by_split = {}
         for split, keywords in _KEYWORDS.items():
             patterns = [t.format(k=k, s=_SEPARATORS) for k in keywords for t in templates]
             if any(_matched(p, paths) for p in patterns):
-                found[split] = patterns
-        if found:
-            return found
+                by_split[split] = patterns
+        if by_split:
+            return by_split
     return {'train': ['**']}
 
 

@@ -95,10 +95,10 @@ def _rows(plan: ReadPlan, split: Split, faults: list[str],
             return 0, None, f'{file.path}: {fault}'
 
     with ThreadPoolExecutor(current().connections) as threads:
-        found = list(progress(threads.map(footer, split.files)))
-    faults += [fault for _, _, fault in found if fault]
-    source = 'readable footers' if any(fault for _, _, fault in found) else 'footers'
-    return sum(count for count, _, _ in found), source, next((s for _, s, _ in found if s is not None), None)
+        footers = list(progress(threads.map(footer, split.files)))
+    faults += [fault for _, _, fault in footers if fault]
+    source = 'readable footers' if any(fault for _, _, fault in footers) else 'footers'
+    return sum(count for count, _, _ in footers), source, next((s for _, s, _ in footers if s is not None), None)
 
 
 def _by_card(card: dict, split: Split) -> int:

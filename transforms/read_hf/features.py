@@ -72,6 +72,6 @@ def _type(feature: dict) -> pa.DataType:
     kind = feature.get('dtype')
     if not isinstance(kind, str):
         return pa.null()
-    if found := _TIMESTAMP.match(kind):
-        return pa.timestamp(found[1], tz=found[2])
+    if match := _TIMESTAMP.match(kind):
+        return pa.timestamp(match[1], tz=match[2])
     return _PLAIN.get(kind, pa.null())

@@ -86,8 +86,8 @@ def _kind(value: object) -> pa.DataType:
     if (kind := _SCALARS.get(type(value))) is not None:
         return kind
     if isinstance(value, str):
-        found = parse_time(value) if value[4:5] == '-' else None
-        return _TEXT if found is None else _ZONED if found.tzinfo else _TIME_TYPE
+        time = parse_time(value) if value[4:5] == '-' else None
+        return _TEXT if time is None else _ZONED if time.tzinfo else _TIME_TYPE
     if isinstance(value, dict):
         return _OBJECT
     inner: pa.DataType | None = pa.null()

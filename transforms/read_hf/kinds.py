@@ -26,10 +26,10 @@ _TIME = re.compile(r'(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d)(?::?(\d\d)(?::?(\d\d)(?:
 
 def parse_time(text: str) -> datetime.datetime | None:
     """The time that a text is, in UTC when it names a zone; None when it is none."""
-    found = _TIME.match(text) if 10 <= len(text) <= 40 else None
-    if found is None:
+    match = _TIME.match(text) if 10 <= len(text) <= 40 else None
+    if match is None:
         return None
-    *parts, fraction, zone = found.groups()
+    *parts, fraction, zone = match.groups()
     try:
         time = datetime.datetime(*(int(p or 0) for p in parts), int((fraction or '').ljust(6, '0')))
         if zone and zone != 'Z':
@@ -174,12 +174,12 @@ def _to_label(name: str, names: list[str]) -> Change:
 
     def change(value: object) -> object:
         try:
-            found = numbers[value] if value in numbers else int(value) if isinstance(value, str) else _cast_int(value)
+            number = numbers[value] if value in numbers else int(value) if isinstance(value, str) else _cast_int(value)
         except (ValueError, TypeError, OverflowError):
-            found = -2
-        if not -1 <= found < len(names):  # -1 is the label of what has none
+            number = -2
+        if not -1 <= number < len(names):  # -1 is the label of what has none
             raise JsonError('TypeMismatch', f"{name} is {str(value)[:60]!r}, no label of {', '.join(names[:8])}")
-        return found
+        return number
 
     return change
 
@@ -196,9 +196,9 @@ def _to_date(name: str) -> Change:
 
 def _to_time(name: str, kind: str) -> Change:
     def change(value: object) -> object:
-        found = parse_time(value.strip()) if isinstance(value, str) else None
-        if found is None:
+        time = parse_time(value.strip()) if isinstance(value, str) else None
+        if time is None:
             raise _mismatch(name, value, kind)
-        return found.replace(tzinfo=datetime.timezone.utc if kind == 'time with zone' else None)
+        return time.replace(tzinfo=datetime.timezone.utc if kind == 'time with zone' else None)
 
     return change

@@ -41,9 +41,9 @@ def split_schema(root: str, split: Split, card: dict, limits: ReadLimits, heads_
     formats = {layout.format for file in split.files if (layout := layout_of(file.path))}
     if not formats <= {'parquet', 'json', 'csv', 'tsv', 'arrow', 'avro'}:
         return pa.schema([])
-    found = card_features(card, split.subset)
-    if found is not None:
-        return found.with_metadata({FROM_CARD: b''})
+    features = card_features(card, split.subset)
+    if features is not None:
+        return features.with_metadata({FROM_CARD: b''})
     if limit and not storage.is_local(root):
         split = replace(split, files=tuple(_first_files(root, split.files, limits, limit)))
     if formats <= {'json', 'csv', 'tsv'}:

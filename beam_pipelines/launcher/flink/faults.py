@@ -21,13 +21,13 @@ STALLED = ('the job has shown no sign of life for {seconds:.0f} s. Tasks wait at
 
 def permanent_fault(text: str) -> str:
     """The line for a failure that another try would meet again, '' for any other."""
-    if found := ABORTED.search(text):
-        return found[1]
-    if found := _NO_MODULE.search(text):
-        module = found[1].partition('.')[0]
+    if match := ABORTED.search(text):
+        return match[1]
+    if match := _NO_MODULE.search(text):
+        module = match[1].partition('.')[0]
         what = 'this package' if module in _OURS else f'the module {module}'
         return (f'a worker has not {what}: install it, in the same version, in the Python that the worker pools run '
-                f'(No module named {found[1]!r})')
+                f'(No module named {match[1]!r})')
     if 'artifact' in text and ('NoSuchFileException' in text or 'FileNotFoundException' in text):
         return ('the artifacts of the job are not where the TaskManagers look for them: give --artifacts_dir=FOLDER on '
                 'a disk that the JobManager and all TaskManagers share, or --flink_submit_uber_jar')
@@ -69,5 +69,5 @@ def _last_error(text: str) -> str:
     lines = [line.strip() for line in text.replace('\\n', '\n').splitlines() if line.strip()]
     errors = [line for line in lines if _PYTHON_ERROR.match(line)]
     causes = [line for line in lines if line.startswith('Caused by: ')]
-    found = (errors or causes or lines or ['no message'])[-1]
-    return found.removeprefix('Caused by: ')[:300]
+    line = (errors or causes or lines or ['no message'])[-1]
+    return line.removeprefix('Caused by: ')[:300]

@@ -59,14 +59,14 @@ def _property(jar: zipfile.ZipFile, member: str, name: str) -> str:
 
 def built_jars(places: Iterable[Path] = PLACES) -> list[JobServerJar]:
     """The job server jars that were built or fetched before."""
-    found = []
+    jars = []
     for place in places:
         for path in sorted(place.glob('*flink*job-server*.jar')):
             try:
-                found.append(read_jar(path))
+                jars.append(read_jar(path))
             except UsageError:
                 continue  # half downloaded, or somebody else's
-    return found
+    return jars
 
 
 def choose_jar(jars: Iterable[JobServerJar], flink: str) -> JobServerJar | None:

@@ -111,9 +111,9 @@ def _check_java(java: str) -> None:
         answer = subprocess.run([path, '-version'], capture_output=True, text=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise UsageError(f'{path} -version does not run ({error}): install a Java 11 or 17 runtime') from None
-    found = re.search(r'version "(?:1\.)?(\d+)', answer.stderr + answer.stdout)
-    if answer.returncode or not found or int(found[1]) < 11:
-        version = f'Java {found[1]}' if found else 'no Java'
+    match = re.search(r'version "(?:1\.)?(\d+)', answer.stderr + answer.stdout)
+    if answer.returncode or not match or int(match[1]) < 11:
+        version = f'Java {match[1]}' if match else 'no Java'
         raise UsageError(f'{path} is {version}: Flink needs Java 11 or 17')
 
 

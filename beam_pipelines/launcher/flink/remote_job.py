@@ -46,12 +46,12 @@ class RemoteJob:
         Raises:
             Unreachable: the cluster does not answer.
         """
-        found = self._cluster.find_job(self.name)
-        if found is None:
+        listed = self._cluster.find_job(self.name)
+        if listed is None:
             self._missed += bool(self._id)
             return None
-        self._id, self._missed = found.id, 0
-        job = found if found.is_over else self._cluster.job(found.id)
+        self._id, self._missed = listed.id, 0
+        job = listed if listed.is_over else self._cluster.job(listed.id)
         self._state = job.state
         return job
 
@@ -88,15 +88,15 @@ class RemoteJob:
         asked = False
         while time.monotonic() < start + seconds:
             try:
-                found = self._cluster.find_job(self.name)
-                if found and found.is_over or not found and (self._id or time.monotonic() > start + _ON_ITS_WAY_SECONDS):
+                job = self._cluster.find_job(self.name)
+                if job and job.is_over or not job and (self._id or time.monotonic() > start + _ON_ITS_WAY_SECONDS):
                     return True
-                if not found:
+                if not job:
                     time.sleep(0.5)
                     continue
-                self._id = found.id
+                self._id = job.id
                 if not asked:
-                    self._cluster.cancel(found.id)
+                    self._cluster.cancel(job.id)
                     asked = True
             except Unreachable:
                 pass  # it may answer again before the time is up

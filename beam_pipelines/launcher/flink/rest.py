@@ -64,16 +64,16 @@ class FlinkCluster:
 
     def job(self, job_id: str) -> Job:
         """The job with its marks: they change whenever a task changes its state or a record passes."""
-        found = self._ask(f'jobs/{job_id}')
+        job = self._ask(f'jobs/{job_id}')
         marks = tuple((v['status'], tuple(sorted(v['tasks'].items())), v['metrics'].get('write-records'))
-                      for v in found['vertices'])
-        return Job(job_id, found['name'], found['state'], marks)
+                      for v in job['vertices'])
+        return Job(job_id, job['name'], job['state'], marks)
 
     def failures(self, job_id: str) -> list[str]:
         """The exceptions of the job that are remembered, newest first."""
-        found = self._ask(f'jobs/{job_id}/exceptions')
-        history = found.get('exceptionHistory', {}).get('entries', [])
-        return [entry.get('stacktrace', '') for entry in history] or list(filter(None, [found.get('root-exception')]))
+        exceptions = self._ask(f'jobs/{job_id}/exceptions')
+        history = exceptions.get('exceptionHistory', {}).get('entries', [])
+        return [entry.get('stacktrace', '') for entry in history] or list(filter(None, [exceptions.get('root-exception')]))
 
     def busy_hosts(self, job_id: str) -> list[str]:
         """Hosts of the TaskManagers on which tasks of the job are running."""
