@@ -75,7 +75,7 @@ class Count(beam.DoFn):
 open('{out}', 'w').close()
 with beam.Pipeline('FnApiRunner', options=PipelineOptions([])) as p:
     read = p | ReadHF('hf://datasets/bench/{set}')
-    read.records | beam.ParDo(Count())
+    read.main | beam.ParDo(Count())
 count = sum(map(int, open('{out}').read().split()))
 """
 _END = """

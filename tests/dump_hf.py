@@ -1,6 +1,9 @@
-"""A pipeline around ReadHF for tests: `python -m tests.dump_hf INPUT OUTPUT [Beam flags]` writes its records, sorted."""
+"""A pipeline around ReadHF for tests: `python -m tests.dump_hf INPUT OUTPUT [Beam flags]` writes its records, sorted.
 
-import sys
+With `--run=FOLDER` it reads inside a run with that work folder, whose workers keep what they fetch in FOLDER/cache.
+"""
+
+import argparse
 
 import apache_beam as beam
 import orjson
@@ -8,6 +11,8 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from transforms import ReadHF
 from transforms.files import storage
+from transforms.hub.settings import HubSettings
+from transforms.run.run_info import RunInfo
 
 
 def line(record) -> tuple[str, bytes]:
@@ -20,11 +25,22 @@ def write(group, output) -> None:
     storage.write_bytes(output, b'\n'.join(sorted(lines)))
 
 
-def main(source: str, output: str, *flags: str) -> None:
-    with beam.Pipeline(options=PipelineOptions(list(flags))) as pipeline:
-        read = pipeline | ReadHF(source)
-        (read.records | 'Line' >> beam.Map(line) | beam.GroupByKey() | beam.Map(write, output))
+def run_in(folder: str) -> RunInfo:
+    run = RunInfo('dump', 'run-1', folder, folder, '', hub=HubSettings(cache=f'{folder}/cache'))
+    run.workspace().claim()
+    return run
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument('source')
+    parser.add_argument('output')
+    parser.add_argument('--run', default='')
+    flags, rest = parser.parse_known_args()
+    with beam.Pipeline(options=PipelineOptions(rest)) as pipeline:
+        read = pipeline | ReadHF(flags.source, run=run_in(flags.run) if flags.run else None)
+        (read.main | 'Line' >> beam.Map(line) | beam.GroupByKey() | beam.Map(write, flags.output))
 
 
 if __name__ == '__main__':
-    main(*sys.argv[1:])
+    main()

@@ -8,12 +8,15 @@ import apache_beam
 import pytest
 
 from beam_pipelines import olmocr, render_pdf
+from beam_pipelines.launcher.catalog import find_pipelines
+from beam_pipelines.samples import sample_folder
 from tests.conftest import make_0225
 from tests.flink import JAR, needs_flink
 from tests.helpers import ROOT, assert_same_output, load, run_process
 
 SMALL = ('--max_size=160', '--progress=off')
 EMBEDDED = ('--runner=FlinkRunner', f'--flink_job_server_jar={JAR.path if JAR else ""}', '--parallelism=2')
+MULTI = pytest.param(('--runner=DirectRunner', '--direct_running_mode=multi_processing', '--direct_num_workers=2'), id='multi')
 RUNNERS = [
     pytest.param(('--runner=PortableRunner', '--job_endpoint=embed', '--environment_type=LOOPBACK'), id='portable'),
     pytest.param(EMBEDDED, id='flink', marks=needs_flink),
@@ -65,18 +68,42 @@ def test_llava_cc3m(tmp_path, flags):
     assert_same_output(tmp_path / 'direct', tmp_path / 'out')
 
 
-@pytest.mark.parametrize('flags', RUNNERS[:2])
+@pytest.mark.parametrize('flags', [MULTI, *RUNNERS[:2]])
 def test_read_hf_from_the_hub(hub, tmp_path, flags):
     for split, count in (('train', 400), ('test', 5)):
         rows = [{'id': i, 'text': f'{split} {i}'} for i in range(count)]
         (tmp_path / 'set').mkdir(exist_ok=True)
         (tmp_path / 'set' / f'{split}.jsonl').write_text(''.join(json.dumps(r) + '\n' for r in rows))
     hub.add('me/set', tmp_path / 'set')
-    for name, runner in (('direct', ('--runner=DirectRunner',)), ('out', flags)):
+    for name, runner in (('direct', ('--runner=DirectRunner',)), ('out', (*flags, f'--run={tmp_path}/run'))):
         subprocess.run([sys.executable, '-m', 'tests.dump_hf', 'hf://datasets/me/set', str(tmp_path / name), *runner],
                        check=True, capture_output=True, cwd=ROOT)
     assert (tmp_path / 'direct').read_bytes() == (tmp_path / 'out').read_bytes()
     assert (tmp_path / 'out').read_bytes().count(b'\n') == 404
+    # Inside of a run its workers take over its settings, and show that they live.
+    assert list((tmp_path / 'run' / 'cache' / 'blocks').rglob('0000000'))
+    assert list((tmp_path / 'run' / 'alive').iterdir())
+
+
+@pytest.mark.parametrize('flags', [MULTI, RUNNERS[0]])
+@pytest.mark.parametrize('pipeline', [spec.name for spec in find_pipelines()])
+def test_every_pipeline_finds_the_hub_on_its_workers(pipeline, hub, dataset, page_pdf, tmp_path, flags):
+    """Beam finds hf:// by a class that somebody must have imported, on the worker too."""
+    source = {'olmocr': dataset}.get(pipeline) or sample_folder(pipeline)
+    if source is None:
+        source = tmp_path / 'in'
+        source.mkdir()
+        (source / 'a.pdf').write_bytes(page_pdf)
+    hub.add('me/set', source)
+    sizes = ('--max_size=160',) if pipeline != 'llava_cc3m' else ()
+    for name, place, runner in (('direct', source, ()), ('out', 'hf://datasets/me/set', flags)):
+        done = run_process(pipeline, f'--input={place}', f'--output={tmp_path}/{name}', '--progress=off', *sizes, *runner)
+        assert done.returncode == 0, done.stderr
+    for kind in ('*.png', '*.jpg', 'chat*.json'):
+        one, two = ({p.relative_to(tmp_path / name): p.read_bytes() for p in (tmp_path / name).rglob(kind)}
+                    for name in ('direct', 'out'))
+        assert one == two
+    assert load(tmp_path / 'out' / 'run.json')['totals'] == load(tmp_path / 'direct' / 'run.json')['totals']
 
 
 @needs_flink

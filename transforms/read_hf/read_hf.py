@@ -1,8 +1,9 @@
 """ReadHF: a dataset of the Hub, or of a folder in the Hub's layouts, to records with provenance."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Literal, NamedTuple
 
 import apache_beam as beam
@@ -15,6 +16,8 @@ from transforms.read_hf.read_unit import read_unit
 from transforms.read_hf.rows import BadRow, LostPart, ReadLimits, UnitFault
 from transforms.read_hf.units import Origin, ReadUnit, UnitChain
 from transforms.report.summary import Count, UnitError
+from transforms.run.run_info import RunInfo
+from transforms.run.start_up_check import StartUpCheck
 
 
 @dataclass(slots=True)
@@ -34,20 +37,20 @@ class HFRecord:
 
 
 class ReadRecords(NamedTuple):
-    """The outputs of ReadHF.
+    """The records, and what becomes of those that cannot be read.
 
     Attributes:
-        records: PCollection[HFRecord].
-        failed: PCollection[Outcome]: records that cannot be read.
+        main: PCollection[HFRecord].
+        outcomes: PCollection[Outcome]: records that cannot be read, each failed with its error class.
         counts: PCollection[Count]: how many were read of each file, failed ones included; and of kind 'failed', how many
-            failed with a part of a file whose number of rows is known (those are not in `failed`).
-        errors: PCollection[UnitError]: files and parts of files that cannot be read.
+            failed with a part of a file whose number of rows is known (those are not in `outcomes`).
+        faults: PCollection[UnitError]: files and parts of files that cannot be read.
     """
 
-    records: beam.PCollection
-    failed: beam.PCollection
+    main: beam.PCollection
+    outcomes: beam.PCollection
     counts: beam.PCollection
-    errors: beam.PCollection
+    faults: beam.PCollection
 
 
 class _ReadUnitsFn(beam.DoFn):
@@ -55,8 +58,8 @@ class _ReadUnitsFn(beam.DoFn):
         self._limits = limits
 
     def process(self, chain: UnitChain) -> Iterator[
-            HFRecord | TaggedOutput[Literal['failed'], Outcome] | TaggedOutput[Literal['counts'], Count]
-            | TaggedOutput[Literal['errors'], UnitError]]:
+            HFRecord | TaggedOutput[Literal['outcomes'], Outcome] | TaggedOutput[Literal['counts'], Count]
+            | TaggedOutput[Literal['faults'], UnitError]]:
         read: Counter = Counter()
         for unit in chain.units:
             left = chain.limit - sum(read.values()) if chain.limit else -1
@@ -72,7 +75,7 @@ class _ReadUnitsFn(beam.DoFn):
         try:
             for item in rows:
                 if type(item) is LostPart:
-                    yield TaggedOutput('errors', UnitError(origin.file, item.part, 'read', item.error, item.message,
+                    yield TaggedOutput('faults', UnitError(origin.file, item.part, 'read', item.error, item.message,
                                                            item.count))
                     # Rows that are known to be lost are read and failed, so that the accounts tell of them.
                     lost = min(item.count, left - count) if left >= 0 else item.count
@@ -85,7 +88,7 @@ class _ReadUnitsFn(beam.DoFn):
                 row, values = item
                 count += 1
                 if type(values) is BadRow:
-                    yield TaggedOutput('failed', Outcome(origin.file, row, '', FAILED, values.error, values.message,
+                    yield TaggedOutput('outcomes', Outcome(origin.file, row, '', FAILED, values.error, values.message,
                                                         details={'stage': 'read'}))
                 else:
                     yield HFRecord(origin, row, values)
@@ -93,7 +96,7 @@ class _ReadUnitsFn(beam.DoFn):
                     break
         except UnitFault as fault:
             part = 'whole file' if unit.end - unit.start == unit.file.size else f'bytes {unit.start} to {unit.end}'
-            yield TaggedOutput('errors', UnitError(origin.file, part, 'read', fault.error, str(fault)))
+            yield TaggedOutput('faults', UnitError(origin.file, part, 'read', fault.error, str(fault)))
         finally:
             rows.close()
         if count:
@@ -111,7 +114,8 @@ class ReadHF(beam.PTransform):
     rows or a block of lines for each unit under way. Records are not in order; (file, row) orders them.
 
     Args:
-        source: a folder or file, or hf://datasets/NAMESPACE/NAME[@REVISION][/PATH].
+        source: a folder or file, or hf://datasets/NAMESPACE/NAME[@REVISION][/PATH]; or what `plan_read` made of one, and
+            then the choices below are the plan's.
         subset: name, 'all', or '' for the only or default one.
         split: name or 'all'.
         columns: to read; () for all.
@@ -119,6 +123,8 @@ class ReadHF(beam.PTransform):
         limit: read only the first records of each split; 0 for all.
         hub_parquet: read the Parquet conversion that the Hub made (for repositories with a loading script).
         limits: what one record may cost.
+        run: the run that the records are read for: its workers check that they see its folders, take over its settings
+            of the Hub and show signs of life. None outside of a run.
 
     Raises:
         ValueError: no such dataset, subset, split or column; the message says what there is.
@@ -126,7 +132,8 @@ class ReadHF(beam.PTransform):
         RunAborted: while running, the Hub fails for longer than patience, or a file has changed.
     """
 
-    source: str
+    source: str | os.PathLike | ReadPlan
+    _: KW_ONLY
     subset: str = ''
     split: str = 'all'
     columns: tuple[str, ...] = ()
@@ -134,16 +141,17 @@ class ReadHF(beam.PTransform):
     limit: int = 0
     hub_parquet: bool = False
     limits: ReadLimits = field(default_factory=ReadLimits)
+    run: RunInfo | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.columns, str):
-            self.columns = (self.columns,)
-        self.plan: ReadPlan = plan_read(self.source, self.subset, self.split, tuple(self.columns), self.pattern, self.limit,
-                                        self.hub_parquet, self.limits)
+        columns = (self.columns,) if isinstance(self.columns, str) else tuple(self.columns)
+        self.plan = self.source if isinstance(self.source, ReadPlan) else plan_read(
+            os.fspath(self.source), self.subset, self.split, columns, self.pattern, self.limit, self.hub_parquet, self.limits)
 
     def expand(self, pbegin: beam.pvalue.PBegin):  # noqa: ANN201 - Beam reads tuples wrongly
-        read = (pbegin | 'Units' >> beam.Create(self.plan.chains)
-                | 'SpreadUnits' >> beam.Reshuffle()
-                | 'ReadUnits' >> beam.ParDo(_ReadUnitsFn(self.limits)).with_outputs(
-                    'failed', 'counts', 'errors', main='records'))
-        return ReadRecords(read.records, read.failed, read.counts, read.errors)
+        units = pbegin | 'Units' >> beam.Create(self.plan.chains) | 'SpreadUnits' >> beam.Reshuffle()
+        if self.run:
+            units = units | 'CheckReading' >> StartUpCheck(self.run.workspace(self.plan.root))
+        read = units | 'ReadUnits' >> beam.ParDo(_ReadUnitsFn(self.limits)).with_outputs(
+            'outcomes', 'counts', 'faults', main='main')
+        return ReadRecords(read.main, read.outcomes, read.counts, read.faults)

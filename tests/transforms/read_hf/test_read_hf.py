@@ -33,7 +33,7 @@ def test_records_with_provenance_and_counts(tmp_path):
         pq.write_table(pa.Table.from_pylist(rows), tmp_path / f'{name}.parquet', row_group_size=4)
     with TestPipeline('FnApiRunner') as pipeline:
         read = pipeline | ReadHF(str(tmp_path))
-        identities = read.records | beam.Map(lambda r: (r.origin.split, r.origin.file, r.row, r.values['id']))
+        identities = read.main | beam.Map(lambda r: (r.origin.split, r.origin.file, r.row, r.values['id']))
         assert_that(identities, equal_to([('train', 'train.parquet', i, i) for i in range(10)]
                                          + [('test', 'test.parquet', i, i) for i in range(3)]))
         counts = read.counts | 'Counts' >> beam.Map(lambda t: (t.file, t.kind, t.count))
@@ -97,7 +97,7 @@ def test_columns_and_limits(tmp_path):
     for source in (tmp_path / 'train.parquet', tmp_path / 'lines'):
         with TestPipeline('FnApiRunner') as pipeline:
             read = pipeline | ReadHF(str(source), limit=7)
-            assert_that(read.records | beam.Map(lambda r: r.values['id']), equal_to(list(range(7))))
+            assert_that(read.main | beam.Map(lambda r: r.values['id']), equal_to(list(range(7))))
 
 
 def test_avro(tmp_path):
@@ -188,7 +188,7 @@ def test_the_first_rows_fetch_little_more(tmp_path, hub):
     hub.add('me/long', tmp_path)
     with TestPipeline('FnApiRunner') as pipeline:
         read = pipeline | ReadHF('hf://datasets/me/long', limit=5)
-        assert_that(read.records | beam.Map(lambda r: r.values['id']), equal_to(list(range(5))))
+        assert_that(read.main | beam.Map(lambda r: r.values['id']), equal_to(list(range(5))))
     assert hub.bytes_sent < 3_000_000 < (tmp_path / 'train.jsonl').stat().st_size
 
 
