@@ -52,7 +52,7 @@ class HubOptions(PipelineOptions):
 
 
 def hub_settings(flags: argparse.Namespace, local_workers: int) -> HubSettings:
-    """The settings of one worker process."""
+    """The settings of one worker process: local workers share the connections."""
     cache = os.path.abspath(flags.hub_cache) if flags.hub_cache else ''
     return HubSettings(max(1, flags.hub_connections // max(1, local_workers)), flags.hub_patience, cache,
                        flags.hub_cache_limit)

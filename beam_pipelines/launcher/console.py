@@ -11,18 +11,18 @@ ABORTED = re.compile(r'RunAborted: (.*?)(?: \[while running|\\n|\n|$)')
 
 
 def print_line(text: str) -> None:
-    """A line on stdout."""
+    """Writes a line to stdout and flushes it."""
     sys.stdout.write(text + '\n')
     sys.stdout.flush()
 
 
 def warn(text: str) -> None:
-    """A line on stderr that warns."""
+    """Writes a line to stderr that begins with 'warning: '."""
     print_error(f'warning: {text}')
 
 
 def print_error(text: str) -> None:
-    """A line on stderr."""
+    """Writes a line to stderr and flushes it."""
     sys.stderr.write(text + '\n')
     sys.stderr.flush()
 

@@ -14,10 +14,10 @@ class JobFailed(RuntimeError):
 
 
 class Progress(Protocol):
-    """How far a run has come."""
+    """What the engine may ask of a run under way."""
 
     def done(self) -> int:
-        """Outcomes so far."""
+        """The number of outcomes in the journals so far."""
 
     def is_over(self) -> bool:
         """Whether the run's own last step has saved its verdict."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def human_bytes(count: float) -> str:
-    """A size for people."""
+    """A size in bytes with three digits and a unit, such as '1.23 MB' (powers of 1,000)."""
     for unit in ('bytes', 'KB', 'MB', 'GB'):
         if abs(count) < 1000:
             return f'{count:.0f} {unit}' if unit == 'bytes' else f'{count:.3g} {unit}'
@@ -13,7 +13,7 @@ def human_bytes(count: float) -> str:
 
 
 def human_time(seconds: float) -> str:
-    """A duration for people."""
+    """A duration in seconds as '12 s', '5 min' or '2.5 h'."""
     if seconds < 90:
         return f'{max(1, seconds):.0f} s'
     return f'{seconds / 60:.0f} min' if seconds < 5400 else f'{seconds / 3600:.1f} h'

@@ -98,7 +98,7 @@ def _set_log_level(verbose: bool) -> None:
 
 @dataclass
 class _Launch:
-    """One launch, step by step."""
+    """What is known of a launch once its settings and plan are made; `run` does the rest."""
 
     spec: PipelineSpec
     arguments: Arguments

@@ -21,7 +21,7 @@ class JournalCounter:
         self._lock = threading.RLock()  # a signal handler may count while its thread does
 
     def count(self) -> int:
-        """Outcomes journaled so far."""
+        """The number of complete lines in all journals."""
         if not storage.is_local(self._journal) or not os.path.isdir(self._journal):
             return self._lines
         with self._lock:
@@ -76,7 +76,7 @@ class ProgressBar:
         self.close()
 
     def done(self) -> int:
-        """Outcomes so far."""
+        """The number of outcomes in the journals so far; 0 when finishing removes them meanwhile."""
         try:
             return self._counter.count()
         except OSError:  # finishing removes the journals while they are counted

@@ -71,7 +71,7 @@ def _shown(errors: Sequence[UnitError]) -> str:
 
 
 def summarize(info: RunInfo, summary: RunSummary, files: tuple[str, ...], by_file: bool) -> dict:
-    """The content of run.json."""
+    """The content of run.json, with the verdict: `state`, `exit_code` and `problems`."""
     accounts = accounts_by_file(summary.counts)
     for file in files:
         accounts.setdefault(file, add_accounts([]))

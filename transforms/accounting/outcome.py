@@ -41,7 +41,7 @@ class Outcome:
     listed: bool = True
 
     def to_json(self) -> bytes:
-        """One JSON object."""
+        """The outcome as one JSON object, the form that fragments hold."""
         return orjson.dumps(asdict(self))
 
     @classmethod

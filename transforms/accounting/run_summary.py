@@ -46,7 +46,7 @@ class RunSummary:
     views: dict[str, object] = field(default_factory=dict)
 
     def of_kind(self, kind: str) -> list[FragmentRef]:
-        """The fragments of one kind."""
+        """The fragments whose payloads are of one kind, such as 'record' or 'train'."""
         return [ref for ref in self.fragments if ref.kind == kind]
 
 

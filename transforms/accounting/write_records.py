@@ -80,7 +80,7 @@ def bucket(value: float | str) -> str:
 
 
 def error_line(source: str, revision: str, item: Outcome | UnitError) -> dict:
-    """One line of errors.jsonl."""
+    """One line of errors.jsonl: identity, stage, error class, message; for a unit also how many records it costs."""
     line: dict[str, object] = {'source': source, 'revision': revision or None, 'file': item.file}
     if isinstance(item, UnitError):
         return {**line, 'unit': item.unit, 'stage': item.stage, 'error': item.error, 'message': item.message,

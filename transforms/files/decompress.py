@@ -35,7 +35,7 @@ class Reader(Protocol):
     """
 
     def read(self, size: int) -> bytes:
-        """The next bytes."""
+        """Up to `size` decompressed bytes, fewer only at the end or before a fault."""
 
 
 def compression_of(head: bytes) -> str:

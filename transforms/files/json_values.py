@@ -223,7 +223,7 @@ class _Text:
                 raise JsonError('InvalidJson', f'it is cut off: {problem}')
 
     def _is_cut(self, problem: JsonError) -> bool:
-        """Whether more text may mend it."""
+        """Whether the text may be whole with more of it, as when a chunk ends within a value."""
         position = getattr(problem, 'position', 0)
         return 'Unterminated string' in str(problem) or position >= len(self._text) - 16
 

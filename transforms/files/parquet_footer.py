@@ -15,7 +15,7 @@ _DEEPEST = 24
 
 
 class FooterError(ValueError):
-    """The footer makes no sense."""
+    """The footer cannot be walked, or its ranges lie outside of the file."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Backoff: how long a fault is borne, and how long to wait before the next try."""
+"""Backoff: how long faults may last, and how long to wait before the next try."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LONGEST_ASKED, _ALL_ASKED = 300.0, 900.0
 
 
 class Backoff:
-    """Counts faults in a row; every byte that arrives makes it new.
+    """Counts faults in a row; `restart` forgets them.
 
     Waits double from 0.3 s to 20 s, each shortened by up to half at random, so that many workers do not come back
     at one moment. A wait that the Hub asks for is kept instead, and does not count as silence.
@@ -23,7 +23,7 @@ class Backoff:
         self.restart()
 
     def restart(self) -> None:
-        """Something arrived: all is well again."""
+        """Starts counting anew, for a byte has arrived."""
         self._since, self._asked, self._tries = time.monotonic(), 0.0, 0
 
     def wait(self, fault: Transient) -> None:

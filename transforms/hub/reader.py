@@ -60,7 +60,7 @@ class HubReader(io.RawIOBase):
 
     @property
     def size(self) -> int:
-        """Bytes of the file."""
+        """Size of the file in bytes."""
         return self._size
 
     def prefetch(self, ranges: Iterable[tuple[int, int]], side_by_side: int = 1, eager: bool = True) -> None:

@@ -75,6 +75,6 @@ class ToLlavaConversation(beam.PTransform):
         return images | 'Converse' >> beam.FlatMap(self.convert)
 
     def convert(self, image: LabelledImage) -> Iterator[Conversation]:
-        """The conversation of one image."""
+        """One conversation: a prompt that the hash of the id chooses, and the image's text as the answer."""
         prompt = choose_prompt(self.prompts, self.seed, image.id)
         yield Conversation(image.file, image.row, image.split, image.id, image.image, prompt, image.text)

@@ -33,7 +33,7 @@ _REASONS = {'PageTooBig': 'image_too_big', 'PageTimeout': 'image_too_big', 'Page
 
 
 class CopiedRecords(NamedTuple):
-    """The outputs of CopyImages."""
+    """`records`: PCollection[Outcome], one a record; `samples`: PCollection[KeyedPayload], the JSON of the written ones."""
 
     records: beam.PCollection
     samples: beam.PCollection

@@ -20,6 +20,7 @@ from transforms.accounting.fragments import FragmentRef, KeyedPayload, write_fra
 from transforms.accounting.outcome import DROPPED, FAILED, Outcome
 from transforms.files import storage
 from transforms.files.json_values import BOM, JsonError, JsonItem, dumps, iter_items
+from transforms.files.spill import SpillingBuffers
 from transforms.files.zip_index import BadZip, ZipIndex, hash_name
 from transforms.llava_cc3m.discover import CHAT, Cc3mInput
 from transforms.llava_cc3m.rules import check_record, fixed
@@ -49,12 +50,12 @@ class ChatUnit:
 
     @property
     def name(self) -> str:
-        """The unit's name in journals."""
+        """What journals call the unit, such as 'images 000012'."""
         return f'images {self.number:06d}'
 
 
 class CutRecords(NamedTuple):
-    """The outputs of CutChat."""
+    """`units`: PCollection[ChatUnit]; of what ends here `dropped`: Outcome, `counts`: Count (read), `errors`: UnitError."""
 
     units: beam.PCollection
     dropped: beam.PCollection
@@ -81,31 +82,19 @@ class _Names:
 
 
 class _PartitionByArchive:
-    """Buffers records by unit, spills the largest buffer when they hold too much."""
+    """Puts records into small files by unit, and ends with unit references."""
 
     def __init__(self, folder: str) -> None:
-        self._folder = folder
-        self._buffers: dict[int, list[KeyedPayload]] = {}
-        self._sizes: Counter = Counter()
-        self._segments: dict[int, list[FragmentRef]] = {}
-        self._ends: dict[int, int] = {}
+        self._ends: Counter = Counter()
+        self._buffers = SpillingBuffers(lambda items: write_fragment(folder, 'chat', items), _HELD_BYTES)
 
     def add(self, unit: int, item: KeyedPayload, end: int) -> None:
-        self._buffers.setdefault(unit, []).append(item)
-        self._sizes[unit] += len(item.payload) + 300
-        self._ends[unit] = max(self._ends.get(unit, 0), end)
-        if sum(self._sizes.values()) > _HELD_BYTES:
-            self._spill(max(self._sizes, key=self._sizes.__getitem__))
-
-    def _spill(self, unit: int) -> None:
-        self._segments.setdefault(unit, []).append(write_fragment(self._folder, 'chat', self._buffers.pop(unit)))
-        del self._sizes[unit]
+        self._ends[unit] = max(self._ends[unit], end)
+        self._buffers.add(unit, item, len(item.payload) + 300)
 
     def finish(self) -> Iterator[ChatUnit]:
-        for unit in list(self._buffers):
-            self._spill(unit)
-        for unit, segments in sorted(self._segments.items()):
-            yield ChatUnit(unit, tuple(segments), self._ends[unit])
+        for unit, segments in self._buffers.finish():
+            yield ChatUnit(unit, segments, self._ends[unit])
 
 
 def read_chat(root: str, found: Cc3mInput) -> Iterator[tuple[int, JsonItem] | UnitError]:

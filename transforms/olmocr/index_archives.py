@@ -72,7 +72,7 @@ def _is_text(name: str) -> bool:
 
 
 class IndexedArchives(NamedTuple):
-    """The outputs of IndexArchives."""
+    """`archives`: PCollection[str], each after its index is there; `errors`: PCollection[UnitError]."""
 
     archives: beam.PCollection
     errors: beam.PCollection

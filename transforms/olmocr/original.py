@@ -137,7 +137,7 @@ class WriteOriginal(beam.PTransform):
         return summaries | 'WriteJson' >> beam.Map(guarded, self.write)
 
     def write(self, summary: RunSummary) -> RunSummary:
-        """Writes the three files."""
+        """Writes the combined rows, then the samples that name PDFs and those that name PNGs; adds them to the outputs."""
         outputs = [write_list(storage.join(self.output, COMBINED), combined_rows(self.files))]
         for place, name in enumerate(TRANSFORMED.values()):
             samples = (json.loads(item.payload)[place] for item in merge_fragments(summary.of_kind('original')))

@@ -28,7 +28,7 @@ _IRREGULAR_WARNINGS = {'link': 'odd_member', 'special': 'odd_member'}
 
 
 class ArchivePages(NamedTuple):
-    """The outputs of ReadArchivePages."""
+    """`pages`: PCollection of PdfPage or PageImage; `dropped`: Outcome; `counts`: Count (warnings); `errors`: UnitError."""
 
     pages: beam.PCollection
     dropped: beam.PCollection

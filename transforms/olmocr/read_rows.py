@@ -23,6 +23,7 @@ from transforms.files.columns import Unreadable, column_values
 from transforms.files.json_values import JsonItem
 from transforms.files.parquet import open_parquet, read_footer
 from transforms.files.parquet_footer import FooterError
+from transforms.files.spill import SpillingBuffers
 from transforms.olmocr.discover import RowFile, read_annotations
 from transforms.olmocr.filters import RowRules, apply_text_rules, filter_reason
 from transforms.olmocr.index_archives import ArchiveIndex
@@ -56,7 +57,7 @@ class PageUnit:
 
     @property
     def name(self) -> str:
-        """The unit's name in journals."""
+        """What journals call the unit: file, archive and part, with bars between."""
         return f'{self.file}|{self.archive}|{self.part}'
 
 
@@ -71,7 +72,7 @@ def unit_name(file: str, archive: str, row: int) -> str:
 
 
 class OlmocrRows(NamedTuple):
-    """The outputs of ReadOlmocrRows."""
+    """`units`: PCollection[PageUnit]; of what ends here `dropped`: Outcome, `counts`: Count (read), `errors`: UnitError."""
 
     units: beam.PCollection
     dropped: beam.PCollection
@@ -126,33 +127,21 @@ def _as_bytes(column: pa.Array) -> pa.Array:
 
 
 class _PartitionByArchive:
-    """Buffers rows by unit, spills the largest buffer when they hold too much, and ends with unit references."""
+    """Puts rows into small files by unit, and ends with unit references."""
 
     def __init__(self, file: RowFile, folder: str) -> None:
-        self._file, self._folder = file, folder
-        self._buffers: dict[tuple[str, int], list[OlmocrRow]] = {}
-        self._sizes: Counter = Counter()
-        self._segments: dict[tuple[str, int], list[str]] = {}
-        self._rows: Counter = Counter()
+        self._file, self._wanted = file, Counter()
+        self._buffers = SpillingBuffers(lambda rows: write_rows(folder, rows), _HELD_BYTES)
 
     def add(self, row: OlmocrRow) -> None:
         unit = (row.archive, unit_part(row.archive, row.row))
-        self._buffers.setdefault(unit, []).append(row)
-        self._sizes[unit] += 4 * len(row.text or '') + 600
-        self._rows[unit] += row.wanted
-        if sum(self._sizes.values()) > _HELD_BYTES:
-            self._spill(max(self._sizes, key=self._sizes.__getitem__))
-
-    def _spill(self, unit: tuple[str, int]) -> None:
-        self._segments.setdefault(unit, []).append(write_rows(self._folder, self._buffers.pop(unit)))
-        del self._sizes[unit]
+        self._wanted[unit] += row.wanted
+        self._buffers.add(unit, row, 4 * len(row.text or '') + 600)
 
     def finish(self) -> Iterator[PageUnit]:
-        for unit in list(self._buffers):
-            self._spill(unit)
-        for unit, segments in sorted(self._segments.items()):
-            if self._rows[unit]:
-                yield PageUnit(self._file.name, *unit, tuple(segments), self._rows[unit])
+        for unit, segments in self._buffers.finish():
+            if self._wanted[unit]:
+                yield PageUnit(self._file.name, *unit, segments, self._wanted[unit])
 
 
 class _ReadRowsFn(beam.DoFn):

@@ -26,7 +26,7 @@ class WriteAnnotations(beam.PTransform):
         return summaries | 'MergeAnnotations' >> beam.Map(guarded, self.write)
 
     def write(self, summary: RunSummary) -> RunSummary:
-        """Merges the annotation fragments of `summary`."""
+        """Merges the fragments of kind 'annotation' into annotations.json; adds it to the outputs."""
         with storage.atomic_writer(storage.join(self.output, ANNOTATIONS)) as target:
             write_json_list(target, (item.payload for item in merge_fragments(summary.of_kind('annotation'))))
         return replace(summary, outputs=(*summary.outputs, OutputFile(ANNOTATIONS, target.size, target.sha256)))

@@ -31,7 +31,7 @@ _KEEP_RSS_BYTES = 700 << 20
 
 
 def main(settings: RenderSettings) -> None:
-    """Serves tasks until stdin ends."""
+    """Reads frames from stdin, answers each on stdout, and returns when stdin ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), 'wb')
     os.dup2(2, 1)

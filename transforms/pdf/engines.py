@@ -36,7 +36,7 @@ class Document(Protocol):
         """Page `page` (0-based) turned clockwise by `rotation` degrees, as (H, W) or (H, W, 3) uint8."""
 
     def close(self) -> None:
-        """Frees what the engine holds."""
+        """Closes the document and frees the memory of the native library."""
 
 
 def _ordered(left: float, bottom: float, right: float, top: float) -> tuple[float, float, float, float]:

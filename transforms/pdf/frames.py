@@ -10,7 +10,7 @@ _LENGTHS = struct.Struct('>IQ')
 
 
 def write_frame(pipe: BinaryIO, header: dict, payload: bytes = b'') -> None:
-    """Writes one frame and flushes it."""
+    """Writes two lengths, the header as JSON, and the payload's bytes; flushes them."""
     text = json.dumps(header).encode()
     pipe.write(_LENGTHS.pack(len(text), len(payload)) + text)
     pipe.write(payload)

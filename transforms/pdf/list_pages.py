@@ -63,7 +63,7 @@ class FileGroup:
 
 
 class ListedPages(NamedTuple):
-    """The outputs of ListPdfPages."""
+    """`pages`: PCollection of PdfPage or PageImage; `dropped`: Outcome (over_page_limit); `counts`: Count (read)."""
 
     pages: beam.PCollection
     dropped: beam.PCollection

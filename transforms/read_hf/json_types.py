@@ -26,7 +26,7 @@ class JsonTypes:
         self._mixed: set[str] = set()
 
     def schema(self) -> pa.Schema:
-        """What was seen so far."""
+        """The Arrow schema of all values so far, columns in the order in which they came."""
         return pa.schema([(name, pa.null() if name in self._mixed else kind) for name, kind in self._types.items()])
 
     def add(self, name: str, kind: pa.DataType) -> None:
@@ -56,7 +56,7 @@ class JsonTypes:
             return  # reading reports it
 
     def add_value(self, value: object) -> None:
-        """Takes one record into account."""
+        """Widens the types by one record's values."""
         if isinstance(value, str):
             value = {'text': value}
         if isinstance(value, dict):

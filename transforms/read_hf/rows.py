@@ -16,7 +16,7 @@ class UnitFault(Exception):
 
 @dataclass(frozen=True)
 class BadRow:
-    """One row that cannot be read."""
+    """Stands for a row that cannot be read: its error class in errors.jsonl, and what exactly is wrong."""
 
     error: str
     message: str

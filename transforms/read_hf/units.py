@@ -65,7 +65,7 @@ class ReadUnit:
 
     @property
     def path(self) -> str:
-        """The file's full path."""
+        """Root and relative path; the relative one alone for a member of an archive."""
         return storage.join(self.root, self.file.path) if self.root else self.file.path
 
     @property

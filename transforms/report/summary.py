@@ -89,12 +89,12 @@ def accounts_by_file(counts: Iterable[Count]) -> dict[str, dict]:
 
 
 def empty_account() -> dict:
-    """An account with nothing in it."""
+    """`{read: 0, written: 0, dropped: {}, failed: {}, warnings: {}}`."""
     return {'read': 0, 'written': 0, 'dropped': {}, 'failed': {}, 'warnings': {}}
 
 
 def add_accounts(accounts: Iterable[dict]) -> dict:
-    """The sum of several accounts."""
+    """The sum of several accounts, name by name; names are sorted."""
     total = empty_account()
     for account in accounts:
         total['read'] += account['read']

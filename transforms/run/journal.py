@@ -21,7 +21,7 @@ _SEGMENT_LINES = 64
 
 
 def unit_folder(journal: str, unit: str) -> str:
-    """The folder of one unit's journals."""
+    """Where one unit's journals lie: under a hash of its name, which may hold any characters."""
     return storage.join(journal, hashlib.sha256(unit.encode()).hexdigest()[:20])
 
 

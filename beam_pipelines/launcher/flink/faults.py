@@ -50,7 +50,7 @@ def pool_refused(text: str, pool: str) -> bool:
 
 
 def fault_line(text: str, pool: str) -> str:
-    """One line on any failure."""
+    """What a failure's text says, as one line with what to do where the fault is a usual one."""
     if line := permanent_fault(text):
         return line
     if 'FlinkJobNotFoundException' in text:

@@ -37,7 +37,7 @@ class RemoteJob:
                             orjson.dumps({'master': self._cluster.master, 'job': self.name}))
 
     def forget(self) -> None:
-        """Removes the note."""
+        """Removes what was remembered of the job, so that the folder counts as free."""
         storage.delete_file(storage.join(self._work, _NOTE))
 
     def poll(self) -> Job | None:
@@ -66,7 +66,7 @@ class RemoteJob:
         return self._missed >= _LOST_LOOKS
 
     def failures(self) -> list[str]:
-        """Its exceptions, newest first."""
+        """Stack traces of its exceptions as the JobManager gives them, newest first."""
         try:
             return self._cluster.failures(self._id) if self._id else []
         except Unreachable:
