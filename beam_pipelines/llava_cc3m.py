@@ -67,7 +67,7 @@ def build(pipeline: beam.Pipeline, settings: Cc3mSettings) -> None:
 
     # Accounts and training data.
     ended = [records | f'Collect{name}' >> CollectOutcomes(fragments) for name, records in (
-        ('Dropped', chat.dropped), ('Copied', copied.records))]
+        ('Dropped', chat.dropped), ('Copied', copied.outcomes))]
     samples = copied.samples | 'SpillSamples' >> WriteFragments(fragments, 'train')
 
     # Finishing: one element, a step for each thing written, the verdict last.
@@ -96,7 +96,7 @@ def plan(settings: Cc3mSettings, source: str) -> Plan:
              else 'depends on the cores of the workers'))
     if found.beside:
         rows += (('note', f'{found.beside}/ beside {found.archive.path} is not read: it may be what an unfinished unzip left'),)
-    return Plan(rows, found.inputs, int(out_bytes), unit='record')
+    return Plan(rows, found.inputs, int(out_bytes))
 
 
 SPEC = PipelineSpec(

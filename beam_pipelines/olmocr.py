@@ -16,7 +16,6 @@ from collections.abc import Sequence
 import apache_beam as beam
 
 from beam_pipelines.launcher import PipelineSpec, RunResult, launch
-from beam_pipelines.launcher.estimate import page_bytes, render_seconds
 from beam_pipelines.launcher.human import human_bytes, human_time
 from beam_pipelines.launcher.spec import Plan
 from options.cluster import ClusterOptions
@@ -39,14 +38,15 @@ from transforms.olmocr.original import WriteOriginal, to_original
 from transforms.olmocr.outcomes import (
     LABEL_COLUMNS,
     as_extracted,
-    journaled,
+    journal_entries,
     to_annotation,
     to_labelled,
-    to_record,
+    to_outcome,
 )
 from transforms.olmocr.read_pages import ReadArchivePages
 from transforms.olmocr.read_rows import ReadOlmocrRows
 from transforms.olmocr.write_annotations import WriteAnnotations
+from transforms.pdf.estimate import page_bytes, render_seconds
 from transforms.pdf.outcomes import IMAGE_COLUMNS, IMAGE_HISTOGRAMS, multi_page_warning
 from transforms.pdf.render_pdf import RenderPDF
 from transforms.pdf.write_images import WriteImages
@@ -98,7 +98,7 @@ def build(pipeline: beam.Pipeline, settings: OlmocrSettings) -> None:
 
     # Accounts: every record's outcome, by three ways to end.
     ended = [records | f'Collect{name}' >> CollectOutcomes(fragments) for name, records in (
-        ('Filtered', rows.dropped), ('Unread', pages.dropped), ('Rendered', images | 'ToRecord' >> beam.Map(to_record)))]
+        ('Filtered', rows.dropped), ('Unread', pages.dropped), ('Rendered', images | 'ToOutcome' >> beam.Map(to_outcome)))]
     warnings = images | 'FindMultiPage' >> beam.FlatMap(multi_page_warning) | 'SumWarnings' >> SumCounts()
 
     # Training data.
@@ -147,13 +147,13 @@ def plan(settings: OlmocrSettings, source: str) -> Plan:
                  ('write', f'{settings.output}, about {human_bytes(out_bytes)}'),
                  ('time', f'about {human_time(seconds)} with {settings.render_processes} render processes'
                   if settings.render_processes else 'depends on the cores of the workers')),
-                found.inputs, int(out_bytes), rows)
+                found.inputs, int(out_bytes), rows, 'page')
 
 
 SPEC = PipelineSpec(
     name='olmocr', summary='olmOCR-mix (PDF pages with text) to LLaVA conversations and page images',
     about=ABOUT, options=(RunOptions, OlmocrOptions, LlavaOptions, RenderOptions, HubOptions, ClusterOptions),
-    settings=olmocr_settings, plan=plan, build=build, journaled=journaled, sample_note=_SAMPLE_NOTE)
+    settings=olmocr_settings, plan=plan, build=build, journal_entries=journal_entries, sample_note=_SAMPLE_NOTE)
 
 
 def run(argv: Sequence[str] | None = None) -> RunResult:

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 import apache_beam as beam
 
 from beam_pipelines.launcher import PipelineSpec, RunResult, launch
-from beam_pipelines.launcher.estimate import page_bytes
 from beam_pipelines.launcher.human import human_bytes
 from beam_pipelines.launcher.spec import Plan
 from options.cluster import ClusterOptions
@@ -24,8 +23,9 @@ from transforms.accounting.finish import FinishRun
 from transforms.accounting.run_summary import BuildRunSummary, SumCounts
 from transforms.accounting.write_records import WriteRecords
 from transforms.files.storage import join
+from transforms.pdf.estimate import page_bytes
 from transforms.pdf.list_pages import ListPdfPages
-from transforms.pdf.outcomes import IMAGE_COLUMNS, IMAGE_HISTOGRAMS, journaled, page_record
+from transforms.pdf.outcomes import IMAGE_COLUMNS, IMAGE_HISTOGRAMS, journal_entries, page_outcome
 from transforms.pdf.render_pdf import RenderPDF
 from transforms.pdf.write_images import WriteImages
 from transforms.run.hints import hinted
@@ -57,7 +57,7 @@ def build(pipeline: beam.Pipeline, settings: RenderPdfSettings) -> None:
                   settings.render, settings.render_processes, settings.run.staging_dir), hints)
               | 'WriteImages' >> hinted(WriteImages(output, journal), hints))
 
-    rendered = images | 'ToRecord' >> beam.Map(page_record) | 'CollectRendered' >> CollectOutcomes(fragments, by_file=False)
+    rendered = images | 'ToOutcome' >> beam.Map(page_outcome) | 'CollectRendered' >> CollectOutcomes(fragments, by_file=False)
     dropped = listed.dropped | 'CollectDropped' >> CollectOutcomes(fragments, by_file=False)
     summary = (*rendered, *dropped, listed.counts | 'SumRead' >> SumCounts()) | 'BuildRunSummary' >> BuildRunSummary()
     (summary
@@ -75,13 +75,13 @@ def plan(settings: RenderPdfSettings, source: str) -> Plan:
                  ('write', f'{settings.output}, about {human_bytes(one)} a page'),
                  ('with', f'{settings.render_processes} render processes' if settings.render_processes
                   else 'a render process for each core of a worker')),
-                found.inputs, int(one * sum(len(group.files) for group in settings.groups)))
+                found.inputs, int(one * sum(len(group.files) for group in settings.groups)), unit='page')
 
 
 SPEC = PipelineSpec(
     name='render_pdf', summary='any PDFs (folder or glob) to page images and a records table', about=ABOUT,
     options=(RunOptions, RenderPdfOptions, RenderOptions, HubOptions, ClusterOptions), settings=render_pdf_settings,
-    plan=plan, build=build, journaled=lambda settings: journaled(settings.groups))
+    plan=plan, build=build, journal_entries=lambda settings: journal_entries(settings.groups))
 
 
 def run(argv: Sequence[str] | None = None) -> RunResult:

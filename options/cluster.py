@@ -20,7 +20,7 @@ def memory(text: str) -> str:
 
 
 class ClusterOptions(PipelineOptions):
-    """Flink and other clusters."""
+    """Resource hint, watchdog and resubmission."""
 
     TITLE = 'on a cluster'
     NOT_BYTES = frozenset({'parallelism', 'worker_ram', 'stall_seconds', 'resubmits'})
@@ -36,5 +36,5 @@ class ClusterOptions(PipelineOptions):
 
 
 def worker_hints(flags: argparse.Namespace) -> dict[str, str]:
-    """Beam's resource hints for the steps that render."""
+    """Beam's resource hints for the steps that carry documents or images."""
     return {'min_ram': flags.worker_ram} if flags.worker_ram else {}

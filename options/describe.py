@@ -8,7 +8,7 @@ from options.run import not_negative
 
 
 class DescribeOptions:
-    """What to look at."""
+    """Dataset, subset, split and output form of describe_dataset."""
 
     TITLE = 'what to look at'
 

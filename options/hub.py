@@ -34,7 +34,7 @@ def seconds(text: str) -> float:
 
 
 class HubOptions(PipelineOptions):
-    """The Hugging Face Hub."""
+    """Connections, patience and cache of the Hub; the token is no flag."""
 
     TITLE = 'reading hf://datasets/NAMESPACE/NAME[@REVISION] (token: HF_TOKEN or `hf auth login`, on workers too)'
     NOT_BYTES = frozenset({'hub_connections', 'hub_patience', 'hub_cache', 'hub_cache_limit'})

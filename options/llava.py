@@ -6,12 +6,12 @@ import argparse
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from transforms.llava import special_tokens
 from transforms.llava.conversation import DEFAULT_PROMPTS
-from transforms.olmocr.filters import SPECIAL_TOKENS
 
 
 class LlavaOptions(PipelineOptions):
-    """Conversations."""
+    """Prompts, special tokens and blank pages."""
 
     TITLE = 'conversations'
     NOT_BYTES = frozenset()
@@ -21,7 +21,7 @@ class LlavaOptions(PipelineOptions):
         parser.add_argument('--prompt', action='append', default=None, metavar='TEXT',
                             help=f'text after <image> (default {DEFAULT_PROMPTS[0]!r}); give it several times '
                                  'and a seeded hash of the id chooses')
-        parser.add_argument('--special_tokens', choices=SPECIAL_TOKENS, default='drop',
+        parser.add_argument('--special_tokens', choices=special_tokens.CHOICES, default='drop',
                             help='an answer with <image>, </s>, <|...|> and the like (default drop)')
         parser.add_argument('--blank_pages', choices=('drop', 'keep'), default='drop',
                             help='pages without text; keep needs --blank_answer')

@@ -17,7 +17,7 @@ from transforms.run.run_info import RunInfo
 
 
 class Cc3mOptions(PipelineOptions):
-    """Records and images."""
+    """What may be changed in a record, and the limits of an image."""
 
     TITLE = 'records and images'
     NOT_BYTES = frozenset()

@@ -24,7 +24,7 @@ def name_list(text: str) -> tuple[str, ...]:
 
 
 class OlmocrOptions(PipelineOptions):
-    """Rows and steps."""
+    """Subset, split, filters by label, stage and preset."""
 
     TITLE = 'olmOCR-mix rows'
     NOT_BYTES = frozenset()

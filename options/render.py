@@ -21,7 +21,7 @@ def image_format(text: str) -> str:
 
 
 class RenderOptions(PipelineOptions):
-    """Page images."""
+    """Engine, size, format and limits of page images."""
 
     TITLE = 'page images'
     NOT_BYTES = frozenset({'render_processes'})

@@ -18,7 +18,7 @@ from transforms.run.run_info import RunInfo
 
 
 class RenderPdfOptions(PipelineOptions):
-    """Pages of a file."""
+    """Which pages of a file, and how many at most."""
 
     TITLE = 'pages of a file'
     NOT_BYTES = frozenset()

@@ -61,7 +61,7 @@ class RunOptions(PipelineOptions):
                             help='delete what an earlier run left in --output and start again')
         parser.add_argument('--force', action='store_true', help='start although the disk looks too small')
         parser.add_argument('--retry_failed', action='store_true',
-                            help='render the failed records of a finished --output again')
+                            help='do the failed records of a finished --output again')
         parser.add_argument('--max_failures', type=int, default=-1, metavar='N',
                             help='fail the run when more records than N fail (default: no limit)')
         parser.add_argument('--max_failure_rate', type=share, default=0.5, metavar='SHARE',

@@ -20,7 +20,7 @@ def lint(folder) -> subprocess.CompletedProcess:
 
 @pytest.fixture
 def copy(tmp_path):
-    """The project's packages and its rules, to be spoilt."""
+    """The project's packages and its rules, for the test to break."""
     shutil.copy(ROOT / 'pyproject.toml', tmp_path)
     for package in ('beam_pipelines', 'options', 'transforms'):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns('__pycache__', 'olmocr_*'))

@@ -79,7 +79,7 @@ def own_parser(spec: PipelineSpec) -> argparse.ArgumentParser:
     for options in spec.options:
         group = parser.add_argument_group(options.TITLE)
         options._add_argparse_args(group)
-        # Beam owns these names, and its parser refuses a second declaration: ours are known here alone.
+        # Beam owns these names, and its parser refuses a second declaration: ours are added to this parser only.
         if options is spec.options[0]:
             group.add_argument('--num_workers', type=positive, default=None, metavar='N',
                                help='local parallelism, in processes (default: all cores)')
@@ -164,15 +164,15 @@ def parse(spec: PipelineSpec, argv: Sequence[str]) -> Arguments:
 
 
 def _check_for_beam(rest: Sequence[str], own: set[str], runner: str) -> list[str]:
-    known = beam_flags()
-    allowed = set(known) | FLINK_FLAGS if runner in ('FlinkRunner', 'PortableRunner') else set(known) - FLINK_FLAGS
+    beams = beam_flags()
+    allowed = set(beams) | FLINK_FLAGS if runner in ('FlinkRunner', 'PortableRunner') else set(beams) - FLINK_FLAGS
     expects_value, out = False, []
     for token in rest:
         if token.startswith('--'):
             name, equals, _ = token[2:].partition('=')
             if name not in allowed:
                 raise UsageError(_unknown(name, own | allowed, runner))
-            action = known.get(name)
+            action = beams.get(name)
             expects_value = not equals and (action is None or action.nargs != 0)
         elif expects_value:
             expects_value = False

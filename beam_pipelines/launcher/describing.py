@@ -13,7 +13,7 @@ _BYTES_SHOWN = 16
 
 
 def render(source: str, plan: ReadPlan, facts: list[SplitFacts]) -> tuple[str, dict]:
-    """(tables, JSON values) of the same."""
+    """(text with tables of at most 100 columns, the same as JSON values); sizes in powers of 1,000."""
     lines = [source + (f' at {plan.revision}' if plan.revision else ''), '']
     table = [('subset', 'split', 'rows', 'bytes', 'files', 'format')]
     for fact in facts:

@@ -1,4 +1,4 @@
-"""What runs a pipeline: looked at before the start, run until the end, interrupted on the way."""
+"""What runs a pipeline: checked before the start, run until the end, interrupted on the way."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Engine(ABC):
 
     packed = ''  # path of a jar that was made instead of a run, to be submitted by other means
 
-    def preflight(self) -> None:  # noqa: B027 - a hook: most engines have nothing to look at
+    def preflight(self) -> None:  # noqa: B027 - a hook: most engines have nothing to check
         """Checks what can be checked before the start.
 
         Raises:

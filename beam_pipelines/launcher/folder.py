@@ -148,11 +148,13 @@ class OutputLock:
             self._lock.acquire()
             storage.write_bytes(owner, str(os.getpid()).encode())
         except Timeout:
-            process = storage.read_bytes(owner).decode() if os.path.exists(owner) else 'unknown'
-            raise UsageError(f'--output {output} is in use by another run (process {process}): '
+            raise UsageError(f'--output {output} is in use by another run (process {_owner(owner)}): '
                              'wait for it, or choose another folder') from None
-        except OSError as error:
-            raise UsageError(f'--output {output} cannot be written ({error.strerror}): choose another folder') from None
+        except (OSError, storage.RunAborted) as error:
+            if self._lock:
+                self._lock.release()
+            reason = getattr(error, 'strerror', '') or str(error)
+            raise UsageError(f'--output {output} cannot be written ({reason}): choose another folder') from None
 
     def release(self, output: str) -> None:
         """Frees the lock, and removes the work folder when nothing else is in it."""
@@ -166,8 +168,16 @@ class OutputLock:
             os.rmdir(output)
 
 
+def _owner(path: str) -> str:
+    """The process number that a lock's holder has left, 'unknown' when there is none (any more)."""
+    try:
+        return storage.read_bytes(path).decode() or 'unknown'
+    except OSError:
+        return 'unknown'
+
+
 def save_state(output: str, pipeline: str, identity: dict) -> None:
-    """Remembers what the unfinished output belongs to."""
+    """Writes .work/state.json: the pipeline's name, and options, inputs and versions of the unfinished run."""
     storage.write_bytes(storage.join(output, WORK, 'state.json'), orjson.dumps({'pipeline': pipeline, **identity}))
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import orjson
 
-import transforms.hub.filesystem  # noqa: F401 - Beam finds hf:// by it
+import transforms.hub.filesystem  # noqa: F401 - registers hf:// with Beam
 from beam_pipelines.launcher import folder
 from beam_pipelines.launcher.arguments import Arguments, deciding_options, parse
 from beam_pipelines.launcher.console import failure_line, print_error, print_line, warn
@@ -35,7 +35,7 @@ from transforms.hub import meter
 from transforms.hub.path import HubPath, is_hub
 from transforms.hub.publish import check_writer
 from transforms.hub.settings import configure
-from transforms.pdf.pool import usable_cores
+from transforms.run.cores import usable_cores
 from transforms.run.journal import Journal
 from transforms.run.run_info import RunInfo
 from transforms.run.versions import byte_versions
@@ -78,20 +78,20 @@ def _staging(address: str) -> str:
         UsageError: the address names no dataset, or no token is set.
     """
     try:
-        place = HubPath.parse(address)
+        target = HubPath.parse(address)
     except ValueError as error:
         raise UsageError(f'--output {error}') from None
     try:
-        check_writer(place)
+        check_writer(target)
     except storage.RunAborted as error:
         raise UsageError(f'--output {error}') from None
-    name = '--'.join(filter(None, [*place.repo.split('/'), *place.revision.split('/'), *place.path.split('/')]))
+    name = '--'.join(filter(None, [*target.repo.split('/'), *target.revision.split('/'), *target.path.split('/')]))
     return f'output/hub/{name}'
 
 
 def _set_log_level(verbose: bool) -> None:
     logging.getLogger().setLevel(logging.INFO if verbose else logging.ERROR)
-    # Without --verbose a failed step is told in one line at the end, not in Beam's pages.
+    # Without --verbose a failed step is reported in one line at the end, not in Beam's pages.
     for library in ('apache_beam', 'huggingface_hub'):
         logging.getLogger(library).setLevel(logging.INFO if verbose else logging.CRITICAL)
 
@@ -140,7 +140,7 @@ class _Launch:
     def run(self) -> RunResult:
         flags, output = self.arguments.flags, self.context.output
         if flags.plan:
-            self._say_plan()
+            self._print_plan()
             return RunResult('planned', 0)
         lock = folder.OutputLock(output)
         try:
@@ -178,7 +178,7 @@ class _Launch:
                 raise
         folder.clear(self.context.output)
 
-    def _say_plan(self) -> None:
+    def _print_plan(self) -> None:
         width = max(len(name) for name, _ in self.plan.rows)
         for name, value in self.plan.rows:
             print_line(f'{name.ljust(width)}  {value}')
@@ -189,9 +189,9 @@ class _Launch:
 
     def _start(self, earlier: folder.EarlierRun) -> None:
         output = self.context.output
-        self._say_plan()
+        self._print_plan()
         if earlier.state == 'unfinished':
-            print_line('resuming: finished pages are kept')
+            print_line('resuming: finished records are kept')
         if self.arguments.flags.retry_failed:
             self._keep_all_but_failed(earlier)
         else:
@@ -209,9 +209,9 @@ class _Launch:
         journal_folder = storage.join(self.context.work, 'journal')
         if earlier.state == 'unfinished':
             return  # it was such a retry, or was stopped before anything failed for good: go on with it
-        if not self.spec.journaled:
+        if not self.spec.journal_entries:
             return
-        journal, entry_of = Journal(journal_folder), self.spec.journaled(self.settings)
+        journal, entry_of = Journal(journal_folder), self.spec.journal_entries(self.settings)
         try:
             for row in read_records(self.context.output):
                 if entry := entry_of(row):

@@ -64,7 +64,7 @@ class ProgressBar:
 
         already = self._counter.count()
         width = min(100, shutil.get_terminal_size((100, 24)).columns)
-        self._bar = tqdm(total=total or None, initial=already, unit=f' {unit}s', desc='rendering', smoothing=0.05,
+        self._bar = tqdm(total=total or None, initial=already, unit=f' {unit}s', desc='working', smoothing=0.05,
                          ncols=width, nrows=24, mininterval=0.4, leave=False)
         self._thread = threading.Thread(target=self._follow, daemon=True)
         self._thread.start()

@@ -21,7 +21,7 @@ def quiet_workers(work: str, verbose: bool) -> Iterator[None]:
         return
     try:
         ours = os.dup(sys.stderr.fileno())
-    except (OSError, ValueError):  # a replaced stderr, as in notebooks and tests, is not inherited anyway
+    except (OSError, ValueError):  # a replaced stderr, as in notebooks and tests, no child inherits
         yield
         return
     before = sys.stderr

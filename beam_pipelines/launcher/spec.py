@@ -16,7 +16,7 @@ class UsageError(ValueError):
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run will do.
+    """What a run reads and writes, known before it starts.
 
     Attributes:
         rows: (what, how much) for people.
@@ -30,7 +30,7 @@ class Plan:
     inputs: tuple[tuple[str, int, float | str], ...]
     output_bytes: int
     records: int = 0
-    unit: str = 'page'
+    unit: str = 'record'
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class PipelineSpec:
         settings: makes the settings; raises ValueError for flags or an input that cannot be used.
         plan: says what a run with these settings will do; `source` is the input as given.
         build: adds the pipeline's steps, given the settings with `run` filled in.
-        journaled: for `--retry_failed`, makes of the settings a function from a row of the records table to its journal
+        journal_entries: for `--retry_failed`, makes of the settings a function from a row of the records table to its journal
             entry (unit, outcome), None for what must be done again; None for a pipeline that keeps nothing.
         sample_note: where the real data comes from, for people who run the embedded sample.
     """
@@ -57,7 +57,7 @@ class PipelineSpec:
     settings: Callable[[Context], object]
     plan: Callable[[object, str], Plan]
     build: Callable[[beam.Pipeline, object], None]
-    journaled: Callable[[object], Callable[[dict], tuple[str, dict] | None]] | None = None
+    journal_entries: Callable[[object], Callable[[dict], tuple[str, dict] | None]] | None = None
     sample_note: str = ''
 
 

@@ -41,7 +41,7 @@ def record(number: int, ask: str, answer: str, image: str = '', **changes: objec
 
 
 def make(folder: Path = FOLDER) -> None:
-    """Writes chat.json and images.zip."""
+    """Writes chat.json and images.zip into `folder`, without a clock in them."""
     folder.mkdir(parents=True, exist_ok=True)
     images: dict[str, bytes] = {}
     records = []

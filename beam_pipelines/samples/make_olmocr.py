@@ -63,7 +63,7 @@ def _page(page_id: str, html: str, language: str = 'en', rotation: int = 0, colu
 
 
 def make(root: Path) -> None:
-    """Writes the sample under `root`."""
+    """Writes Parquet files and their tarballs under `root`; the module says what is planted in them."""
     tides = text_page(_TIDES)
     write_split(root, '00_documents', 'train', [
         _page('0a3f/tide-guide', _TIDES),

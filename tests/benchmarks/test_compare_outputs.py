@@ -39,7 +39,7 @@ def test_a_changed_a_missing_and_a_new_file(output, other):
 def test_other_accounts(output, other):
     run = orjson.loads((other / 'run.json').read_bytes())
     run['sources'][0]['written'] += 1
-    run['warnings'] = {'oddity': 1}
+    run['warnings'] = {'orphan_member': 1}
     (other / 'run.json').write_bytes(orjson.dumps(run))
     assert [line.partition(':')[0] for line in differences(output, other)] == ['run.json', 'run.json']
 

@@ -9,8 +9,8 @@ from transforms.accounting.outcome import Outcome
 from transforms.accounting.run_summary import CountOutcomes
 
 
-def _keyed(record: Outcome) -> KeyedPayload:
-    return KeyedPayload(record.file, record.row, record.to_json())
+def _keyed(outcome: Outcome) -> KeyedPayload:
+    return KeyedPayload(outcome.file, outcome.row, outcome.to_json())
 
 
 @dataclass(eq=False)
@@ -25,7 +25,7 @@ class CollectOutcomes(beam.PTransform):
     folder: str
     by_file: bool = True
 
-    def expand(self, records: beam.PCollection[Outcome]):  # noqa: ANN201 - Beam reads tuples wrongly
-        fragments = (records | 'RecordToJson' >> beam.Map(_keyed)
+    def expand(self, outcomes: beam.PCollection[Outcome]):  # noqa: ANN201 - Beam reads tuples wrongly
+        fragments = (outcomes | 'OutcomeToJson' >> beam.Map(_keyed)
                      | 'Spill' >> WriteFragments(self.folder, 'record'))
-        return fragments, records | 'Count' >> CountOutcomes(self.by_file)
+        return fragments, outcomes | 'Count' >> CountOutcomes(self.by_file)

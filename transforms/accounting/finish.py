@@ -1,6 +1,6 @@
 """FinishRun: the last step of every pipeline. Checks the accounts, and only then calls the output done.
 
-It never raises: on a cluster that would burn restarts and end without a word. State and exit code go into
+It never raises: on a cluster that would cause restarts and end without a message. State and exit code go into
 run.json, and the launcher exits with them.
 """
 
@@ -106,7 +106,7 @@ def manifest_lines(summary: RunSummary, outputs: list[OutputFile]) -> Iterator[b
         record = Outcome.from_json(item.payload)
         if record.outcome != WRITTEN:
             continue
-        # Two records of the original layout may share an image; 8 bytes tell of 270,000 without a doubt.
+        # Two records of the original layout may share an image; 8 bytes of hash are enough for 270,000.
         mark = hashlib.sha256(record.output.encode()).digest()[:8]
         if mark not in seen:
             seen.add(mark)
@@ -134,10 +134,10 @@ class FinishRun(beam.PTransform):
     by_file: bool = True
 
     def expand(self, summaries: beam.PCollection[RunSummary]) -> beam.PCollection[dict]:
-        return summaries | 'SaveAndJudge' >> beam.Map(self.finish)
+        return summaries | 'SaveVerdict' >> beam.Map(self.finish)
 
     def finish(self, summary: RunSummary) -> dict:
-        """Judges the run, saves the verdict, and returns it; again for a run that is done, as after a restart."""
+        """Decides whether the run failed, saves that, and returns it; again for a run that is done, as after a restart."""
         run = {'state': 'failed', 'exit_code': 1, 'run_id': self.info.run_id, 'problems': []}
         try:
             if self.info.workspace().is_taken_over():

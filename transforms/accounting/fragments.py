@@ -23,7 +23,7 @@ _SCHEMA = pa.schema([('file', pa.string()), ('row', pa.int64()), ('payload', pa.
 
 @dataclass(frozen=True)
 class KeyedPayload:
-    """A payload under its record's identity."""
+    """Bytes to be sorted by (file, row), the identity of their record."""
 
     file: str
     row: int
@@ -63,7 +63,7 @@ def read_fragment(path: str) -> Iterator[KeyedPayload]:
 
 
 def merge_fragments(refs: Iterable[FragmentRef]) -> Iterator[KeyedPayload]:
-    """All payloads of the fragments in identity order; a fragment is opened when its turn comes."""
+    """All payloads of the fragments in identity order; a fragment is opened when its first identity is due."""
     waiting = sorted(refs, key=lambda ref: (ref.file, ref.row, ref.path), reverse=True)
     heads: list[tuple[tuple[str, int], int, KeyedPayload, Iterator[KeyedPayload]]] = []
     opened = 0

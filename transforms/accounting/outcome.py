@@ -25,7 +25,7 @@ class Outcome:
         bytes: size of `output`.
         sha256: hash of `output`.
         details: what filters measured and engines reported, by column name of the records table.
-        listed: False when a line for the whole unit tells of this failure already.
+        listed: False when errors.jsonl already has a line for the whole unit.
     """
 
     file: str

@@ -50,8 +50,8 @@ class RunSummary:
         return [ref for ref in self.fragments if ref.kind == kind]
 
 
-def _outcome_key(record: Outcome, by_file: bool) -> tuple[tuple[str, str, str], int]:
-    return (record.file if by_file else '', record.outcome, record.reason), 1
+def _outcome_key(outcome: Outcome, by_file: bool) -> tuple[tuple[str, str, str], int]:
+    return (outcome.file if by_file else '', outcome.outcome, outcome.reason), 1
 
 
 def _count_key(count: Count) -> tuple[tuple[str, str, str], int]:
@@ -74,8 +74,8 @@ class CountOutcomes(beam.PTransform):
 
     by_file: bool = True
 
-    def expand(self, records: beam.PCollection[Outcome]) -> beam.PCollection[Count]:
-        return (records | 'KeyByOutcome' >> beam.Map(_outcome_key, self.by_file)
+    def expand(self, outcomes: beam.PCollection[Outcome]) -> beam.PCollection[Count]:
+        return (outcomes | 'KeyByOutcome' >> beam.Map(_outcome_key, self.by_file)
                 | 'SumByOutcome' >> beam.CombinePerKey(sum)
                 | 'ToCount' >> beam.Map(_to_count))
 
@@ -93,7 +93,7 @@ def to_run_summary(items: Iterable[object]) -> RunSummary:
     """Sorts what was gathered into a summary, in an order that does not depend on arrival."""
     items = list(items)
     fragments = sorted((i for i in items if isinstance(i, FragmentRef)), key=lambda r: (r.kind, r.file, r.row))
-    counts = sorted((i for i in items if isinstance(i, Count)), key=lambda t: (t.file, t.kind, t.name))
+    counts = sorted((i for i in items if isinstance(i, Count)), key=lambda c: (c.file, c.kind, c.name))
     errors = sorted((i for i in items if isinstance(i, UnitError)), key=lambda e: (e.file, e.unit, e.error))
     return RunSummary(tuple(fragments), tuple(counts), tuple(errors))
 

@@ -183,10 +183,10 @@ def batched(items: Iterable, size: int) -> Iterator[list]:
         yield batch
 
 
-def read_records(output: str, columns: list[str] | None = None) -> Iterator[dict]:
-    """The rows of a finished run's records table."""
+def read_records(output: str) -> Iterator[dict]:
+    """The rows of a finished run's records table, in identity order; OSError where there is no table."""
     with storage.open_read(storage.join(output, RECORDS_PATH)) as source:
-        for batch in pq.ParquetFile(source).iter_batches(_BATCH_ROWS, columns=columns):
+        for batch in pq.ParquetFile(source).iter_batches(_BATCH_ROWS):
             yield from batch.to_pylist()
 
 

@@ -1,4 +1,4 @@
-"""RunAborted and InputError: the two errors that are nobody's record."""
+"""RunAborted and InputError: errors that belong to no single record."""
 
 
 class RunAborted(RuntimeError):

@@ -19,7 +19,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class HashingWriter(io.RawIOBase):
-    """A writable file that counts and hashes what passes through it to another, which closing leaves open.
+    """A writable file that counts and hashes what passes through it to another; closing it leaves that one open.
 
     Attributes:
         size: bytes written so far.
@@ -31,7 +31,7 @@ class HashingWriter(io.RawIOBase):
         self.size = 0
 
     def writable(self) -> bool:
-        """Always."""
+        """True: it is write-only."""
         return True
 
     def write(self, data: bytes) -> int:

@@ -1,6 +1,6 @@
 """Decompressed streams by the first bytes of a file: gzip, xz, zstd, bzip2, lz4, or the bytes as they are.
 
-Names lie: an xz named .tar.gz is read as what it is. Nothing here allocates by a header's word.
+Names lie: an xz named .tar.gz is read as what it is. No allocation trusts a header.
 """
 
 from __future__ import annotations

@@ -11,13 +11,16 @@ _ANY_DEPTH = '\ue000'  # stands for a `**` that is not a whole name while fsspec
 
 
 def glob_to_regex(pattern: str) -> re.Pattern[str]:
-    """A glob over relative paths: `*` and `?` stay within a name, `**/` is any folders or none, `**.pdf` any *.pdf below.
+    """A glob over relative paths: `*` and `?` stay within a name, `**/` is any folders or none.
+
+    `**.pdf` is any *.pdf below; `[^a]` and `[!a]` are any character but a.
 
     Raises:
         ValueError: it is no glob.
     """
     from fsspec.utils import glob_translate  # 50 ms, which child processes need not pay
 
+    pattern = pattern.replace('[^', '[!')
     parts = (part if part == '**' else part.replace('**', _ANY_DEPTH) for part in pattern.split('/'))
     try:
         return re.compile(glob_translate('/'.join(parts)).replace(_ANY_DEPTH, '.*'))
@@ -28,8 +31,8 @@ def glob_to_regex(pattern: str) -> re.Pattern[str]:
 def walk_files(folder: str, matcher: re.Pattern[str]) -> Iterator[tuple[str, int, float]]:
     """(path, bytes, modification time) of the files below a folder whose relative paths match, in no order.
 
-    Linked folders are followed. A link that leads nowhere is a file of no bytes: leaving it out would lose it in silence, and whoever opens it finds
-    that it is missing. What a run of ours keeps in `.work` is not listed.
+    Linked folders are followed. A link that leads nowhere is a file of no bytes: leaving it out would lose it in silence,
+    and opening it reports that it is missing. What a run of ours keeps in `.work` is not listed.
     """
     for base, folders, names in os.walk(folder, followlinks=True):
         folders[:] = [name for name in folders if name != '.work' and not _is_listed_already(os.path.join(base, name), folder)]

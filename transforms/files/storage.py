@@ -2,7 +2,7 @@
 
 A path without a scheme is local and is handled with the operating system's own calls, which can rename atomically. Any
 other path goes through `apache_beam.io.filesystems.FileSystems`, where one PUT under the final name is what is atomic.
-This module knows no scheme: who opens hf:// imports `transforms.hub.filesystem`, by which Beam finds it.
+This module knows no scheme: modules that open hf:// import `transforms.hub.filesystem`, which registers it with Beam.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import BinaryIO, Protocol, runtime_checkable
 
 from transforms.files.abort import RunAborted
-from transforms.files.atomic_file import HashingWriter, atomic_writer, storage_errors, write_bytes
+from transforms.files.atomic_file import atomic_writer, storage_errors, write_bytes
 from transforms.files.listing import glob_to_regex, walk_files
 from transforms.files.paths import is_local, is_unsafe, join
 
-__all__ = ['FileInfo', 'HashingWriter', 'RunAborted', 'Versioned', 'atomic_writer', 'delete_file', 'delete_tree', 'exists',
+__all__ = ['FileInfo', 'RunAborted', 'Versioned', 'atomic_writer', 'delete_file', 'delete_tree', 'exists',
            'glob_to_regex', 'is_file', 'is_file_within', 'is_local', 'is_unsafe', 'join', 'list_files', 'open_info',
            'open_read', 'pin', 'read_bytes', 'revision_of', 'size_of', 'storage_errors', 'write_bytes']
 

@@ -1,6 +1,6 @@
 """Members of a tar or tar.gz read once from start to end, safely: archives come from strangers.
 
-Only regular files are handed out, nothing is written to disk by an archive's word, headers are bounded, and the
+Only regular files are handed out, nothing is written to disk because an archive says so, headers are bounded, and the
 bytes that a gzip expands to are bounded too.
 """
 

@@ -1,4 +1,4 @@
-"""Backoff: how long faults may last, and how long to wait before the next try."""
+"""Backoff: how long faults are tolerated, and how long to wait before the next try."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from transforms.hub.transport import HubFile
 
 BLOCK = 1 << 20
 _ETAG = re.compile(r'[0-9a-zA-Z]{20,128}\Z')
-_LOOK_EVERY = 64
+_SHRINK_EVERY = 64
 _LEFT_AFTER = 0.9
 _CHECKSUM = 4
 
@@ -75,7 +75,7 @@ class BlockCache:
             temp.unlink(missing_ok=True)
             return
         self._written += 1
-        if self._written % _LOOK_EVERY == 1:
+        if self._written % _SHRINK_EVERY == 1:
             self.shrink()
 
     def shrink(self) -> None:

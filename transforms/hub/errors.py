@@ -1,4 +1,4 @@
-"""What can be wrong with the Hub. None of it is a record's fault, so each stops the run, resumably."""
+"""What can be wrong with the Hub. No record is to blame, so each stops the run, which can be resumed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class HubFault(RunAborted):
 
 
 class HubDown(HubFault):
-    """No answer, or only errors, for longer than patience allows."""
+    """No answer, or only errors, for longer than `patience_seconds`."""
 
 
 class HubChanged(HubFault):

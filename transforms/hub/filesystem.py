@@ -82,7 +82,7 @@ class HubFileSystem(FileSystem):
         return 'hf'
 
     def pin(self, path: str) -> str:
-        """The path at the commit that its revision is now; HubMissing, HubDenied or HubDown where that cannot be had."""
+        """The path at the commit that its revision is now; HubMissing, HubDenied or HubDown where that cannot be fetched."""
         return str(resolve(path))
 
     def revision_of(self, path: str) -> str:

@@ -16,7 +16,7 @@ def translate_hub_errors(refused: str, failed: str) -> Iterator[None]:
 
     Args:
         refused: the line for 401 and 403.
-        failed: the beginning of the line for other answers that will not change, such as 'X cannot be had'.
+        failed: the beginning of the line for other answers that will not change, such as 'X cannot be fetched'.
     """
     from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
 

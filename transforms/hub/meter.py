@@ -17,7 +17,7 @@ _name = uuid.uuid4().hex
 
 
 def add(size: int) -> None:
-    """Counts bytes that arrived."""
+    """Adds to the bytes that this process has fetched; for several threads."""
     global _total
     with _lock:
         _total += size

@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote
 SCHEME = 'hf://'
 _PREFIX = 'hf://datasets/'
 _NAME = r'[A-Za-z0-9][A-Za-z0-9._-]{0,95}'
-# Revisions with a slash are told from paths by what the Hub itself makes: refs/convert/parquet, refs/pr/12.
+# Revisions with a slash are recognized by what the Hub itself makes: refs/convert/parquet, refs/pr/12.
 _PATH = re.compile(rf'(?P<repo>{_NAME}(?:/{_NAME})?)'
                    r'(?:@(?P<revision>refs/(?:convert/\w+|pr/\d+)|[^/]+))?(?:/(?P<path>.*))?\Z', re.DOTALL)
 _COMMIT = re.compile(r'[0-9a-f]{40}\Z')

@@ -35,7 +35,7 @@ def publish(folder: str, target: HubPath, message: str) -> str:
 
 
 def check_writer(target: HubPath) -> None:
-    """Looks before a long run whether anything can be published at all.
+    """Checks before a long run that publishing can work.
 
     Raises:
         HubDenied: no token, or one that the Hub does not know.

@@ -1,8 +1,8 @@
-"""HubReader: a file on the Hub as a seekable file object that reads ahead as much as its readers earn.
+"""HubReader: a file on the Hub as a seekable file object that reads ahead in proportion to what was read.
 
 A reader that goes on from where it stopped (a tarball, a zip) is a stream. Each stream reads ahead a share of what it has
-already read, so that one who stops early has fetched little too much. Ranges that were declared to be wanted (columns of
-a Parquet) are fetched ahead at once and in file order (see `wanted`).
+already read, so stopping early wastes little. Ranges that were declared to be wanted (columns of
+a Parquet) are fetched ahead at once and in file order (see `prefetcher`).
 """
 
 from __future__ import annotations
@@ -57,11 +57,6 @@ class HubReader(io.RawIOBase):
         self._lock = threading.RLock()
         self._kept: Future | None = None
         self._kept_from = 0 if size <= _FIRST else size - _TAIL
-
-    @property
-    def size(self) -> int:
-        """Size of the file in bytes."""
-        return self._size
 
     def prefetch(self, ranges: Iterable[tuple[int, int]], side_by_side: int = 1, eager: bool = True) -> None:
         """Says which ranges [start, end) will be read, each from its start, and if `eager` surely to its end.

@@ -19,7 +19,7 @@ from transforms.hub.transport import HubFile, denied, read_token, with_retries
 
 _ASKING_SECONDS = 30.0
 _listings: dict[tuple[str, HubPath], dict[str, HubFile]] = {}
-_found: dict[tuple[str, HubPath], HubFile | None] = {}
+_files: dict[tuple[str, HubPath], HubFile | None] = {}
 _lock = threading.Lock()
 
 
@@ -69,8 +69,8 @@ def find(hub_path: HubPath) -> HubFile | None:
             if home == endpoint() and listed.repo == hub_path.repo and listed.revision == hub_path.revision \
                     and _is_below(hub_path.path, listed.path):
                 return files.get(hub_path.path)
-        if (endpoint(), hub_path) in _found:
-            return _found[endpoint(), hub_path]
+        if (endpoint(), hub_path) in _files:
+            return _files[endpoint(), hub_path]
     if not is_offline():
         return _find_online(hub_path)
     return list_folder(hub_path).get(hub_path.path)
@@ -90,7 +90,7 @@ def _find_online(hub_path: HubPath) -> HubFile | None:
                                                        repo_type='dataset', token=read_token() or False))
     file = next((_to_file(hub_path, i) for i in infos if hasattr(i, 'blob_id') and i.path == hub_path.path), None)
     with _lock:
-        _found[endpoint(), hub_path] = file
+        _files[endpoint(), hub_path] = file
     return file
 
 
@@ -141,7 +141,7 @@ def _ask(hub_path: HubPath, question: Callable[[object], object]) -> object:
     )
 
     def asked() -> object:
-        with translate_hub_errors(denied(str(hub_path)), f'{hub_path} cannot be had'):
+        with translate_hub_errors(denied(str(hub_path)), f'{hub_path} cannot be fetched'):
             try:
                 return question(HfApi(endpoint=endpoint(), library_name='beam-training-data'))
             except GatedRepoError:

@@ -14,7 +14,7 @@ class HubSettings:
 
     Attributes:
         connections: requests under way at one time.
-        patience_seconds: how long no byte may arrive, retries included, before the Hub counts as down. Waits that
+        patience_seconds: seconds without a byte, retries included, before the Hub counts as down. Waits that
             the Hub itself asks for (`Retry-After`) come on top, up to five minutes each.
         cache: folder of the local cache, '' for none.
         cache_bytes: its limit.
@@ -42,7 +42,7 @@ def configure(settings: HubSettings) -> None:
 
 
 def current() -> HubSettings:
-    """The settings of this process."""
+    """What `configure` has set, else the defaults."""
     return _current
 
 

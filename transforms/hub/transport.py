@@ -1,7 +1,7 @@
 """Bytes of one file from the Hub, by range: retried, resumed where they broke off, and checked to be the right file's.
 
 A file's address answers with its bytes or sends on to a storage service, another origin, which never sees the token.
-Where it sent to is remembered for the file until that place refuses.
+The redirect's target is remembered for the file until it refuses.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Transport:
         """The bytes [start, end) of `file`.
 
         Raises:
-            HubDown: nothing arrives for longer than patience allows.
+            HubDown: nothing arrives for longer than `patience_seconds`.
             HubChanged: another file is there now.
             HubDenied: no permission.
             HubMissing: it is gone, or the network is switched off.
@@ -171,7 +171,7 @@ class Transport:
                              'Start again')
         if status in (401, 403):
             raise HubDenied(denied(str(file.hub_path)))
-        raise HubMissing(f'{file.hub_path} cannot be had: the Hub answered {status}')
+        raise HubMissing(f'{file.hub_path} cannot be fetched: the Hub answered {status}')
 
 
 def _check_identity(file: HubFile, response: urllib3.BaseHTTPResponse) -> None:
@@ -222,7 +222,7 @@ def _asked_wait(headers: object) -> float:
 
 
 def denied(what: str) -> str:
-    """The line for a missing permission."""
+    """What to do about a refusal: set a token, or accept the conditions of a gated dataset."""
     hint = 'the token has no right to it, or its conditions are not accepted yet on its page' if read_token() else \
         'no token is set: set HF_TOKEN, or log in with `hf auth login`, where this process runs'
     return f'{what} is gated or private, and {hint}'

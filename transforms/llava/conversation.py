@@ -42,7 +42,7 @@ class Conversation:
 
 
 def choose_prompt(prompts: tuple[str, ...], seed: int, record_id: str) -> str:
-    """The prompt of a record: by a seeded hash of its id, so that no run or worker chooses another."""
+    """The prompt of a record: by a seeded hash of its id, equal in every run and on every worker."""
     if len(prompts) == 1:
         return prompts[0]
     digest = hashlib.sha256(f'{seed}:{record_id}'.encode()).digest()

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+# What may happen to an answer that holds one.
+CHOICES = ('drop', 'escape', 'keep')
 SPECIAL_TOKEN = re.compile(r'<image>|<video>|<vila/[^<>\s]*>|<\|[^<>\n]{0,80}?\|>|</s>')
 
 

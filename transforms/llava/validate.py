@@ -121,10 +121,8 @@ class ValidateLlava(beam.PTransform):
         return summaries | 'ReadAsALoader' >> beam.Map(guarded, self.check)
 
     def check(self, summary: RunSummary) -> RunSummary:
-        """Adds the problems of the chat files, and what was checked for the report."""
-        checked, problems = {}, list(summary.problems)
-        for split in self.splits:
-            checked[CHAT_FILES[split]], problems_of_split = validate_chat(
-                self.output, CHAT_FILES[split], partial(check_sample, allow_special=self.allow_special))
-            problems += problems_of_split
-        return replace(summary, problems=tuple(problems), views={**summary.views, 'validated': checked})
+        """Adds the first few problems of each chat file."""
+        check = partial(check_sample, allow_special=self.allow_special)
+        problems = [problem for split in self.splits
+                    for problem in validate_chat(self.output, CHAT_FILES[split], check)[1]]
+        return replace(summary, problems=(*summary.problems, *problems))

@@ -1,6 +1,8 @@
 """WriteLlava: conversations to chat.json and chat_eval.json, streamed in input order."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import BinaryIO
 
 import apache_beam as beam
 
@@ -71,24 +73,23 @@ class WriteLlava(beam.PTransform):
             name = CHAT_FILES[split]
             with storage.atomic_writer(storage.join(self.output, name)) as chat:
                 items = merge_fragments(summary.of_kind(split))
-                write_json_list(chat, (_noting(item, wanted, texts).payload for item in items))
+                write_json_list(chat, (_keep_text(item, wanted, texts).payload for item in items))
             outputs.append(OutputFile(name, chat.size, chat.sha256))
         return replace(summary, outputs=(*summary.outputs, *outputs), views={**summary.views, 'texts': texts})
 
 
-def _noting(item: KeyedPayload, wanted: set, texts: dict) -> KeyedPayload:
+def _keep_text(item: KeyedPayload, wanted: set, texts: dict) -> KeyedPayload:
     if (item.file, item.row) in wanted:
         turns = loads(item.payload)['conversations']
         texts[(item.file, item.row)] = turns[-1]['value'][:_SHOWN_CHARS]
     return item
 
 
-def write_json_list(target: object, payloads: object) -> int:
-    """Writes JSON values as one list, a value a line; returns how many."""
-    count = 0
+def write_json_list(target: BinaryIO, payloads: Iterable[bytes]) -> None:
+    """Writes JSON values as one list, a value a line."""
+    start = b'[\n'
     for payload in payloads:
-        target.write(b'[\n' if count == 0 else b',\n')
+        target.write(start)
         target.write(payload)
-        count += 1
-    target.write(b'\n]\n' if count else b'[]\n')
-    return count
+        start = b',\n'
+    target.write(b'\n]\n' if start == b',\n' else b'[]\n')

@@ -13,7 +13,7 @@ import apache_beam as beam
 import orjson
 from apache_beam.pvalue import TaggedOutput
 
-import transforms.hub.filesystem  # noqa: F401 - Beam finds hf:// by it
+import transforms.hub.filesystem  # noqa: F401 - registers hf:// with Beam
 from transforms.accounting.fragments import KeyedPayload, merge_fragments
 from transforms.accounting.outcome import DROPPED, WRITTEN, Outcome
 from transforms.files import storage
@@ -32,10 +32,10 @@ _REASONS = {'PageTooBig': 'image_too_big', 'PageTimeout': 'image_too_big', 'Page
             'ImageTooSmall': 'image_too_small', 'TruncatedImage': 'image_truncated'}
 
 
-class CopiedRecords(NamedTuple):
-    """`records`: PCollection[Outcome], one a record; `samples`: PCollection[KeyedPayload], the JSON of the written ones."""
+class CopiedImages(NamedTuple):
+    """`outcomes`: PCollection[Outcome], one a record; `samples`: PCollection[KeyedPayload], the JSON of the written ones."""
 
-    records: beam.PCollection
+    outcomes: beam.PCollection
     samples: beam.PCollection
 
 
@@ -60,8 +60,8 @@ class _CopyFn(beam.DoFn):
     """Journal line first, then the name: an image that can be seen is never checked again."""
 
     def __init__(self, found: Cc3mInput, output: str, journal: str, settings: RenderSettings, processes: int,
-                 spill: str) -> None:
-        self._found, self._output, self._journal_folder, self._spill = found, output, journal, spill
+                 staging_dir: str) -> None:
+        self._found, self._output, self._journal_folder, self._staging_dir = found, output, journal, staging_dir
         self._settings, self._processes = settings, processes
 
     def setup(self) -> None:
@@ -96,7 +96,7 @@ class _CopyFn(beam.DoFn):
         target = storage.join(self._output, outcome.get('output', ''))
         is_new = 'output' in outcome and not (storage.is_local(target) and storage.size_of(target) == len(data)
                                               and storage.read_bytes(target) == data)
-        aside = storage.join(self._spill, uuid.uuid4().hex) if self._spill else ''
+        aside = storage.join(self._staging_dir, uuid.uuid4().hex) if self._staging_dir else ''
         if is_new:
             storage.write_bytes(aside or target, data)
         self._journal.add(unit.name, file, task.row, outcome)
@@ -178,7 +178,7 @@ def _dropped(reason: str, message: str) -> dict:
 
 @dataclass(eq=False)
 class CopyImages(beam.PTransform):
-    """PCollection[ChatUnit] to CopiedRecords: Records of what became of each, and the samples whose image was copied.
+    """PCollection[ChatUnit] to CopiedRecords: the Outcome of each record, and the samples whose image was copied.
 
     Each image is decoded in a sandboxed process; the bytes that are written are those that were read. Outcomes that
     the journal knows are not found out again. Memory: eight images for each process.
@@ -189,7 +189,7 @@ class CopyImages(beam.PTransform):
         journal: folder of the journals.
         settings: limits of bytes, pixels, CPU time and memory.
         processes: checking processes of each worker, 0 for one on each of its cores.
-        spill: local folder on the output's disk where images wait for their names; '' to write them at once.
+        staging_dir: local folder on the output's disk where images wait for their names; '' to write them at once.
 
     Raises:
         RunAborted: the disk is full, or the Hub fails.
@@ -200,10 +200,10 @@ class CopyImages(beam.PTransform):
     journal: str
     settings: RenderSettings
     processes: int = 1
-    spill: str = ''
+    staging_dir: str = ''
 
     def expand(self, units: beam.PCollection[ChatUnit]):  # noqa: ANN201 - Beam reads tuples wrongly
         copied = units | 'Copy' >> beam.ParDo(_CopyFn(
             self.found, self.output, self.journal, self.settings, self.processes,
-            self.spill)).with_outputs('samples', main='records')
-        return CopiedRecords(copied.records, copied.samples)
+            self.staging_dir)).with_outputs('samples', main='outcomes')
+        return CopiedImages(copied.outcomes, copied.samples)

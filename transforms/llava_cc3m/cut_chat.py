@@ -15,7 +15,7 @@ import apache_beam as beam
 import orjson
 from apache_beam.pvalue import TaggedOutput
 
-import transforms.hub.filesystem  # noqa: F401 - Beam finds hf:// by it
+import transforms.hub.filesystem  # noqa: F401 - registers hf:// with Beam
 from transforms.accounting.fragments import FragmentRef, KeyedPayload, write_fragment
 from transforms.accounting.outcome import DROPPED, FAILED, Outcome
 from transforms.files import storage
@@ -40,7 +40,7 @@ class ChatUnit:
 
     Attributes:
         number: of the unit.
-        segments: files of its records (payloads of `KeyedPayload`: {'sample', 'entry'}).
+        segments: files of its records (each payload is a line of JSON {'entry': ...}, then the record).
         end: end of the last image in the archive, 0 for a folder.
     """
 
@@ -136,7 +136,7 @@ class _CutChatFn(beam.DoFn):
             if self._limit and count >= self._limit:
                 break
             count += 1
-            if (dropped := self._place(*item, index, partition, seen, used, names)) is not None:
+            if (dropped := self._assign(*item, index, partition, seen, used, names)) is not None:
                 yield TaggedOutput('dropped', dropped)
         yield from partition.finish()
         yield TaggedOutput('counts', Count(CHAT, 'read', '', count))
@@ -144,9 +144,9 @@ class _CutChatFn(beam.DoFn):
         if orphans > 0 and not self._limit and index is not None:
             yield TaggedOutput('counts', Count(CHAT, 'warning', 'orphan_member', orphans))
 
-    def _place(self, row: int, item: JsonItem, index: ZipIndex | None, partition: _PartitionByArchive, seen: set,
+    def _assign(self, row: int, item: JsonItem, index: ZipIndex | None, partition: _PartitionByArchive, seen: set,
                used: set, names: _Names) -> Outcome | None:
-        """Puts the record into its unit, or gives the record that says why not."""
+        """Puts the record into its unit, or returns the Outcome that says why not."""
         record = item.value
         reason, message = (_REASONS.get(item.error, 'bad_record'), item.message) if item.error else check_record(record)
         entry = index.find(record['image']) if index is not None and isinstance(record, dict) \

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import transforms.hub.filesystem  # noqa: F401 - Beam finds hf:// by it
+import transforms.hub.filesystem  # noqa: F401 - registers hf:// with Beam
 from transforms.files import storage
 from transforms.files.abort import InputError
 from transforms.files.storage import FileInfo

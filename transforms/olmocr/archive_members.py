@@ -31,8 +31,8 @@ class ArchiveMembers:
         with_trailing_data: something lies behind its end.
     """
 
-    def __init__(self, path: str, wanted: frozenset[str], max_bytes: int, look_ahead: bool) -> None:
-        self._path, self._wanted, self._max_bytes, self._look_ahead = path, wanted, max_bytes, look_ahead
+    def __init__(self, path: str, wanted: frozenset[str], max_bytes: int, scan_first: bool) -> None:
+        self._path, self._wanted, self._max_bytes, self._scan_first = path, wanted, max_bytes, scan_first
         # Symbolic links to their targets; hard ones to the number of the member that they share bytes with; the numbers of
         # the regular members of each name.
         self._links: dict[str, str] = {}
@@ -48,15 +48,15 @@ class ArchiveMembers:
         Raises:
             ArchiveDamaged, DecompressionBomb, OSError: it cannot be read to its end; what came before was handed out.
         """
-        last = self._last_of_each() if self._look_ahead else {}
+        last = self._last_of_each() if self._scan_first else {}
         checksums: dict[str, int] = {}
         try:
-            for number, member in enumerate(self._stream(is_needed if self._look_ahead else self._wanted.__contains__)):
-                self._note(number, member)
+            for number, member in enumerate(self._stream(is_needed if self._scan_first else self._wanted.__contains__)):
+                self._remember(number, member)
                 if last.get(member.name, number) != number:
                     self.duplicates += 1
                     continue
-                if not self._look_ahead and member.data:
+                if not self._scan_first and member.data:
                     checksum = zlib.crc32(member.data)
                     if checksums.setdefault(member.name, checksum) != checksum:
                         self.second_versions.append(member.name)
@@ -107,7 +107,7 @@ class ArchiveMembers:
             return last  # reading reports it
         return last
 
-    def _note(self, number: int, member: Member) -> None:
+    def _remember(self, number: int, member: Member) -> None:
         """Keeps what links need; a later member replaces an earlier link of its name."""
         if member.irregular and member.irregular != 'link':
             return

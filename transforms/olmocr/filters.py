@@ -7,12 +7,8 @@ from dataclasses import dataclass, replace
 from transforms.llava.special_tokens import escape_special_tokens, find_special_token
 from transforms.olmocr.rows import OlmocrRow
 
-# In the order of the checks; the first that applies names the outcome.
-DROP_REASONS = ('language', 'rotated', 'table', 'diagram', 'duplicate_id', 'blank_text', 'special_token',
-                'tarball_missing', 'image_too_small')
 ROTATIONS = ('correct', 'drop', 'keep')
 KEEP_CHOICES = ('keep', 'drop', 'only')
-SPECIAL_TOKENS = ('drop', 'escape', 'keep')
 
 
 @dataclass(frozen=True)

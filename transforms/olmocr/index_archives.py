@@ -1,4 +1,4 @@
-"""IndexArchives: which tarball holds which document, for mix-0225, whose rows do not say.
+"""IndexArchives: which tarball holds which document, for mix-0225, whose rows do not name it.
 
 Every tarball is read once more for this, headers only; the newer dataset does not need it.
 """
@@ -12,7 +12,7 @@ import apache_beam as beam
 import orjson
 from apache_beam.pvalue import TaggedOutput
 
-import transforms.hub.filesystem  # noqa: F401 - Beam finds hf:// by it
+import transforms.hub.filesystem  # noqa: F401 - registers hf:// with Beam
 from transforms.files import storage
 from transforms.files.decompress import DecompressionBomb
 from transforms.files.tar_stream import ArchiveDamaged, TrailingData, stream_members
@@ -28,20 +28,20 @@ class ArchiveIndex:
     """Document to (archive, member), by its whole path or, where only one has it, its base name."""
 
     def __init__(self, folder: str) -> None:
-        self._places: dict[str, tuple[str, str]] = {}
+        self._members: dict[str, tuple[str, str]] = {}
         self._names: dict[str, list[str]] = {}
         for info in storage.list_files(folder, '*.json'):
             content = orjson.loads(storage.read_bytes(info.path))
             for member in content['members']:
-                if member not in self._places:
-                    self._places[member] = (content['archive'], member)
+                if member not in self._members:
+                    self._members[member] = (content['archive'], member)
                     self._names.setdefault(_base(member), []).append(member)
 
     def locate(self, row: OlmocrRow) -> OlmocrRow:
         """The row with its archive and member; unchanged when no archive holds its document."""
         named = self._names.get(_base(row.member), [])
-        member = row.member if row.member in self._places or len(named) != 1 else named[0]
-        archive, member = self._places.get(member, ('', row.member))
+        member = row.member if row.member in self._members or len(named) != 1 else named[0]
+        archive, member = self._members.get(member, ('', row.member))
         return replace(row, archive=archive, member=member)
 
 
@@ -59,7 +59,7 @@ class _IndexFn(beam.DoFn):
         except TrailingData:
             pass  # all members were listed
         except (ArchiveDamaged, DecompressionBomb, OSError) as error:
-            if not members:  # else it is told when its pages are read
+            if not members:  # else it is reported when its pages are read
                 yield TaggedOutput('errors', UnitError('', archive, 'index', 'DamagedArchive', str(error)))
         path = storage.join(self._folder, hashlib.sha256(archive.encode()).hexdigest()[:20] + '.json')
         storage.write_bytes(path, orjson.dumps({'archive': archive, 'members': members}))

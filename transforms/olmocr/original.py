@@ -15,7 +15,7 @@ import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-import transforms.hub.filesystem  # noqa: F401 - Beam finds hf:// by it
+import transforms.hub.filesystem  # noqa: F401 - registers hf:// with Beam
 from transforms.accounting.fragments import KeyedPayload, merge_fragments
 from transforms.accounting.guard import guarded
 from transforms.accounting.run_summary import OutputFile, RunSummary
@@ -68,7 +68,7 @@ def indented(item: object) -> bytes:
 
 
 def _as_text(value: object) -> str:
-    """What JSON has no form for: bytes, times, values that Python cannot hold."""
+    """Text for what JSON lacks: bytes, times, values that Python cannot hold."""
     return value.decode(errors='replace') if isinstance(value, bytes) else str(value)
 
 
@@ -139,7 +139,7 @@ class WriteOriginal(beam.PTransform):
     def write(self, summary: RunSummary) -> RunSummary:
         """Writes the combined rows, then the samples that name PDFs and those that name PNGs; adds them to the outputs."""
         outputs = [write_list(storage.join(self.output, COMBINED), combined_rows(self.files))]
-        for place, name in enumerate(TRANSFORMED.values()):
-            samples = (json.loads(item.payload)[place] for item in merge_fragments(summary.of_kind('original')))
+        for i, name in enumerate(TRANSFORMED.values()):
+            samples = (json.loads(item.payload)[i] for item in merge_fragments(summary.of_kind('original')))
             outputs.append(write_list(storage.join(self.output, name), samples))
         return replace(summary, outputs=(*summary.outputs, *outputs))

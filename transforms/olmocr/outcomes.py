@@ -11,17 +11,17 @@ from transforms.files import storage
 from transforms.llava.conversation import LabelledImage
 from transforms.olmocr.read_rows import unit_name
 from transforms.olmocr.rows import OlmocrRow, annotation_of
-from transforms.pdf.outcomes import image_record, journal_entry
+from transforms.pdf.outcomes import image_outcome, journal_entry
 from transforms.pdf.pages import PageImage, PdfPage
 
 LABEL_COLUMNS = (('split', 'string'), ('archive', 'string'), ('member', 'string'), ('language', 'string'),
                  ('rotation', 'int16'), ('is_table', 'bool'), ('is_diagram', 'bool'), ('text_chars', 'int64'))
 
 
-def to_record(image: PageImage) -> Outcome:
+def to_outcome(image: PageImage) -> Outcome:
     """The record of a page with its label's columns."""
     row: OlmocrRow = image.context
-    return image_record(image, row.id, row.details())
+    return image_outcome(image, row.id, row.details())
 
 
 def to_labelled(image: PageImage, blank_answer: str) -> Iterator[LabelledImage]:
@@ -47,7 +47,7 @@ def as_extracted(page: PdfPage | PageImage) -> PageImage:
     return page.outcome({'bytes': len(data), 'sha256': hashlib.sha256(data).hexdigest()}, data)
 
 
-def journaled(settings: object) -> Callable[[dict], tuple[str, dict] | None]:
+def journal_entries(settings: object) -> Callable[[dict], tuple[str, dict] | None]:
     """A function from a row of the records table to its journal entry, None for what must be done again."""
     def entry(row: dict) -> tuple[str, dict] | None:
         return (unit_name(row['file'], row['archive'], row['row']), journal_entry(row)) \

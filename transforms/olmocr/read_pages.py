@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
-import transforms.hub.filesystem  # noqa: F401 - Beam finds hf:// by it
+import transforms.hub.filesystem  # noqa: F401 - registers hf:// with Beam
 from transforms.accounting.outcome import DROPPED, Outcome
 from transforms.files import storage
 from transforms.files.decompress import DecompressionBomb
@@ -58,12 +58,12 @@ class _UnitReader:
         self._warnings: Counter = Counter()
 
     def read(self) -> Iterator[object]:
-        notes = self._journaled.get(('', 0))
-        if notes is not None and all((self._unit.file, row) in self._journaled
+        journaled_warnings = self._journaled.get(('', 0))
+        if journaled_warnings is not None and all((self._unit.file, row) in self._journaled
                                      for member in self._left for row in self._store.row_numbers(member)):
             for member in sorted(self._left, key=self._store.row_numbers):
                 yield from self._outcomes(member, b'')
-            self._warnings.update(notes)
+            self._warnings.update(journaled_warnings)
         elif path := self._find_archive():
             yield from self._read_archive(path)
         else:
@@ -85,8 +85,8 @@ class _UnitReader:
     def _outcomes(self, member: str, data: bytes, path: str = '') -> Iterator[PdfPage | PageImage]:
         for row in self._store.rows(member):
             page = page_of(row, self._unit, self._upright, data, path)
-            journaled = self._journaled.get((row.file, row.row))
-            yield page.outcome(journaled) if journaled else page
+            outcome = self._journaled.get((row.file, row.row))
+            yield page.outcome(outcome) if outcome else page
 
     def _read_archive(self, path: str) -> Iterator[object]:
         damage = ''
@@ -113,7 +113,7 @@ class _UnitReader:
             yield self._fault('DamagedArchive', damage, sum(len(self._store.row_numbers(name)) for name in self._left))
         yield from self._missing(members, damage)
         if not damage and not members.second_versions:
-            self._note()
+            self._journal_warnings()
 
     def _fault(self, error: str, message: str, lost: int) -> TaggedOutput:
         return TaggedOutput('errors', UnitError(self._unit.file, self._unit.archive, 'read', error, message, lost))
@@ -155,18 +155,18 @@ class _UnitReader:
             for row in self._store.rows(member):
                 yield page_of(row, self._unit, False).failed('PdfMissing', reason, listed=not damage)
 
-    def _note(self) -> None:
+    def _journal_warnings(self) -> None:
         journal = Journal(self._journal)
         journal.add(self._unit.name, '', 0, dict(self._warnings))
         journal.close()
 
     def _read_folder(self) -> Iterator[object]:
-        places = {member: self._find(member) for member in self._left}
-        if self._unit.archive and not any(places.values()):
+        paths = {member: self._find(member) for member in self._left}
+        if self._unit.archive and not any(paths.values()):
             yield from self._archive_missing()
             return
         for member in sorted(self._left, key=self._store.row_numbers):
-            if path := places[member]:
+            if path := paths[member]:
                 data = b'' if storage.is_local(path) else storage.read_bytes(path)
                 yield from self._outcomes(member, data, '' if data else path)
                 continue
@@ -203,10 +203,10 @@ class _ReadPagesFn(beam.DoFn):
 
 @dataclass(eq=False)
 class ReadArchivePages(beam.PTransform):
-    """PCollection[PageUnit] to ArchivePages: a PdfPage with bytes (or a path) for each row, or its known outcome.
+    """PCollection[PageUnit] to ArchivePages: a PdfPage with bytes (or a path) for each row, or its journaled outcome.
 
-    Tarballs are streamed once from start to end, documents in a folder are handed on as paths. A row whose outcome
-    the journal knows leaves as that outcome, and a unit that is known whole is not opened. Memory: one document and
+    Tarballs are streamed once from start to end, documents in a folder are passed on as paths. A row whose outcome
+    the journal knows leaves as that outcome, and a unit that is journaled whole is not opened. Memory: one document and
     the names of the unit's members. The elements carry payloads: RenderPDF must follow without a shuffle.
 
     Args:

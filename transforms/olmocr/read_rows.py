@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from apache_beam.pvalue import TaggedOutput
 
-import transforms.hub.filesystem  # noqa: F401 - Beam finds hf:// by it
+import transforms.hub.filesystem  # noqa: F401 - registers hf:// with Beam
 from transforms.accounting.outcome import DROPPED, FAILED, Outcome
 from transforms.files import storage
 from transforms.files.columns import Unreadable, column_values
@@ -46,14 +46,12 @@ class PageUnit:
         archive: tarball relative to the input; '' for documents in a folder.
         part: number of the part, where a folder's rows are cut into several units.
         segments: row files (see `row_store`).
-        rows: number of rows in them that are wanted.
     """
 
     file: str
     archive: str
     part: int
     segments: tuple[str, ...]
-    rows: int
 
     @property
     def name(self) -> str:
@@ -68,7 +66,7 @@ def unit_part(archive: str, row: int) -> int:
 
 def unit_name(file: str, archive: str, row: int) -> str:
     """The name of the unit that holds a row."""
-    return PageUnit(file, archive, unit_part(archive, row), (), 0).name
+    return PageUnit(file, archive, unit_part(archive, row), ()).name
 
 
 class OlmocrRows(NamedTuple):
@@ -141,7 +139,7 @@ class _PartitionByArchive:
     def finish(self) -> Iterator[PageUnit]:
         for unit, segments in self._buffers.finish():
             if self._wanted[unit]:
-                yield PageUnit(self._file.name, *unit, segments, self._wanted[unit])
+                yield PageUnit(self._file.name, *unit, segments)
 
 
 class _ReadRowsFn(beam.DoFn):
@@ -180,7 +178,7 @@ class _ReadRowsFn(beam.DoFn):
 
     def _outcome_of(self, file: RowFile, number: int, raw: dict, seen: set,
                index: ArchiveIndex | None) -> tuple[OlmocrRow | None, Outcome | None]:
-        """The row to render, or the record that says why not."""
+        """The row to render, or the Outcome that says why not."""
         try:
             if isinstance(raw, JsonItem):
                 if raw.error:

@@ -39,7 +39,7 @@ class RowStore:
         self._sources = [storage.open_read(path) for path in segments]
         self._readers = [pa.ipc.open_file(source) for source in self._sources]
         self._batch = lru_cache(maxsize=4)(self._read_batch)
-        self._places: dict[str, list[tuple[int, int, int, int]]] = {}
+        self._positions: dict[str, list[tuple[int, int, int, int]]] = {}
         self._dropped: set[str] = set()
         for segment, reader in enumerate(self._readers):
             for batch in range(reader.num_record_batches):
@@ -49,25 +49,25 @@ class RowStore:
         columns = (table[name].to_pylist() for name in ('member', 'row', 'wanted'))
         for i, (member, row, wanted) in enumerate(zip(*columns, strict=True)):
             if wanted:
-                self._places.setdefault(member, []).append((row, segment, batch, i))
+                self._positions.setdefault(member, []).append((row, segment, batch, i))
             else:
                 self._dropped.add(member)
 
     def is_named(self, member: str) -> bool:
         """True when some row names `member`, be it one that was dropped."""
-        return member in self._places or member in self._dropped
+        return member in self._positions or member in self._dropped
 
     def members(self) -> Iterator[str]:
         """Every member that a wanted row names."""
-        return iter(self._places)
+        return iter(self._positions)
 
     def row_numbers(self, member: str) -> list[int]:
         """The wanted rows that name `member`."""
-        return [place[0] for place in self._places.get(member, ())]
+        return [place[0] for place in self._positions.get(member, ())]
 
     def rows(self, member: str) -> Iterator[OlmocrRow]:
         """The wanted rows of `member`, by row number."""
-        for _, segment, batch, i in sorted(self._places.get(member, ())):
+        for _, segment, batch, i in sorted(self._positions.get(member, ())):
             yield OlmocrRow(**self._batch(segment, batch)[i])
 
     def _read_batch(self, segment: int, batch: int) -> list[dict]:

@@ -6,7 +6,7 @@ import hashlib
 import os
 from dataclasses import dataclass
 
-import transforms.hub.filesystem  # noqa: F401 - Beam finds hf:// by it
+import transforms.hub.filesystem  # noqa: F401 - registers hf:// with Beam
 from transforms.files import storage
 from transforms.files.abort import InputError
 from transforms.pdf.list_pages import FileGroup, display_name

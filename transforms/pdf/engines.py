@@ -17,9 +17,9 @@ from transforms.pdf.fonts import (
     FontRequests,
     Letters,
     Requested,
+    has_overlay,
     has_rich_fonts,
     letters_of,
-    renders_over,
     unrendered_letters,
 )
 from transforms.pdf.settings import RenderSettings
@@ -27,7 +27,7 @@ from transforms.pdf.sizes import output_size
 
 
 class Document(Protocol):
-    """An open PDF: page count, whether it had to be repaired, and rendering."""
+    """An open PDF: page count and rendering."""
 
     def page_count(self) -> int:
         """The number of pages."""
@@ -52,8 +52,6 @@ class PdfiumDocument:
         may_lack_letters: whether the page may show others than the Latin ones that all engines have.
         has_annotations: whether something is rendered over that page.
     """
-
-    name = 'pdfium'
 
     def __init__(self, source: bytes | str) -> None:
         import pypdfium2 as pdfium
@@ -111,13 +109,13 @@ class PdfiumDocument:
         try:
             bitmap.fill_rect((255, 255, 255, 255), 0, 0, w, h)
             flags = raw.FPDF_ANNOT | raw.FPDF_REVERSE_BYTE_ORDER
-            place = (bitmap, handle, 0, 0, w, h, rotation // 90, flags)
-            raw.FPDF_RenderPageBitmap(*place)
+            arguments = (bitmap, handle, 0, 0, w, h, rotation // 90, flags)
+            raw.FPDF_RenderPageBitmap(*arguments)
             if self._doc.formenv:
-                raw.FPDF_FFLDraw(self._doc.formenv, *place)
+                raw.FPDF_FFLDraw(self._doc.formenv, *arguments)
             pixels = np.array(bitmap.to_numpy()[:, :, :3], order='C')
             self.fonts = _font_requests().take()
-            self.has_annotations = bool(self.fonts.names) and renders_over(handle)
+            self.has_annotations = bool(self.fonts.names) and has_overlay(handle)
             self.may_lack_letters = bool(self.fonts.names) and (
                 self.has_annotations or not self.fonts.is_latin or has_rich_fonts(self._source))
             self.unrendered = self.may_lack_letters and unrendered_letters(handle, self.fonts, pixels, rotation // 90)
@@ -145,8 +143,6 @@ def _font_requests() -> FontRequests:
 
 class MupdfDocument:
     """A PDF opened by MuPDF, as a PDF and nothing else."""
-
-    name = 'mupdf'
 
     def __init__(self, source: bytes | str, accept_repaired: bool) -> None:
         import pymupdf

@@ -19,7 +19,7 @@ ERROR_ORDER = (
     'PageOutOfMemory',   # memory limit
     'RenderCrash',       # the engine killed its process
     'FontMissing',       # letters of a font that is not embedded, which no engine asked for has glyphs for
-    'BlankRender',       # hardly any ink although the label has text
+    'BlankRender',       # no mark of ink although the label has text
 )
 FINAL_ERRORS = frozenset({'NotAPdf', 'PageTimeout', 'PageTooBig', 'ImageTooSmall', 'PageOutOfMemory', 'RenderCrash'})
 
@@ -33,7 +33,7 @@ class PageError(Exception):
 
 
 def deciding_error(first: PageError, second: PageError) -> PageError:
-    """Of the verdicts of two engines on one page, the one that names the outcome."""
+    """Which of two engines' errors on one page becomes its outcome."""
     if second.name in FINAL_ERRORS:
         return second
     if first.name == 'DamagedPdf' and second.name != 'DamagedPdf':

@@ -81,7 +81,7 @@ class FontRequests:
         self._watch.setup(reusable=True)
 
     def renew(self) -> None:
-        """Asks to be told again, after pdfium was started anew."""
+        """Registers the listener again, after pdfium was started anew."""
         from pypdfium2 import raw
 
         raw.FPDF_SetSystemFontInfo(self._watch.raw)
@@ -196,7 +196,7 @@ def has_rich_fonts(source: bytes | str) -> bool:
         return any(data.find(mark) >= 0 for mark in _RICH)
 
 
-def renders_over(page: object) -> bool:
+def has_overlay(page: object) -> bool:
     """Whether annotations or form fields are rendered over a `pypdfium2.PdfPage`; links and pop-ups render nothing."""
     from pypdfium2 import raw
 

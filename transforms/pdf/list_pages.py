@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
-import transforms.hub.filesystem  # noqa: F401 - Beam finds hf:// by it
+import transforms.hub.filesystem  # noqa: F401 - registers hf:// with Beam
 from transforms.accounting.outcome import DROPPED, Outcome
 from transforms.files import storage
 from transforms.pdf.pages import PageImage, PdfPage
@@ -151,11 +151,11 @@ class _ListFn(beam.DoFn):
                        output=page_image_path(file, page, self._settings.extension), unit=group.name)
 
     def _page_or_outcome(self, group: FileGroup, file: str, page: int, journaled: dict) -> PdfPage | PageImage:
-        rendered = self._page(group, file, page)
-        outcome = journaled.get((rendered.file, page))
+        pdf_page = self._page(group, file, page)
+        outcome = journaled.get((pdf_page.file, page))
         if outcome is None or not is_output_there(self._output, outcome):
-            return rendered
-        return rendered.outcome(outcome)
+            return pdf_page
+        return pdf_page.outcome(outcome)
 
 
 @dataclass(eq=False)

@@ -1,4 +1,4 @@
-"""Page outcomes as records of the accounts."""
+"""Rendered pages as outcomes, and outcomes as journal entries."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -15,7 +15,7 @@ _DROPPED = {'ImageTooSmall': 'image_too_small'}
 IMAGE_HISTOGRAMS = ('bytes', 'width', 'height', 'ink_share')
 
 
-def image_record(image: PageImage, record_id: str, details: dict) -> Outcome:
+def image_outcome(image: PageImage, record_id: str, details: dict) -> Outcome:
     """The record of a page: written with what was measured, or failed with its error class."""
     if image.error in _DROPPED:
         return Outcome(image.file, image.row, record_id, DROPPED, _DROPPED[image.error], image.message, details=details)
@@ -35,9 +35,9 @@ def multi_page_warning(image: PageImage) -> Iterator[Count]:
         yield Count(image.file, 'warning', 'multi_page_pdf', 1)
 
 
-def page_record(image: PageImage) -> Outcome:
+def page_outcome(image: PageImage) -> Outcome:
     """The record of a page of a plain PDF."""
-    return image_record(image, page_id(image.file, image.row), {})
+    return image_outcome(image, page_id(image.file, image.row), {})
 
 
 def journal_entry(row: dict) -> dict:
@@ -49,7 +49,7 @@ def journal_entry(row: dict) -> dict:
     return entry
 
 
-def journaled(groups: Iterable[FileGroup]) -> Callable[[dict], tuple[str, dict] | None]:
+def journal_entries(groups: Iterable[FileGroup]) -> Callable[[dict], tuple[str, dict] | None]:
     """A function from a row of the records table to its journal entry, None for what must be done again."""
     group_of = {display_name(file): group.name for group in groups for file in group.files}
 

@@ -37,21 +37,21 @@ class PdfPage:
     context: Any = None
 
     def failed(self, error: str, message: str, listed: bool = True) -> PageImage:
-        """The outcome of this page when it could not even be read; `listed` as in Record."""
+        """The outcome of this page when it could not even be read; `listed` as in Outcome."""
         return replace(self.outcome({'error': error, 'message': message}), listed=listed)
 
     def outcome(self, measured: dict, data: bytes = b'') -> PageImage:
         """The outcome of this page from a child's answer or a journal's line."""
         names = ('width', 'height', 'bytes', 'sha256', 'engine', 'ink_share', 'pages', 'fonts', 'error', 'message', 'spill')
-        known = {name: measured[name] for name in names if measured.get(name)}
-        return PageImage(self.file, self.row, self.output, self.unit, self.context, data=data, **known)
+        fields = {name: measured[name] for name in names if measured.get(name)}
+        return PageImage(self.file, self.row, self.output, self.unit, self.context, data=data, **fields)
 
 
 @dataclass(frozen=True)
 class PageImage:
     """The image of one page, or why there is none (`error` and `message`).
 
-    `fonts` names those that the page does not embed, which `engine` put others in the place of.
+    `fonts` names those that the page does not embed, which `engine` substituted.
 
     The encoded image is in `data`, or in the local file `spill`, until WriteImages puts it under `output`.
     """

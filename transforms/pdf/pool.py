@@ -24,6 +24,7 @@ from pathlib import Path
 
 from transforms.pdf.frames import read_frame, write_frame
 from transforms.pdf.settings import RenderSettings
+from transforms.run.cores import usable_cores
 
 _ROOT = Path(__file__).resolve().parents[2]
 _CORRUPTION = re.compile(rb'corrupt|invalid|double free|smashing|overflow detected|[Aa]ssert')
@@ -195,11 +196,6 @@ class _Child:
 
 def _failed(name: str, message: str) -> Answer:
     return Answer({'error': name, 'message': message})
-
-
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
 
 
 _POOLS: dict[tuple[RenderSettings, int], list] = {}

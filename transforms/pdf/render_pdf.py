@@ -31,16 +31,16 @@ class _RenderFn(beam.DoFn):
     """Keeps a window of pages under way in the pool, so that every child always has the next one."""
 
     def __init__(self, settings: RenderSettings, processes: int, staging_dir: str) -> None:
-        self._settings, self._processes, self._spill = settings, processes, staging_dir
+        self._settings, self._processes, self._staging_dir = settings, processes, staging_dir
         self._rendered = Metrics.counter(type(self), 'pages_rendered')
         self._failed = Metrics.counter(type(self), 'pages_failed')
 
     def setup(self) -> None:
         self._pool = acquire_pool(self._settings, self._processes)
         self._window = 2 * self._pool.processes + 1
-        if self._spill:
-            with storage.storage_errors(self._spill):
-                os.makedirs(self._spill, exist_ok=True)
+        if self._staging_dir:
+            with storage.storage_errors(self._staging_dir):
+                os.makedirs(self._staging_dir, exist_ok=True)
 
     def teardown(self) -> None:
         release_pool(self._pool)
@@ -70,7 +70,7 @@ class _RenderFn(beam.DoFn):
         light = replace(page, data=b'')
         self._pages_under_way += 1
         self._bytes_under_way += size
-        future = self._pool.submit(task_header(page, self._spill), page.data)
+        future = self._pool.submit(task_header(page, self._staging_dir), page.data)
         future.add_done_callback(lambda answered: done.put((light, size, answered)))
 
     def _next(self) -> PageImage:
@@ -79,7 +79,7 @@ class _RenderFn(beam.DoFn):
         self._bytes_under_way -= size
         answer: Answer = answered.result()
         if errno := answer.header.get('spill_errno'):
-            with storage.storage_errors(self._spill):
+            with storage.storage_errors(self._staging_dir):
                 raise OSError(errno, os.strerror(errno))
         image = page.outcome(answer.header, answer.body)
         (self._failed if image.error else self._rendered).inc()
@@ -90,18 +90,18 @@ class _RenderFn(beam.DoFn):
 class RenderPDF(beam.PTransform):
     """PCollection[PdfPage] to PCollection[PageImage]: one outcome for every page, in any order.
 
-    A PageImage in the input (an outcome known already) passes through untouched. A page that cannot be rendered
+    A PageImage in the input (an outcome from the journal) passes through untouched. A page that cannot be rendered
     comes out with `error` set to one of `transforms.pdf.errors.ERROR_ORDER`; nothing a document holds raises.
     Memory: two pages for each child process, at most 256 MiB of documents, and the children's own limit.
 
     Args:
         settings: what the images look like and what a page may cost.
         processes: child processes of each Beam worker process, 0 for one on each of its cores.
-        staging_dir: a local folder on the disk of the output. Images are then handed on as files in it, which
-            WriteImages only renames; when empty they are handed on as bytes.
+        staging_dir: a local folder on the disk of the output. Images are then passed on as files in it, which
+            WriteImages only renames; when empty they are passed on as bytes.
 
     Raises:
-        RunAborted: the spill folder's disk is full.
+        RunAborted: the disk of `staging_dir` is full.
         RuntimeError: no child process could be started.
     """
 

@@ -16,10 +16,10 @@ _SCALARS = frozenset({'int', 'float', 'str', 'bool', 'date', 'time', 'time with 
 
 
 class Fitter:
-    """Makes rows of a file's batches what the split's schema says: missing columns None, types those of the split.
+    """Converts a file's rows to the split's schema: missing columns None, types those of the split.
 
     Args:
-        found: the file's schema.
+        schema_of_file: the file's schema.
         schema: serialized schema of the split, b'' for none.
         columns: wanted, () for all.
         casts: texts become numbers and the reverse, as a card's features also allow; one that does not costs its row.

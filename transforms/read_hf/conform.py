@@ -1,4 +1,4 @@
-"""JSON values as a table of the split's schema would give them: missing columns are None, integers among floats floats."""
+"""JSON values as a table of the split's schema would give them: missing columns are None, integers in float columns become floats."""
 
 from __future__ import annotations
 

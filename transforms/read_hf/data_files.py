@@ -59,7 +59,6 @@ class Dataset:
     root: str
     splits: tuple[Split, ...]
     card: dict = field(default_factory=dict)
-    has_script: bool = False
     left_out: tuple[tuple[str, int], ...] = ()
 
     def choose(self, subset: str = '', split: str = 'all') -> tuple[Split, ...]:
@@ -121,23 +120,23 @@ def find_dataset(root: str, pattern: str = '') -> Dataset:
         raise DatasetError(f'{root} does not exist')
     infos = {i.path: i for i in (_relative(i, root) for i in storage.list_files(root))}
     infos = _without_caches(root, infos)
-    script = any(path.endswith('.py') and '/' not in path for path in infos)
     if pattern:
         matcher = storage.glob_to_regex(pattern)
         chosen = tuple(i for p, i in infos.items() if matcher.match(p) and layout_of(p))
         if not chosen:
             raise DatasetError(f'{root} has no data file that matches {pattern}')
-        return Dataset(root, (Split(DEFAULT, 'train', chosen),), {}, script)
+        return Dataset(root, (Split(DEFAULT, 'train', chosen),))
     card = read_card(root, infos)
     splits = tuple(_from_card(root, card['configs'], infos) if card.get('configs') else
                    _as_splits(root, DEFAULT, _by_names(infos, root), infos, {}))
     if not any(s.files for s in splits):
+        script = any(path.endswith('.py') and '/' not in path for path in infos)
         hint = ' It has a loading script, which is never run: try --hub_parquet, the conversion that the Hub made' \
             if script else ' Its README.md names files that are not there' if card.get('configs') else ''
         raise DatasetError(f'{root} has no data file of a known format.{hint}')
     used = {f.path for s in splits for f in s.files}
     left_out = Counter(layout_of(p).format for p in infos if p not in used and layout_of(p))
-    return Dataset(root, splits, card, script, tuple(sorted(left_out.items())))
+    return Dataset(root, splits, card, tuple(sorted(left_out.items())))
 
 
 def _without_caches(root: str, infos: dict[str, FileInfo]) -> dict[str, FileInfo]:

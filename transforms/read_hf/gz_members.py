@@ -32,7 +32,7 @@ def first_member_ends_within(source: BinaryIO, size: int) -> bool:
 def next_member(source: BinaryIO, start: int, end: int) -> int:
     """Offset of the first member that begins in [start, end), -1 when none does.
 
-    A member is told from bytes that look like one by decompressing its first 256 KiB (or all of it).
+    A member is recognized among bytes that look like one by decompressing its first 256 KiB (or all of it).
     """
     position = start
     while position < end:

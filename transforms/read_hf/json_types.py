@@ -46,9 +46,9 @@ class JsonTypes:
             try:
                 self.add_value(_decode(line))
             except (ValueError, RecursionError):
-                self._add_odd(line)
+                self._add_irregular(line)
 
-    def _add_odd(self, line: bytes) -> None:
+    def _add_irregular(self, line: bytes) -> None:
         try:
             for value in loads_all(line):
                 self.add_value(value)

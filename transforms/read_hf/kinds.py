@@ -78,7 +78,7 @@ def merged(first: pa.DataType, second: pa.DataType) -> pa.DataType | None:
 def changes_for(schema: pa.Schema, field: pa.Field) -> tuple[type | None, Change | None]:
     """(type of values that pass as they are, what is done to others) of a column; (None, None) when all pass."""
     kind, name = family(field.type), field.name
-    is_card, complete = _says(schema, FROM_CARD), _says(schema, COMPLETE)
+    is_card, complete = _has_key(schema, FROM_CARD), _has_key(schema, COMPLETE)
     if LABELS in (field.metadata or {}):
         label = _to_label(name, json.loads(field.metadata[LABELS]))
         return (None, _to_list(name, label)) if kind == 'list' else (int, label)
@@ -95,7 +95,7 @@ def changes_for(schema: pa.Schema, field: pa.Field) -> tuple[type | None, Change
     return (_PYTHON[kind], _to_element(name, kind, is_card)) if kind in _PYTHON else (None, None)
 
 
-def _says(schema: pa.Schema, key: bytes) -> bool:
+def _has_key(schema: pa.Schema, key: bytes) -> bool:
     return key in (schema.metadata or {})
 
 

@@ -76,7 +76,7 @@ def read_lines(unit: ReadUnit, source: BinaryIO, limits: ReadLimits,
             try:
                 values = parse(line)
             except ValueError as error:
-                values = _described(error, line)
+                values = _described(error)
             if type(values) is list:
                 for one in values:
                     yield row, one
@@ -99,7 +99,7 @@ def _open_range(unit: ReadUnit, source: BinaryIO) -> tuple[Stream | None, int]:
     return Stream(source.read, unit.end - unit.start), unit.start
 
 
-def _described(error: ValueError, line: bytes) -> BadRow:
+def _described(error: ValueError) -> BadRow:
     if isinstance(error, JsonError):
         return BadRow(error.error, str(error)[:200])
     return BadRow('InvalidUtf8', f'byte {error.start} of the line is no UTF-8') if isinstance(error, UnicodeDecodeError) \
@@ -121,10 +121,7 @@ def json_parser(unit: ReadUnit) -> Callable[[bytes], dict | list[dict]]:
     return parse
 
 
-def text_parser(unit: ReadUnit) -> Callable[[bytes], dict | list[dict]]:
-    """Parses a line of text to {'text': line}; a lone carriage return ends a line too."""
-    def parse(line: bytes) -> dict | list[dict]:
-        text = (line[:-1] if line.endswith(b'\r') else line).decode()
-        return [{'text': part} for part in text.split('\r')] if '\r' in text else {'text': text}
-
-    return parse
+def parse_text(line: bytes) -> dict | list[dict]:
+    """A line of text as {'text': line}; a lone carriage return ends a line too."""
+    text = (line[:-1] if line.endswith(b'\r') else line).decode()
+    return [{'text': part} for part in text.split('\r')] if '\r' in text else {'text': text}

@@ -21,7 +21,7 @@ HUB_PARQUET = 'refs/convert/parquet'
 
 @dataclass(frozen=True)
 class ReadPlan:
-    """What will be read.
+    """The units of a read, and where they come from.
 
     Attributes:
         root: pinned root.
@@ -44,7 +44,7 @@ class ReadPlan:
 
     @property
     def inputs(self) -> tuple[tuple[str, int, float | str], ...]:
-        """The chosen files as (path, bytes, stamp), for telling a changed input."""
+        """The chosen files as (path, bytes, fingerprint), for telling a changed input."""
         return tuple((file.path, file.size, file.fingerprint) for split in self.splits for file in split.files)
 
 
@@ -59,7 +59,7 @@ def resolve(source: str, hub_parquet: bool = False) -> str:
             raise DatasetError(f'{source} is not on the Hub, which alone makes Parquet conversions')
         source = str(HubPath.parse(source).at(HUB_PARQUET))
     if not storage.is_local(source):
-        import transforms.hub.filesystem  # noqa: F401 - Beam finds hf:// by it; local sources are planned without Beam
+        import transforms.hub.filesystem  # noqa: F401 - registers hf:// with Beam; local sources are planned without Beam
 
     return storage.pin(source)
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
-import transforms.hub.filesystem  # noqa: F401 - Beam finds hf:// by it
+import transforms.hub.filesystem  # noqa: F401 - registers hf:// with Beam
 from transforms.accounting.outcome import FAILED, Outcome
 from transforms.read_hf.plan import ReadPlan, plan_read
 from transforms.read_hf.read_unit import read_unit
@@ -129,7 +129,7 @@ class ReadHF(beam.PTransform):
     Raises:
         ValueError: no such dataset, subset, split or column; the message says what there is.
         HubFault: the Hub cannot be reached or refuses.
-        RunAborted: while running, the Hub fails for longer than patience, or a file has changed.
+        RunAborted: while running, the Hub fails for longer than `patience_seconds`, or a file has changed.
     """
 
     source: str | os.PathLike | ReadPlan

@@ -11,7 +11,7 @@ from transforms.read_hf.archives import read_members, read_webdataset, zip_membe
 from transforms.read_hf.csv_rows import read_csv
 from transforms.read_hf.folders import read_media, read_metadata
 from transforms.read_hf.json_rows import read_json
-from transforms.read_hf.lines import read_lines, text_parser
+from transforms.read_hf.lines import parse_text, read_lines
 from transforms.read_hf.parquet_rows import read_parquet
 from transforms.read_hf.rows import DEFAULT_LIMITS, ReadLimits, Rows, UnitFault
 from transforms.read_hf.tables import read_arrow, read_avro
@@ -19,7 +19,7 @@ from transforms.read_hf.units import ReadUnit
 
 
 def _read_text(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
-    return read_lines(unit, source, limits, text_parser(unit))
+    return read_lines(unit, source, limits, parse_text)
 
 
 def _read_zip(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
@@ -67,7 +67,7 @@ def read_unit(unit: ReadUnit, limits: ReadLimits = DEFAULT_LIMITS) -> Rows:
 
 
 def _check_size(unit: ReadUnit, source: BinaryIO) -> None:
-    """Refuses a file that was cut since it was listed: lines and tables of text end anywhere without a sign.
+    """Refuses a file that was cut since it was listed: lines and tables of text show no sign of being cut.
 
     Raises:
         UnitFault: 'FileShorter', or 'LfsPointer' for what Git leaves in the place of a file that was not downloaded.

@@ -67,7 +67,7 @@ def _first_files(root: str, files: tuple[FileInfo, ...], limits: ReadLimits, lim
 
 
 def _of_headers(root: str, files: tuple[FileInfo, ...], limits: ReadLimits) -> pa.Schema:
-    """From footers and headers; a file whose type of a column fits no file before it is refused when it is read."""
+    """From footers and headers; a file with a column type that no earlier file has is refused when it is read."""
     types: dict[str, pa.DataType] = {}
     with ThreadPoolExecutor(_FOOTERS_AT_ONCE) as threads:
         for schema in threads.map(lambda file: _header(root, file, limits), files):

@@ -86,7 +86,7 @@ def plan_units(split: Split, root: str, source: str, revision: str, columns: tup
                split_bytes: int = SPLIT_BYTES, schema: bytes = b'') -> list[UnitChain]:
     """The units of a split in order. With a limit they are one chain, read in order only as far as is needed."""
     units = []
-    whole = 1 << 62 if other_encoding(dict(split.params)) else 0  # its lines cannot be told by their bytes
+    whole = 1 << 62 if other_encoding(dict(split.params)) else 0  # line ends cannot be found in its bytes
     for file in split.files:
         layout = layout_of(file.path)
         origin = Origin(source, revision, split.subset, split.name, file.path)

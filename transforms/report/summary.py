@@ -64,7 +64,7 @@ class OutcomeViews:
 
     Attributes:
         examples: by 'outcome reason', the first few as (id, file, row, message).
-        histograms: by column, counts by power-of-two or tenth-of-a-decade bucket.
+        histograms: by column, counts by power-of-two or decade bucket.
         sheet: a seeded sample of what was written.
         engines: written records by engine.
     """
@@ -78,7 +78,7 @@ class OutcomeViews:
 def accounts_by_file(counts: Iterable[Count]) -> dict[str, dict]:
     """`{file: {read, written, dropped: {reason: n}, failed: {error: n}, warnings: {kind: n}}}`, sorted."""
     accounts: dict[str, dict] = {}
-    for count in sorted(counts, key=lambda t: (t.file, _KINDS.index(t.kind), t.name)):
+    for count in sorted(counts, key=lambda c: (c.file, _KINDS.index(c.kind), c.name)):
         of_file = accounts.setdefault(count.file, empty_account())
         if count.kind in ('read', 'written'):
             of_file[count.kind] += count.count

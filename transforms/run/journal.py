@@ -1,4 +1,4 @@
-"""The journal: what was done already, kept beside the output so that a killed run goes on where it stopped.
+"""The journal: what is already done, kept beside the output so that a killed run goes on where it stopped.
 
 One folder for each unit of work (an archive, a group of files), one file for each writer, one JSON line for
 each outcome: `[file, row, outcome]`, or `["", 0, notes]` for what was seen of the unit as a whole. A torn last
@@ -81,7 +81,7 @@ def read_journal(folder: str, unit: str) -> dict[tuple[str, int], dict]:
 def is_output_there(output: str, outcome: dict) -> bool:
     """Whether what a journal says was written (`output`, `bytes`) is there; a failure needs no file.
 
-    On other than local disks the journal is written after the file and is believed.
+    On other than local disks the journal is written after the file so its lines are trusted.
     """
     if outcome.get('error') or not storage.is_local(output):
         return True

@@ -11,7 +11,7 @@ from transforms.run.workspace import Workspace
 
 @dataclass(frozen=True)
 class RunInfo:
-    """One run of one pipeline.
+    """What identifies a run, its limits, and where it writes.
 
     Attributes:
         pipeline: name of the pipeline, such as 'olmocr'.
@@ -21,7 +21,7 @@ class RunInfo:
         source: the input as given on the command line.
         revision: the Hub commit of the input, '' for files.
         options: every option that decides bytes, by name; no secrets.
-        inputs: the input files as `[path, bytes, modification time]`, for telling a changed input.
+        inputs: the input files as `[path, bytes, fingerprint]`, for telling a changed input.
         versions: of Python, the packages and the native libraries.
         seed: of every random choice.
         started: start of the run, ISO 8601, UTC.
@@ -39,7 +39,7 @@ class RunInfo:
     source: str
     revision: str = ''
     options: dict[str, object] = field(default_factory=dict)
-    inputs: tuple[tuple[str, int, float], ...] = ()
+    inputs: tuple[tuple[str, int, float | str], ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
     seed: int = 0
     started: str = ''
@@ -54,6 +54,6 @@ class RunInfo:
         """Where rendered images wait for their names, on the disk of the output; '' where that is no local disk."""
         return join(self.work, 'spill') if is_local(self.work) else ''
 
-    def workspace(self, place: str = '') -> Workspace:
-        """The run's folders as its workers must see them; `place` is the input's, '' for none to look for."""
-        return Workspace(self.run_id, self.output, self.work, place, self.hub)
+    def workspace(self, source: str = '') -> Workspace:
+        """The run's folders as its workers must see them; `source` is the input's folder or file, '' for none to look for."""
+        return Workspace(self.run_id, self.output, self.work, source, self.hub)

@@ -1,4 +1,4 @@
-"""StartUpCheck: before work begins, a worker looks whether this is its run.
+"""StartUpCheck: before work begins, a worker checks that it belongs to this run.
 
 On a cluster a worker may see another disk than the launcher, run other versions, or belong to a run that was given up and
 started anew. So each stage begins with a check.
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import apache_beam as beam
 
+import transforms.hub.filesystem  # noqa: F401 - registers hf:// with Beam: every stage begins here
 from transforms.hub.settings import configure
 from transforms.run.heartbeat import at_work
 from transforms.run.workspace import Workspace

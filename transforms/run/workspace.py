@@ -47,7 +47,7 @@ class Workspace:
         return storage.exists(path) and orjson.loads(storage.read_bytes(path))['run_id'] != self.run_id
 
     def check(self) -> None:
-        """Looks whether this worker sees the run's folders and has its versions.
+        """Checks that this worker sees the run's folders and has its versions.
 
         Raises:
             RunAborted: it does not; the message says what to do.

@@ -1,1 +1,1 @@
-"""Running on Flink: finding a job server, looking at the cluster before, watching the job, submitting it again."""
+"""Running on Flink: finding a job server, checking the cluster first, watching the job, submitting it again."""

@@ -40,18 +40,18 @@ from beam_pipelines.launcher.flink.watchdog import Watchdog, clear_worker_signs,
 from transforms.files import storage
 
 _LOG = logging.getLogger(__name__)
-_LOOK_SECONDS = 1.0
-_REMOTE_LOOK_SECONDS = 5.0
+_POLL_SECONDS = 1.0
+_REMOTE_POLL_SECONDS = 5.0
 _CANCEL_SECONDS = 90.0
 _INTERRUPT_SECONDS = 30.0
 _PAUSE_SECONDS = 30.0
 _POOL_TRIES = 4
-_LAST_WORDS_SECONDS = 3.0
+_JOIN_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
 class FlinkRules:
-    """How patient the watchdog is.
+    """When the watchdog gives a job up.
 
     Attributes:
         stall_seconds: a job without any sign of life for so long is cancelled.
@@ -80,7 +80,7 @@ class FlinkEngine(Engine):
         self._rules, self._print_line, self._warn = rules, print_line, warn
         self._target: Target | None = None
         self._remote: RemoteJob | None = None
-        self._may_run = False  # a job that is out of reach keeps its note, so that the next launcher asks after it
+        self._may_run = False  # the note of a job that cannot be reached stays: the next launcher checks that job
         self.packed = options.view_as(PortableOptions).output_executable_path or ''
 
     def preflight(self) -> None:
@@ -93,16 +93,16 @@ class FlinkEngine(Engine):
             self._run(build, name, work, progress)
 
     def _run(self, build: Callable[[beam.Pipeline], None], name: str, work: str, progress: Progress) -> None:
-        said: set[tuple[str, int]] = set()
+        met_before: set[tuple[str, int]] = set()
         for attempt in range(self._rules.resubmits + 1):
             clear_worker_signs(work)
             fault, again = self._attempt(build, f'{name}-{attempt + 1}', work, progress)
             if not fault or progress.is_over():
                 return
-            met = fault, progress.done()  # the same fault without any progress would be met for ever
-            if not again or (met in said and storage.is_local(work)) or attempt == self._rules.resubmits:
+            met = fault, progress.done()  # the same fault without any progress would repeat for ever
+            if not again or (met in met_before and storage.is_local(work)) or attempt == self._rules.resubmits:
                 break
-            said.add(met)
+            met_before.add(met)
             self._warn(f'{fault}; submitting it again ({attempt + 1} of {self._rules.resubmits})')
             self._narrow()
         raise JobFailed(f'{fault}. The same command goes on from there')
@@ -112,7 +112,7 @@ class FlinkEngine(Engine):
         end = time.monotonic() + _PAUSE_SECONDS
         slots = 0
         while slots < self._target.parallelism and time.monotonic() < end:
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_POLL_SECONDS)
             try:
                 slots = sum(manager['slots'] for manager in self._target.cluster.task_managers())
             except Unreachable:
@@ -138,9 +138,9 @@ class FlinkEngine(Engine):
                 self._remote.forget()
             return fault, again
         finally:
-            submission.join(_LAST_WORDS_SECONDS)
+            submission.join(_JOIN_SECONDS)
             runner.stop()
-            submission.join(_LAST_WORDS_SECONDS)
+            submission.join(_JOIN_SECONDS)
 
     def _options_of(self, name: str) -> PipelineOptions:
         flags = [flag for flag in self._flags if not flag.startswith('--parallelism')]
@@ -159,14 +159,14 @@ class FlinkEngine(Engine):
         return options
 
     def _follow(self, submission: Submission, work: str, progress: Progress) -> tuple[str, bool]:
-        watchdog, unreachable_since, before = Watchdog(self._patience(work)), 0.0, progress.done()
+        watchdog, unreachable_since, before = Watchdog(self._stall_seconds(work)), 0.0, progress.done()
         self._may_run = False
         if self.packed:
             submission.join(self._rules.stall_seconds)
             return (submission.error_text() if submission.error else '' if not submission.is_alive() else
                     f'the job server has not made {self.packed} in {self._rules.stall_seconds:.0f} s'), False
         while True:
-            submission.join(_LOOK_SECONDS if storage.is_local(work) else _REMOTE_LOOK_SECONDS)
+            submission.join(_POLL_SECONDS if storage.is_local(work) else _REMOTE_POLL_SECONDS)
             job: Job | None = None
             try:
                 job = self._remote.poll() if self._remote else None
@@ -193,7 +193,7 @@ class FlinkEngine(Engine):
             if hang := watchdog.update(job and (job.state, job.marks), worker_signs(work), progress.done() - before):
                 return self._hung(hang, watchdog)
 
-    def _patience(self, work: str) -> float:
+    def _stall_seconds(self, work: str) -> float:
         """Seconds without a sign of life; where signs are objects in a store they come every 20 s."""
         return self._rules.stall_seconds if storage.is_local(work) else max(90.0, self._rules.stall_seconds)
 

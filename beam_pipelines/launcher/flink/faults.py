@@ -34,7 +34,7 @@ def permanent_fault(text: str) -> str:
     if 'Process died with exit code 1' in text:
         return ('the program that starts the workers (process_command) ended at once, as it does when it cannot fetch the '
                 "job's artifacts: give --artifacts_dir=FOLDER on a disk that the JobManager and all TaskManagers share, or "
-                "--flink_submit_uber_jar. The TaskManager's log has its words")
+                "--flink_submit_uber_jar. The TaskManager's log has its message")
     if 'Cannot run program "docker"' in text:
         return ('the TaskManagers have no docker: --environment_type=EXTERNAL --environment_config=localhost:50000 '
                 'takes a worker pool beside each')

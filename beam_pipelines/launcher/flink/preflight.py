@@ -1,4 +1,4 @@
-"""What is looked at before a job is submitted: Java, the job server's versions, the cluster, its slots and pools."""
+"""What is checked before a job is submitted: Java, the job server's versions, the cluster, its slots and pools."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def _check_java(java: str) -> None:
 
 
 def _environment(options: PipelineOptions, given: set[str], cluster: bool) -> str:
-    """Fills in how Python workers are had; returns the pool's address."""
+    """Fills in the environment of Python workers where the command line leaves it out; returns the pool's address."""
     portable = options.view_as(PortableOptions)
     if cluster and 'environment_type' not in given:
         portable.environment_type = 'EXTERNAL'

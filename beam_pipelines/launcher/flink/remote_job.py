@@ -11,7 +11,7 @@ from beam_pipelines.launcher.spec import UsageError
 from transforms.files import storage
 
 _NOTE = 'remote_job.json'
-_LOST_LOOKS = 5
+_LOST_POLLS = 5
 _ON_ITS_WAY_SECONDS = 3.0
 
 
@@ -32,7 +32,7 @@ class RemoteJob:
         self._state = ''
 
     def remember(self) -> None:
-        """Leaves a note, so that the next launcher knows whom to ask."""
+        """Leaves a note, so that the next launcher finds the job."""
         storage.write_bytes(storage.join(self._work, _NOTE),
                             orjson.dumps({'master': self._cluster.master, 'job': self.name}))
 
@@ -57,13 +57,13 @@ class RemoteJob:
 
     @property
     def is_running(self) -> bool:
-        """Whether the last look found it under way."""
+        """Whether it was running at the last poll."""
         return bool(self._id) and not self._missed and self._state not in ('FINISHED', 'FAILED', 'CANCELED')
 
     @property
     def is_lost(self) -> bool:
         """Whether the cluster knew it once and does not any more."""
-        return self._missed >= _LOST_LOOKS
+        return self._missed >= _LOST_POLLS
 
     def failures(self) -> list[str]:
         """Stack traces of its exceptions as the JobManager gives them, newest first."""
@@ -117,7 +117,7 @@ class RemoteJob:
 
 
 def refuse_if_running(work: str, output: str) -> str:
-    """Asks after the job of an earlier launcher that is gone.
+    """Checks whether the job of an earlier launcher still runs.
 
     Returns:
         A line for people when a job was there and is taken over, '' otherwise.

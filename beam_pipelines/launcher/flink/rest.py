@@ -89,8 +89,8 @@ class FlinkCluster:
 
 def _reason(error: Exception) -> str:
     text = str(error)
-    for known in ('Connection refused', 'Name or service not known', 'timed out', 'No route to host',
+    for phrase in ('Connection refused', 'Name or service not known', 'timed out', 'No route to host',
                   'Temporary failure in name resolution'):
-        if known in text:
-            return known.lower()
+        if phrase in text:
+            return phrase.lower()
     return text.splitlines()[0][:160] if text else type(error).__name__

@@ -27,11 +27,11 @@ class _TetheredJobServer(FlinkJarJobServer):
 
 
 class TetheredFlinkRunner(FlinkRunner):
-    """FlinkRunner for a target that was looked at before.
+    """FlinkRunner for a checked target.
 
     Args:
         target: where and with what to run.
-        log: file that the job server's words go to.
+        log: file that the job server's output go to.
     """
 
     def __init__(self, target: Target, log: str) -> None:

@@ -1,4 +1,4 @@
-"""Submission: one job built, submitted and followed in a thread, for Beam's calls block without a limit."""
+"""Submission: one job built, submitted and followed in a thread, because Beam's calls block without a limit."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Submission(threading.Thread):
             pipeline = beam.Pipeline(runner=self._runner, options=self._options)
             self._build(pipeline)
             pipeline.run().wait_until_finish()
-        except BaseException as error:  # told by the thread that waits for this one
+        except BaseException as error:  # reported by the thread that waits for this one
             self.error = error
 
     def error_text(self) -> str:
@@ -41,7 +41,7 @@ class Submission(threading.Thread):
 
 @contextmanager
 def quiet_readers() -> Iterator[None]:
-    """Within the block Beam's threads that read from the job server may find it gone without a traceback."""
+    """Within the block Beam's threads that read from the job server print no traceback when it is gone."""
     before = threading.excepthook
     threading.excepthook = lambda args: _LOG.debug('%s: %s', args.thread and args.thread.name, args.exc_value)
     try:

@@ -1,4 +1,4 @@
-"""The watchdog's judgement: from what can be seen of a run, whether anything still moves."""
+"""Watchdog: tells from what can be seen of a run whether anything still moves."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Watchdog:
 
         Args:
             job_marks: what the cluster tells of the job, None before it knows it.
-            worker: `worker_marks()`.
+            worker: `worker_signs()`.
             done: outcomes so far.
             now: monotonic seconds.
         """

@@ -29,7 +29,7 @@ def counts(read=4, written=3, failed=1) -> tuple[Count, ...]:
     ({}, {}, ''), ({'read': 5}, {}, 'off'), ({}, {'max_failures': 0}, 'max_failures'), ({}, {'max_failures': 1}, ''),
     ({}, {'max_failure_rate': 0.2}, 'max_failure_rate'), ({}, {'max_failure_rate': 0.25}, ''),
     ({'read': 1, 'written': 0}, {'max_failure_rate': 1.0}, 'nothing was written')])
-def test_judgement(tmp_path, changes, limits, word):
+def test_failure_reasons(tmp_path, changes, limits, word):
     problems = failure_reasons(info(tmp_path, **limits), accounts_by_file(counts(**changes)))
     assert len(problems) == bool(word)
     assert all(word in problem for problem in problems)

@@ -26,17 +26,17 @@ def test_outcomes_can_be_counted_together(pipeline):
                 equal_to([('', 1), ('', 2), ('', 1)]))
 
 
-def test_tallies_are_summed(pipeline):
+def test_counts_are_summed(pipeline):
     assert_that(pipeline | beam.Create([Count('a', 'read', '', 2), Count('a', 'read', '', 3)]) | SumCounts(),
                 equal_to([Count('a', 'read', '', 5)]))
 
 
-def test_there_is_one_ledger_even_of_nothing(pipeline):
+def test_there_is_one_summary_even_of_nothing(pipeline):
     empty = pipeline | beam.Create([])
     assert_that((empty,) | BuildRunSummary(), equal_to([RunSummary()]))
 
 
-def test_a_ledger_does_not_depend_on_arrival():
+def test_a_summary_does_not_depend_on_arrival():
     items = [Count('b', 'read', '', 1), Count('a', 'read', '', 1), UnitError('b', 'u', 's', 'E', ''),
              UnitError('a', 'u', 's', 'E', '')]
     assert to_run_summary(items) == to_run_summary(reversed(items))

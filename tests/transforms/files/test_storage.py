@@ -27,7 +27,7 @@ def test_atomic_writer_knows_size_and_hash(tmp_path):
 
 @pytest.mark.parametrize(('number', 'word'), [(errno.ENOSPC, 'no space left'), (errno.EACCES, 'no permission'),
                                               (errno.EIO, 'cannot write')])
-def test_surroundings_say_what_to_do(number, word):
+def test_storage_errors_say_what_to_do(number, word):
     with pytest.raises(storage.RunAborted, match=word), storage.storage_errors('/out'):
         raise OSError(number, os.strerror(number))
 

@@ -22,10 +22,10 @@ def tar(*members: tuple[str, bytes | str]) -> bytes:
     return out.getvalue()
 
 
-def members_of(tmp_path, data: bytes, look_ahead: bool, *wanted: str) -> tuple[ArchiveMembers, dict[str, bytes]]:
+def members_of(tmp_path, data: bytes, scan_first: bool, *wanted: str) -> tuple[ArchiveMembers, dict[str, bytes]]:
     path = tmp_path / 't.tar'
     path.write_bytes(data)
-    members = ArchiveMembers(str(path), frozenset(wanted), 1 << 20, look_ahead)
+    members = ArchiveMembers(str(path), frozenset(wanted), 1 << 20, scan_first)
     read = {m.name: m.data for m in members.read(lambda name: name in wanted) if not m.irregular}
     return members, read
 

@@ -4,7 +4,8 @@ from apache_beam.testing.util import assert_that, equal_to
 
 from transforms import PdfPage, RenderPDF, RenderSettings, WriteImages
 from transforms.pdf.pages import PageImage
-from transforms.pdf.pool import acquire_pool, release_pool, usable_cores
+from transforms.pdf.pool import acquire_pool, release_pool
+from transforms.run.cores import usable_cores
 from transforms.run.journal import read_journal
 
 SETTINGS = RenderSettings(max_size=200)

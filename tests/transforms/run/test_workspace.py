@@ -1,3 +1,6 @@
+import pickle
+import subprocess
+import sys
 import time
 from dataclasses import replace
 
@@ -6,6 +9,7 @@ import orjson
 import pytest
 from apache_beam.testing.util import assert_that, equal_to
 
+from tests.helpers import ROOT
 from transforms.files.storage import RunAborted
 from transforms.run import heartbeat, start_up_check
 from transforms.run.heartbeat import at_work
@@ -85,3 +89,16 @@ def test_the_last_step_of_a_finished_run_may_run_again(ours, tmp_path):
 
 def test_without_a_run_nothing_is_checked():
     Workspace('', '/nowhere', '/nowhere/.work').check()
+
+
+def test_a_worker_that_has_only_the_check_finds_the_hub(hub, tmp_path):
+    """Beam finds hf:// by a class that somebody must have imported: here a fresh process that is sent one step."""
+    (tmp_path / 'set').mkdir()
+    (tmp_path / 'set' / 'a.txt').write_text('a')
+    hub.add('me/set', tmp_path / 'set')
+    space = Workspace('run-1', str(tmp_path / 'out'), str(tmp_path / 'out' / '.work'), f'hf://datasets/me/set@{"a" * 40}')
+    space.claim()
+    step = pickle.dumps(start_up_check._StartUpCheckFn(space))
+    code = 'import pickle, sys; print(list(pickle.loads(sys.stdin.buffer.read()).process(1)))'
+    done = subprocess.run([sys.executable, '-c', code], input=step, capture_output=True, check=False, cwd=ROOT)
+    assert (done.stdout, done.returncode) == (b'[1]\n', 0), done.stderr.decode()

@@ -19,7 +19,7 @@ def test_restarts_without_a_worker_are_no_life():
     assert watchdog.update('RUNNING', (), 0, now=10) == 'no worker'
 
 
-def test_workers_leave_marks_that_are_forgotten_between_tries(tmp_path):
+def test_workers_leave_signs_that_are_forgotten_between_tries(tmp_path):
     assert worker_signs(str(tmp_path)) == ()
     with at_work(str(tmp_path)):
         assert len(worker_signs(str(tmp_path))) == 1
