@@ -30,7 +30,7 @@ setup(
         'certifi',
         'cramjam>=2.8,<3',
         'fastavro>=1.9,<2',
-        'filelock>=3.12,<5',
+        'filelock>=4,<5',
         'fsspec>=2023.12',
         'huggingface-hub>=1.0,<3',
         'isal>=1.6,<2',

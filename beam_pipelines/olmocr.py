@@ -115,7 +115,7 @@ def build(pipeline: beam.Pipeline, settings: OlmocrSettings) -> None:
 
     # Finishing: one element, a step for each thing written, the verdict last.
     summary = (*(part for parts in ended for part in parts), *spilled, *index_errors, warnings, rows.counts, rows.errors,
-              pages.counts, pages.errors) | 'BuildRunSummary' >> BuildRunSummary()
+               pages.counts, pages.errors) | 'BuildRunSummary' >> BuildRunSummary()
     summary = summary | 'CheckFinishing' >> check | 'WriteRecords' >> WriteRecords(
         output, settings.run.source, settings.run.revision, LABEL_COLUMNS + IMAGE_COLUMNS,
         (*IMAGE_HISTOGRAMS, 'text_chars', 'language', 'rotation'), settings.seed, 'conversion_errors.log')
@@ -125,7 +125,7 @@ def build(pipeline: beam.Pipeline, settings: OlmocrSettings) -> None:
         summary = summary | 'WriteOriginal' >> WriteOriginal(output, found.files)
     else:
         summary = (summary | 'WriteLlava' >> WriteLlava(output, settings.splits)
-                  | 'ValidateLlava' >> ValidateLlava(
+                   | 'ValidateLlava' >> ValidateLlava(
                       output, settings.splits, settings.rules.special_tokens == 'keep'))
     summary | 'FinishRun' >> FinishRun(settings.run, tuple(file.name for file in found.files))
 

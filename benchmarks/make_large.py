@@ -40,7 +40,7 @@ def make(source: Path, output: Path, count: int, tarballs: int, text_factor: int
     for number in range(tarballs):
         name = f'pdf_tarballs/00_documents_train_{number:05d}.tar.gz'
         with open(output / name, 'wb') as raw, gzip.GzipFile(fileobj=raw, mode='wb', compresslevel=level, mtime=0,
-                                                            filename='') as packed, \
+                                                             filename='') as packed, \
                 tarfile.open(fileobj=packed, mode='w') as archive:
             for i in range(number * count // tarballs, (number + 1) * count // tarballs):
                 row, data = next(pages)

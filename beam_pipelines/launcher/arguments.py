@@ -14,7 +14,7 @@ from beam_pipelines.launcher.spec import PipelineSpec, UsageError
 from options.cluster import ClusterOptions
 from options.run import positive
 
-ALIASES = {'input_dir': 'input', 'output_dir': 'output', 'workers': 'num_workers'}
+ALIASES = {'input_dir': 'input', 'output_dir': 'output', 'workers': 'num_workers', 'drawing_ram': 'worker_ram'}
 SHORT_ALIASES = {'-i': '--input', '-o': '--output', '-v': '--verbose'}
 # Flags that only the Java side of Flink knows; the Python parser has never heard of them.
 FLINK_FLAGS = frozenset({

@@ -171,7 +171,7 @@ class OutputLock:
 def _owner(path: str) -> str:
     """The process number that a lock's holder has left, 'unknown' when there is none (any more)."""
     try:
-        return storage.read_bytes(path).decode() or 'unknown'
+        return storage.read_bytes(path).decode(errors='replace') or 'unknown'
     except OSError:
         return 'unknown'
 

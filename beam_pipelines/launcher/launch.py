@@ -253,7 +253,7 @@ class _Launch:
             return self._failed(failure_line(error))
         if self.engine.packed:
             print_line(f'made {self.engine.packed}: submit it with `flink run` or as an application; it finishes '
-                f'{self.context.output} by itself')
+                       f'{self.context.output} by itself')
             return RunResult('packed', 0)
         return self._verdict(info)
 
@@ -283,7 +283,7 @@ class _Launch:
             for problem in run['problems']:
                 print_error(f'error: {problem}')
             print_error(f'what was made stays in {self.context.output}; see report.html and errors.jsonl there. '
-                     'The same command resumes.')
+                        'The same command resumes.')
         else:
             print_line(f"done in {run['seconds']:.1f} s. Look at {storage.join(self.context.output, 'report.html')}")
             if self.publish:

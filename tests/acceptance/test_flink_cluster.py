@@ -319,8 +319,8 @@ def test_two_task_managers_on_one_pool(healthy, by_hand, tmp_path, dataset):
 def test_a_pool_that_no_task_manager_has_for_itself(healthy, by_hand, tmp_path, dataset):
     folder = os.path.dirname(sys.executable)
     by_hand.append(subprocess.Popen([sys.executable, '-m', 'apache_beam.runners.worker.worker_pool_main',
-                             '--service_port=50123'], cwd='/', start_new_session=True, stdout=subprocess.DEVNULL,
-                            stderr=subprocess.DEVNULL, env={**os.environ, 'PATH': f"{folder}:{os.environ['PATH']}"}))
+                                     '--service_port=50123'], cwd='/', start_new_session=True, stdout=subprocess.DEVNULL,
+                                    stderr=subprocess.DEVNULL, env={**os.environ, 'PATH': f"{folder}:{os.environ['PATH']}"}))
     time.sleep(5)
     host = healthy.master.partition(':')[0]
     line = told(healthy, dataset, tmp_path / 'out', '--environment_type=EXTERNAL',

@@ -35,16 +35,20 @@ class HashingWriter(io.RawIOBase):
         return True
 
     def write(self, data: bytes) -> int:
-        """Writes all of it.
+        """Writes all of it, counts and hashes it; returns its length in bytes.
 
         Raises:
             RunAborted: the disk is full, or the place cannot be written.
+            ValueError: it was closed.
         """
+        if self.closed:
+            raise ValueError(f'{self._path} is closed')
         with storage_errors(self._path):
             self._target.write(data)
         self._digest.update(data)
-        self.size += len(data)
-        return len(data)
+        written = len(data) if type(data) is bytes else memoryview(data).nbytes
+        self.size += written
+        return written
 
     @property
     def sha256(self) -> str:

@@ -71,16 +71,27 @@ def _beam():
 
 
 def _versioned(path: str) -> Versioned | None:
-    """The file system of a path when it has versions."""
+    """The file system of a path when it has versions.
+
+    Raises:
+        ValueError: no file system is registered for the path's scheme.
+    """
     if is_local(path):
         return None
-    system = _beam().get_filesystem(path)
+    scheme = path.partition('://')[0]
+    try:
+        system = _beam().get_filesystem(path)
+    except ValueError:
+        raise ValueError(f'no file system is registered for {scheme}:// ({path}): gs:// needs apache-beam[gcp], s3:// '
+                         'apache-beam[aws], hf:// an import of transforms.hub.filesystem') from None
     return system if isinstance(system, Versioned) else None
 
 
 def exists(path: str) -> bool:
     """True when a file or folder is at `path`."""
-    return os.path.exists(path) if is_local(path) else _beam().exists(path)
+    if is_local(path):
+        return os.path.exists(path)
+    return (_versioned(path) or _beam()).exists(path)
 
 
 def size_of(path: str) -> int:

@@ -41,7 +41,7 @@ def pin(hub_path: HubPath) -> HubPath:
                              'with --hub_cache')
         return hub_path.at(commit)
     info = _ask(hub_path, lambda api: api.dataset_info(hub_path.repo, revision=hub_path.revision or None,
-                                                    timeout=_ASKING_SECONDS, token=read_token() or False))
+                                                       timeout=_ASKING_SECONDS, token=read_token() or False))
     _write_metadata(cached, info.sha)
     return hub_path.at(info.sha)
 
@@ -87,7 +87,7 @@ def _is_below(path: str, folder: str) -> bool:
 
 def _find_online(hub_path: HubPath) -> HubFile | None:
     infos = _ask(hub_path, lambda api: api.get_paths_info(hub_path.repo, [hub_path.path], revision=hub_path.revision,
-                                                       repo_type='dataset', token=read_token() or False))
+                                                          repo_type='dataset', token=read_token() or False))
     file = next((_to_file(hub_path, i) for i in infos if hasattr(i, 'blob_id') and i.path == hub_path.path), None)
     with _lock:
         _files[endpoint(), hub_path] = file

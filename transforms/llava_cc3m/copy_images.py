@@ -113,7 +113,7 @@ class _CopyFn(beam.DoFn):
             return
         details = {name: outcome[name] for name, _ in COLUMNS}
         yield Outcome(file, task.row, task.id, WRITTEN, output=outcome['output'], bytes=outcome['bytes'],
-                     sha256=outcome['sha256'], details=details)
+                      sha256=outcome['sha256'], details=details)
         yield TaggedOutput('samples', KeyedPayload(file, task.row, task.sample))
 
     def _outcomes(self, unit: ChatUnit, tasks: list[_Task]) -> Iterator[tuple[_Task, bytes, dict]]:

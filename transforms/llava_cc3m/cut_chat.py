@@ -145,7 +145,7 @@ class _CutChatFn(beam.DoFn):
             yield TaggedOutput('counts', Count(CHAT, 'warning', 'orphan_member', orphans))
 
     def _assign(self, row: int, item: JsonItem, index: ZipIndex | None, partition: _PartitionByArchive, seen: set,
-               used: set, names: _Names) -> Outcome | None:
+                used: set, names: _Names) -> Outcome | None:
         """Puts the record into its unit, or returns the Outcome that says why not."""
         record = item.value
         reason, message = (_REASONS.get(item.error, 'bad_record'), item.message) if item.error else check_record(record)
@@ -173,7 +173,7 @@ class _CutChatFn(beam.DoFn):
             message = f"no member {record['image'][:100]} in {self._found.archive.path}"
             if index is None:
                 return Outcome(CHAT, row, own_id[:200], FAILED, 'ArchiveUnreadable', f'{self._found.archive.path} cannot be read',
-                              details={'stage': 'read'}, listed=False)
+                               details={'stage': 'read'}, listed=False)
         if reason:
             return Outcome(CHAT, row, own_id[:200], DROPPED, reason, message)
         where = None

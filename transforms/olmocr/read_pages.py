@@ -52,7 +52,7 @@ class _UnitReader:
         self._journal, self._stop_early, self._max_bytes = journal, stop_early, max_bytes
         self._store = RowStore(unit.segments)
         self._journaled = {key: outcome for key, outcome in read_journal(journal, unit.name).items()
-                       if key[0] == '' or is_output_there(output, outcome)}
+                           if key[0] == '' or is_output_there(output, outcome)}
         self._members = frozenset(self._store.members())
         self._left = set(self._members)
         self._warnings: Counter = Counter()
@@ -60,7 +60,7 @@ class _UnitReader:
     def read(self) -> Iterator[object]:
         journaled_warnings = self._journaled.get(('', 0))
         if journaled_warnings is not None and all((self._unit.file, row) in self._journaled
-                                     for member in self._left for row in self._store.row_numbers(member)):
+                                                  for member in self._left for row in self._store.row_numbers(member)):
             for member in sorted(self._left, key=self._store.row_numbers):
                 yield from self._outcomes(member, b'')
             self._warnings.update(journaled_warnings)
@@ -187,7 +187,7 @@ class _UnitReader:
         for member in sorted(self._left, key=self._store.row_numbers):
             for row in self._store.rows(member):
                 yield TaggedOutput('dropped', Outcome(row.file, row.row, row.id, DROPPED, 'tarball_missing', message,
-                                                     details=row.details()))
+                                                      details=row.details()))
         self._warnings['tarball_missing'] += 1  # nothing was lost unread: partial downloads are common
 
 

@@ -177,7 +177,7 @@ class _ReadRowsFn(beam.DoFn):
             yield TaggedOutput('counts', Count(file.name, kind, name, count))
 
     def _outcome_of(self, file: RowFile, number: int, raw: dict, seen: set,
-               index: ArchiveIndex | None) -> tuple[OlmocrRow | None, Outcome | None]:
+                    index: ArchiveIndex | None) -> tuple[OlmocrRow | None, Outcome | None]:
         """The row to render, or the Outcome that says why not."""
         try:
             if isinstance(raw, JsonItem):
@@ -189,7 +189,7 @@ class _ReadRowsFn(beam.DoFn):
             row = self._parse(file, number, raw)
         except BadRow as error:
             return None, Outcome(file.name, number, _own_id(raw.value if isinstance(raw, JsonItem) else raw), FAILED, 'BadRow', str(error),
-                                details={'stage': 'read'})
+                                 details={'stage': 'read'})
         if index and not row.archive:
             row = index.locate(row)
         reason = '' if self._rules.verbatim else filter_reason(row, self._rules) or _duplicate(row, seen)

@@ -127,7 +127,7 @@ class _Worker:
         pixels = to_mode(pixels, self._settings.color)
         body = encode(pixels, self._settings)
         measured.update(width=pixels.shape[1], height=pixels.shape[0], bytes=len(body),
-                     sha256=hashlib.sha256(body).hexdigest())
+                        sha256=hashlib.sha256(body).hexdigest())
         if not task.get('spill'):
             return measured, body
         return {**measured, **_spill(task['spill'], body)}, b''
@@ -171,7 +171,7 @@ class _Worker:
                 share = ink_share(pixels)
                 fonts = getattr(document, 'fonts', fonts)
                 measured = {'engine': engine, 'pages': document.page_count(), 'ink_share': share,
-                         'fonts': ', '.join(fonts.names)[:_LONGEST_FONTS]}
+                            'fonts': ', '.join(fonts.names)[:_LONGEST_FONTS]}
                 if task['expect_ink'] is False:
                     return pixels, measured
                 doubt = self._lacks_letters(document, source, task['page'], doubt)

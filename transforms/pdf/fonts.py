@@ -89,9 +89,9 @@ class FontRequests:
     def take(self) -> Requested:
         """What was asked for since the last time."""
         requested = Requested(tuple(sorted({name for name, _, _ in self._asked})), any(not there for _, _, there in self._asked),
-                          any(there and charset in _ENCODINGS for _, charset, there in self._asked),
-                          frozenset(name for name, charset, there in self._asked if charset in _ENCODINGS and not there),
-                          all(charset in _LATIN for _, charset, _ in self._asked))
+                              any(there and charset in _ENCODINGS for _, charset, there in self._asked),
+                              frozenset(name for name, charset, there in self._asked if charset in _ENCODINGS and not there),
+                              all(charset in _LATIN for _, charset, _ in self._asked))
         self._asked.clear()
         return requested
 

@@ -22,11 +22,11 @@ def image_outcome(image: PageImage, record_id: str, details: dict) -> Outcome:
     if image.error:
         stage = 'read' if image.error == 'PdfMissing' else 'render'
         return Outcome(image.file, image.row, record_id, FAILED, image.error, image.message,
-                      details={**details, 'stage': stage}, listed=image.listed)
+                       details={**details, 'stage': stage}, listed=image.listed)
     measured = {'engine': image.engine, 'width': image.width, 'height': image.height, 'ink_share': image.ink_share,
                 'pages': image.pages, 'substituted_fonts': image.fonts or None}
     return Outcome(image.file, image.row, record_id, WRITTEN, output=image.output, bytes=image.bytes,
-                  sha256=image.sha256, details={**details, **measured})
+                   sha256=image.sha256, details={**details, **measured})
 
 
 def multi_page_warning(image: PageImage) -> Iterator[Count]:

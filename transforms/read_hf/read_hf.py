@@ -89,7 +89,7 @@ class _ReadUnitsFn(beam.DoFn):
                 count += 1
                 if type(values) is BadRow:
                     yield TaggedOutput('outcomes', Outcome(origin.file, row, '', FAILED, values.error, values.message,
-                                                        details={'stage': 'read'}))
+                                                           details={'stage': 'read'}))
                 else:
                     yield HFRecord(origin, row, values)
                 if count == left:

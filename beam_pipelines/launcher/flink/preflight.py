@@ -55,7 +55,7 @@ def master_of(options: PipelineOptions) -> str:
 
 
 def preflight(options: PipelineOptions, flags: list[str], parallelism: int, print_line: Callable[[str], None],
-         warn: Callable[[str], None]) -> Target:
+              warn: Callable[[str], None]) -> Target:
     """Checks everything that can be checked before a job starts.
 
     Args:

@@ -90,7 +90,7 @@ class FlinkCluster:
 def _reason(error: Exception) -> str:
     text = str(error)
     for phrase in ('Connection refused', 'Name or service not known', 'timed out', 'No route to host',
-                  'Temporary failure in name resolution'):
+                   'Temporary failure in name resolution'):
         if phrase in text:
             return phrase.lower()
     return text.splitlines()[0][:160] if text else type(error).__name__

@@ -41,7 +41,7 @@ def summary_with(folder, records: list[Outcome], **kwargs) -> RunSummary:
 
 
 RECORDS = [Outcome('a', 3, 'r3', FAILED, 'E', 'broke'), Outcome('a', 0, 'r0', WRITTEN, output='images/0.png', bytes=5,
-                                                              sha256='ff', details={'width': 7}),
+                                                                sha256='ff', details={'width': 7}),
            Outcome('a', 1, 'r1', DROPPED, 'blank'), Outcome('a', 2, 'r2', FAILED, 'E', 'told above', listed=False)]
 
 

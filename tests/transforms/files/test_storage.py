@@ -35,7 +35,9 @@ def test_storage_errors_say_what_to_do(number, word):
 @pytest.mark.parametrize(('pattern', 'path', 'matches'), [
     ('**/*.pdf', 'a.pdf', True), ('**/*.pdf', 'x/y/a.pdf', True), ('*.pdf', 'x/a.pdf', False),
     ('**', 'x/y', True), ('a?.pdf', 'ab.pdf', True), ('a?.pdf', 'a/.pdf', False), ('[ab].pdf', 'b.pdf', True),
-    ('[!ab].pdf', 'b.pdf', False), ('x/**/a.pdf', 'x/a.pdf', True), ('a+b.pdf', 'a+b.pdf', True)])
+    ('[!ab].pdf', 'b.pdf', False), ('x/**/a.pdf', 'x/a.pdf', True), ('a+b.pdf', 'a+b.pdf', True),
+    ('[^ab].pdf', 'b.pdf', False), ('[^ab].pdf', 'c.pdf', True), ('**.pdf', 'x/a.pdf', True), ('x**.pdf', 'x/y/a.pdf', True),
+    ('**/eval[-._ 0-9]*', 'autoload/medieval.vim', False)])
 def test_glob(pattern, path, matches):
     assert bool(storage.glob_to_regex(pattern).match(path)) is matches
 
@@ -61,3 +63,19 @@ def test_list_files_is_sorted_and_skips_work_folders(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text('1')
     assert [i.path[len(str(tmp_path)) + 1:] for i in storage.list_files(str(tmp_path))] == ['a.txt', 'b.txt', 'd/e.txt']
+
+
+def test_a_scheme_without_a_file_system_is_one_line_that_says_what_is_missing():
+    with pytest.raises(ValueError, match=r'registered for foo:// .*hf:// an import of transforms.hub.filesystem'):
+        storage.exists('foo://bucket/x')
+    with pytest.raises(ValueError, match='registered for foo://'):
+        storage.list_files('foo://bucket/x')
+
+
+def test_an_atomic_writer_counts_bytes_whatever_holds_them(tmp_path):
+    with storage.atomic_writer(str(tmp_path / 'a')) as target:
+        assert target.write(memoryview(b'abcdefgh').cast('i')) == 8
+        target.close()
+        with pytest.raises(ValueError, match='closed'):
+            target.write(b'x')
+    assert (target.size, (tmp_path / 'a').read_bytes()) == (8, b'abcdefgh')
