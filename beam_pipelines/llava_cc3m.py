@@ -60,18 +60,18 @@ def build(pipeline: beam.Pipeline, settings: Cc3mSettings) -> None:
             | 'CutChat' >> CutChat(found, join(work, 'rows'), settings.fix, settings.limit))
 
     # Images: read, checked and written within one step.
-    copied = (chat.units | 'SpreadUnits' >> beam.Reshuffle() | 'CheckCopying' >> hinted(check, hints)
+    copied = (chat.main | 'SpreadUnits' >> beam.Reshuffle() | 'CheckCopying' >> hinted(check, hints)
               | 'CopyImages' >> hinted(CopyImages(
                   found, output, join(work, 'journal'), settings.checking, settings.processes,
                   settings.run.staging_dir), hints))
 
     # Accounts and training data.
     ended = [records | f'Collect{name}' >> CollectOutcomes(fragments) for name, records in (
-        ('Dropped', chat.dropped), ('Copied', copied.outcomes))]
-    samples = copied.samples | 'SpillSamples' >> WriteFragments(fragments, 'train')
+        ('Dropped', chat.outcomes), ('Copied', copied.outcomes))]
+    samples = copied.main | 'SpillSamples' >> WriteFragments(fragments, 'train')
 
     # Finishing: one element, a step for each thing written, the verdict last.
-    summary = (*(part for parts in ended for part in parts), samples, chat.counts, chat.errors) | 'BuildRunSummary' >> BuildRunSummary()
+    summary = (*(part for parts in ended for part in parts), samples, chat.counts, chat.faults) | 'BuildRunSummary' >> BuildRunSummary()
     (summary
      | 'CheckFinishing' >> check
      | 'WriteRecords' >> WriteRecords(output, settings.run.source, settings.run.revision, COLUMNS,

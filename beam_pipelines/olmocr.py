@@ -75,8 +75,8 @@ def build(pipeline: beam.Pipeline, settings: OlmocrSettings) -> None:
     if found.needs_index:
         indexed = (pipeline | 'Archives' >> beam.Create(sorted(found.archives)) | 'CheckIndexing' >> check
                    | 'IndexArchives' >> IndexArchives(found.root, join(work, 'index')))
-        files = files | 'AfterIndex' >> beam.util.WaitOn(indexed.archives)
-        index_errors = (indexed.errors,)
+        files = files | 'AfterIndex' >> beam.util.WaitOn(indexed.main)
+        index_errors = (indexed.faults,)
 
     # Labels: one small set of row files for each tarball.
     extension = '' if settings.product == 'annotations' else settings.render.extension
@@ -85,20 +85,20 @@ def build(pipeline: beam.Pipeline, settings: OlmocrSettings) -> None:
 
     # Pages: from CheckRendering to WriteImages everything is one fused stage, for it carries the documents' bytes.
     # Resource hints must be the same on all of it: where they differ, Beam cuts the stage.
-    units = rows.units | 'SpreadUnits' >> beam.Reshuffle()
+    units = rows.main | 'SpreadUnits' >> beam.Reshuffle()
     pages = units | 'CheckRendering' >> hinted(check, hints) | 'ReadPages' >> hinted(ReadArchivePages(
         found.root, join(work, 'journal'), output, settings.rules.rotation == 'correct', bool(settings.limit),
         settings.render.max_input_bytes), hints)
     if settings.product == 'annotations':
-        images = pages.pages | 'KeepAsTheyAre' >> hinted(beam.Map(as_extracted), hints)
+        images = pages.main | 'KeepAsTheyAre' >> hinted(beam.Map(as_extracted), hints)
     else:
-        images = pages.pages | 'RenderPDF' >> hinted(RenderPDF(
+        images = pages.main | 'RenderPDF' >> hinted(RenderPDF(
             settings.render, settings.render_processes, settings.run.staging_dir), hints)
     images = images | 'WriteImages' >> hinted(WriteImages(output, join(work, 'journal')), hints)
 
     # Accounts: every record's outcome, by three ways to end.
     ended = [records | f'Collect{name}' >> CollectOutcomes(fragments) for name, records in (
-        ('Filtered', rows.dropped), ('Unread', pages.dropped), ('Rendered', images | 'ToOutcome' >> beam.Map(to_outcome)))]
+        ('Filtered', rows.outcomes), ('Unread', pages.outcomes), ('Rendered', images | 'ToOutcome' >> beam.Map(to_outcome)))]
     warnings = images | 'FindMultiPage' >> beam.FlatMap(multi_page_warning) | 'SumWarnings' >> SumCounts()
 
     # Training data.
@@ -114,8 +114,8 @@ def build(pipeline: beam.Pipeline, settings: OlmocrSettings) -> None:
                    | 'SpillConversations' >> SpillConversations(fragments, settings.splits))
 
     # Finishing: one element, a step for each thing written, the verdict last.
-    summary = (*(part for parts in ended for part in parts), *spilled, *index_errors, warnings, rows.counts, rows.errors,
-               pages.counts, pages.errors) | 'BuildRunSummary' >> BuildRunSummary()
+    summary = (*(part for parts in ended for part in parts), *spilled, *index_errors, warnings, rows.counts, rows.faults,
+               pages.counts, pages.faults) | 'BuildRunSummary' >> BuildRunSummary()
     summary = summary | 'CheckFinishing' >> check | 'WriteRecords' >> WriteRecords(
         output, settings.run.source, settings.run.revision, LABEL_COLUMNS + IMAGE_COLUMNS,
         (*IMAGE_HISTOGRAMS, 'text_chars', 'language', 'rotation'), settings.seed, 'conversion_errors.log')

@@ -52,13 +52,13 @@ def build(pipeline: beam.Pipeline, settings: RenderPdfSettings) -> None:
     listed = groups | 'CheckRendering' >> hinted(check, hints) | 'ListPages' >> hinted(ListPdfPages(
         settings.found.root, settings.render, settings.render_processes, settings.selection, settings.max_pages,
         settings.limit, journal, output), hints)
-    images = (listed.pages
+    images = (listed.main
               | 'RenderPDF' >> hinted(RenderPDF(
                   settings.render, settings.render_processes, settings.run.staging_dir), hints)
               | 'WriteImages' >> hinted(WriteImages(output, journal), hints))
 
     rendered = images | 'ToOutcome' >> beam.Map(page_outcome) | 'CollectRendered' >> CollectOutcomes(fragments, by_file=False)
-    dropped = listed.dropped | 'CollectDropped' >> CollectOutcomes(fragments, by_file=False)
+    dropped = listed.outcomes | 'CollectDropped' >> CollectOutcomes(fragments, by_file=False)
     summary = (*rendered, *dropped, listed.counts | 'SumRead' >> SumCounts()) | 'BuildRunSummary' >> BuildRunSummary()
     (summary
      | 'CheckFinishing' >> check

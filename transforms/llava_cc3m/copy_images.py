@@ -1,13 +1,11 @@
 """CopyImages: units of records to checked images under their final names, byte for byte."""
 
 import hashlib
-import os
-import uuid
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import BinaryIO, Literal, NamedTuple
+from typing import BinaryIO, Literal
 
 import apache_beam as beam
 import orjson
@@ -16,6 +14,7 @@ from apache_beam.pvalue import TaggedOutput
 import transforms.hub.filesystem  # noqa: F401 - registers hf:// with Beam
 from transforms.accounting.fragments import KeyedPayload, merge_fragments
 from transforms.accounting.outcome import DROPPED, WRITTEN, Outcome
+from transforms.accounting.step import StepOutput
 from transforms.files import storage
 from transforms.files.json_values import loads
 from transforms.files.zip_index import BadZip, ZipEntry, read_member
@@ -23,20 +22,14 @@ from transforms.llava_cc3m.cut_chat import ChatUnit
 from transforms.llava_cc3m.discover import Cc3mInput
 from transforms.pdf.pool import RenderPool, acquire_pool, release_pool
 from transforms.pdf.settings import RenderSettings
-from transforms.run.journal import Journal, is_output_there, read_journal
+from transforms.run.journal import is_output_there, read_journal
+from transforms.run.write_once import WriteOnce
 
 IMAGES = 'images'
 COLUMNS = (('width', 'int32'), ('height', 'int32'), ('format', 'string'))
 _AHEAD = 8
 _REASONS = {'PageTooBig': 'image_too_big', 'PageTimeout': 'image_too_big', 'PageOutOfMemory': 'image_too_big',
             'ImageTooSmall': 'image_too_small', 'TruncatedImage': 'image_truncated'}
-
-
-class CopiedImages(NamedTuple):
-    """`outcomes`: PCollection[Outcome], one a record; `samples`: PCollection[KeyedPayload], the JSON of the written ones."""
-
-    outcomes: beam.PCollection
-    samples: beam.PCollection
 
 
 @dataclass(frozen=True)
@@ -57,27 +50,24 @@ def _task(item: KeyedPayload) -> _Task:
 
 
 class _CopyFn(beam.DoFn):
-    """Journal line first, then the name: an image that can be seen is never checked again."""
-
     def __init__(self, found: Cc3mInput, output: str, journal: str, settings: RenderSettings, processes: int,
                  staging_dir: str) -> None:
-        self._found, self._output, self._journal_folder, self._staging_dir = found, output, journal, staging_dir
+        self._found, self._output, self._journal, self._staging_dir = found, output, journal, staging_dir
         self._settings, self._processes = settings, processes
 
     def setup(self) -> None:
         self._pool: RenderPool = acquire_pool(self._settings, self._processes)
-        self._journal = Journal(self._journal_folder)
-        self._folders: set[str] = set()
+        self._writer = WriteOnce(self._output, self._journal, self._staging_dir)
 
     def teardown(self) -> None:
         release_pool(self._pool)
 
     def finish_bundle(self) -> None:
-        self._journal.close()
+        self._writer.close()
 
     def process(self, unit: ChatUnit) -> Iterator[Outcome | TaggedOutput[Literal['samples'], KeyedPayload]]:
         file = self._found.chat.path
-        journaled = {row: outcome for (_, row), outcome in read_journal(self._journal_folder, unit.name).items()}
+        journaled = {row: outcome for (_, row), outcome in read_journal(self._journal, unit.name).items()}
         waiting: list[_Task] = []
         for task in map(_task, merge_fragments(unit.segments)):
             outcome = journaled.get(task.row)
@@ -87,25 +77,13 @@ class _CopyFn(beam.DoFn):
                 waiting.append(task)
         waiting.sort(key=lambda task: (task.entry.offset if task.entry else 0, task.row))
         for task, data, outcome in self._outcomes(unit, waiting):
-            with storage.storage_errors(self._output):
-                self._write(unit, file, task, data, outcome)
+            path = outcome.get('output', '')
+            self._writer.write(unit.name, file, task.row, outcome, path, data if path and self._is_new(path, data) else b'')
             yield from self._ended(file, task, outcome)
 
-    def _write(self, unit: ChatUnit, file: str, task: _Task, data: bytes, outcome: dict) -> None:
-        """The bytes aside, then the journal's line, then the name."""
-        target = storage.join(self._output, outcome.get('output', ''))
-        is_new = 'output' in outcome and not (storage.is_local(target) and storage.size_of(target) == len(data)
-                                              and storage.read_bytes(target) == data)
-        aside = storage.join(self._staging_dir, uuid.uuid4().hex) if self._staging_dir else ''
-        if is_new:
-            storage.write_bytes(aside or target, data)
-        self._journal.add(unit.name, file, task.row, outcome)
-        if is_new and aside:
-            folder = os.path.dirname(target)
-            if folder not in self._folders:
-                os.makedirs(folder, exist_ok=True)
-                self._folders.add(folder)
-            os.replace(aside, target)
+    def _is_new(self, path: str, data: bytes) -> bool:
+        target = storage.join(self._output, path)
+        return not (storage.is_local(target) and storage.size_of(target) == len(data) and storage.read_bytes(target) == data)
 
     def _ended(self, file: str, task: _Task, outcome: dict) -> Iterator[object]:
         if reason := outcome.get('error'):
@@ -178,10 +156,10 @@ def _dropped(reason: str, message: str) -> dict:
 
 @dataclass(eq=False)
 class CopyImages(beam.PTransform):
-    """PCollection[ChatUnit] to CopiedRecords: the Outcome of each record, and the samples whose image was copied.
+    """PCollection[ChatUnit] to StepOutput: `main` are the samples whose image was copied, as KeyedPayload.
 
     Each image is decoded in a sandboxed process; the bytes that are written are those that were read. Outcomes that
-    the journal knows are not found out again. Memory: eight images for each process.
+    the journal knows are used as they are. Memory: eight images for each process.
 
     Args:
         found: the input.
@@ -206,4 +184,4 @@ class CopyImages(beam.PTransform):
         copied = units | 'Copy' >> beam.ParDo(_CopyFn(
             self.found, self.output, self.journal, self.settings, self.processes,
             self.staging_dir)).with_outputs('samples', main='outcomes')
-        return CopiedImages(copied.outcomes, copied.samples)
+        return StepOutput(copied.samples, copied.outcomes)

@@ -9,7 +9,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import apache_beam as beam
 import orjson
@@ -18,6 +18,7 @@ from apache_beam.pvalue import TaggedOutput
 import transforms.hub.filesystem  # noqa: F401 - registers hf:// with Beam
 from transforms.accounting.fragments import FragmentRef, KeyedPayload, write_fragment
 from transforms.accounting.outcome import DROPPED, FAILED, Outcome
+from transforms.accounting.step import StepOutput
 from transforms.files import storage
 from transforms.files.json_values import BOM, JsonError, JsonItem, dumps, iter_items
 from transforms.files.spill import SpillingBuffers
@@ -52,15 +53,6 @@ class ChatUnit:
     def name(self) -> str:
         """What journals call the unit, such as 'images 000012'."""
         return f'images {self.number:06d}'
-
-
-class CutRecords(NamedTuple):
-    """`units`: PCollection[ChatUnit]; of what ends here `dropped`: Outcome, `counts`: Count (read), `errors`: UnitError."""
-
-    units: beam.PCollection
-    dropped: beam.PCollection
-    counts: beam.PCollection
-    errors: beam.PCollection
 
 
 class _Names:
@@ -118,8 +110,8 @@ class _CutChatFn(beam.DoFn):
         self._found, self._folder, self._fix, self._limit = found, folder, fix, limit
 
     def process(self, _: str) -> Iterator[
-            ChatUnit | TaggedOutput[Literal['dropped'], Outcome] | TaggedOutput[Literal['counts'], Count]
-            | TaggedOutput[Literal['errors'], UnitError]]:
+            ChatUnit | TaggedOutput[Literal['outcomes'], Outcome] | TaggedOutput[Literal['counts'], Count]
+            | TaggedOutput[Literal['faults'], UnitError]]:
         found, partition, seen, used, count = self._found, _PartitionByArchive(self._folder), set(), set(), 0
         names = _Names()
         index = None
@@ -128,16 +120,16 @@ class _CutChatFn(beam.DoFn):
                 with storage.open_info(found.root, found.archive) as source:
                     index = ZipIndex(source, found.archive.size)
             except BadZip as error:
-                yield TaggedOutput('errors', UnitError(CHAT, found.archive.path, 'read', 'DamagedArchive', str(error)))
+                yield TaggedOutput('faults', UnitError(CHAT, found.archive.path, 'read', 'DamagedArchive', str(error)))
         for item in read_chat(found.root, found):
             if isinstance(item, UnitError):
-                yield TaggedOutput('errors', item)
+                yield TaggedOutput('faults', item)
                 break
             if self._limit and count >= self._limit:
                 break
             count += 1
             if (dropped := self._assign(*item, index, partition, seen, used, names)) is not None:
-                yield TaggedOutput('dropped', dropped)
+                yield TaggedOutput('outcomes', dropped)
         yield from partition.finish()
         yield TaggedOutput('counts', Count(CHAT, 'read', '', count))
         orphans = (len(index) if index is not None else found.images) - len(used)
@@ -188,7 +180,7 @@ class _CutChatFn(beam.DoFn):
 
 @dataclass(eq=False)
 class CutChat(beam.PTransform):
-    """PCollection[str] of one element to CutRecords: units of records, records that end here, counts, errors.
+    """PCollection[str] of one element to StepOutput: `main` are ChatUnits, records whose images lie together.
 
     One worker reads chat.json once; memory is 32 MiB of records, 40 bytes for each member of the archive and about 150
     for each id.
@@ -210,5 +202,5 @@ class CutChat(beam.PTransform):
 
     def expand(self, start: beam.PCollection[str]):  # noqa: ANN201 - Beam reads tuples wrongly
         cut = start | 'Cut' >> beam.ParDo(_CutChatFn(self.found, self.folder, self.fix, self.limit)).with_outputs(
-            'dropped', 'counts', 'errors', main='units')
-        return CutRecords(cut.units, cut.dropped, cut.counts, cut.errors)
+            'outcomes', 'counts', 'faults', main='main')
+        return StepOutput(cut.main, cut.outcomes, cut.counts, cut.faults)

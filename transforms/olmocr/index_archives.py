@@ -6,13 +6,14 @@ Every tarball is read once more for this, headers only; the newer dataset does n
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import apache_beam as beam
 import orjson
 from apache_beam.pvalue import TaggedOutput
 
 import transforms.hub.filesystem  # noqa: F401 - registers hf:// with Beam
+from transforms.accounting.step import StepOutput
 from transforms.files import storage
 from transforms.files.decompress import DecompressionBomb
 from transforms.files.tar_stream import ArchiveDamaged, TrailingData, stream_members
@@ -49,7 +50,7 @@ class _IndexFn(beam.DoFn):
     def __init__(self, root: str, folder: str) -> None:
         self._root, self._folder = root, folder
 
-    def process(self, archive: str) -> Iterator[str | TaggedOutput[Literal['errors'], UnitError]]:
+    def process(self, archive: str) -> Iterator[str | TaggedOutput[Literal['faults'], UnitError]]:
         members: list[str] = []
         try:
             with storage.open_read(storage.join(self._root, archive)) as source:
@@ -60,7 +61,7 @@ class _IndexFn(beam.DoFn):
             pass  # all members were listed
         except (ArchiveDamaged, DecompressionBomb, OSError) as error:
             if not members:  # else it is reported when its pages are read
-                yield TaggedOutput('errors', UnitError('', archive, 'index', 'DamagedArchive', str(error)))
+                yield TaggedOutput('faults', UnitError('', archive, 'index', 'DamagedArchive', str(error)))
         path = storage.join(self._folder, hashlib.sha256(archive.encode()).hexdigest()[:20] + '.json')
         storage.write_bytes(path, orjson.dumps({'archive': archive, 'members': members}))
         yield archive
@@ -71,16 +72,9 @@ def _is_text(name: str) -> bool:
     return name.isprintable() or not any('\ud800' <= c <= '\udfff' for c in name)
 
 
-class IndexedArchives(NamedTuple):
-    """`archives`: PCollection[str], each after its index is there; `errors`: PCollection[UnitError]."""
-
-    archives: beam.PCollection
-    errors: beam.PCollection
-
-
 @dataclass(eq=False)
 class IndexArchives(beam.PTransform):
-    """PCollection[str] of archives to IndexedArchives: the same, each after its index file was written into `folder`.
+    """PCollection[str] of archives to StepOutput: the same, each after its index file was written into `folder`.
 
     An archive of which nothing can be read is an error; what can be listed of a damaged one is indexed.
     """
@@ -90,5 +84,5 @@ class IndexArchives(beam.PTransform):
 
     def expand(self, archives: beam.PCollection[str]):  # noqa: ANN201 - Beam reads tuples wrongly
         listed = archives | 'ListMembers' >> beam.ParDo(_IndexFn(self.root, self.folder)).with_outputs(
-            'errors', main='archives')
-        return IndexedArchives(listed.archives, listed.errors)
+            'faults', main='main')
+        return StepOutput(listed.main, faults=listed.faults)

@@ -4,13 +4,14 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
 import transforms.hub.filesystem  # noqa: F401 - registers hf:// with Beam
 from transforms.accounting.outcome import DROPPED, Outcome
+from transforms.accounting.step import StepOutput
 from transforms.files import storage
 from transforms.files.decompress import DecompressionBomb
 from transforms.files.storage import is_unsafe
@@ -25,15 +26,6 @@ from transforms.run.journal import Journal, is_output_there, read_journal
 
 _FOLDERS = ('pdf_tarballs/extracted', 'pdf_tarballs', '')
 _IRREGULAR_WARNINGS = {'link': 'odd_member', 'special': 'odd_member'}
-
-
-class ArchivePages(NamedTuple):
-    """`pages`: PCollection of PdfPage or PageImage; `dropped`: Outcome; `counts`: Count (warnings); `errors`: UnitError."""
-
-    pages: beam.PCollection
-    dropped: beam.PCollection
-    counts: beam.PCollection
-    errors: beam.PCollection
 
 
 def page_of(row: OlmocrRow, unit: PageUnit, upright: bool, data: bytes = b'', path: str = '') -> PdfPage:
@@ -116,7 +108,7 @@ class _UnitReader:
             self._journal_warnings()
 
     def _fault(self, error: str, message: str, lost: int) -> TaggedOutput:
-        return TaggedOutput('errors', UnitError(self._unit.file, self._unit.archive, 'read', error, message, lost))
+        return TaggedOutput('faults', UnitError(self._unit.file, self._unit.archive, 'read', error, message, lost))
 
     def _is_needed(self, name: str) -> bool:
         return name in self._left and any(
@@ -186,7 +178,7 @@ class _UnitReader:
         message = f'neither {self._unit.archive} nor its extracted files are in the input'
         for member in sorted(self._left, key=self._store.row_numbers):
             for row in self._store.rows(member):
-                yield TaggedOutput('dropped', Outcome(row.file, row.row, row.id, DROPPED, 'tarball_missing', message,
+                yield TaggedOutput('outcomes', Outcome(row.file, row.row, row.id, DROPPED, 'tarball_missing', message,
                                                       details=row.details()))
         self._warnings['tarball_missing'] += 1  # nothing was lost unread: partial downloads are common
 
@@ -196,14 +188,14 @@ class _ReadPagesFn(beam.DoFn):
         self._settings = settings
 
     def process(self, unit: PageUnit) -> Iterator[
-            PdfPage | PageImage | TaggedOutput[Literal['dropped'], Outcome] | TaggedOutput[Literal['counts'], Count]
-            | TaggedOutput[Literal['errors'], UnitError]]:
+            PdfPage | PageImage | TaggedOutput[Literal['outcomes'], Outcome] | TaggedOutput[Literal['counts'], Count]
+            | TaggedOutput[Literal['faults'], UnitError]]:
         yield from _UnitReader(unit, **self._settings).read()
 
 
 @dataclass(eq=False)
 class ReadArchivePages(beam.PTransform):
-    """PCollection[PageUnit] to ArchivePages: a PdfPage with bytes (or a path) for each row, or its journaled outcome.
+    """PCollection[PageUnit] to StepOutput: a PdfPage with bytes (or a path) for each row, or its journaled outcome.
 
     Tarballs are streamed once from start to end, documents in a folder are passed on as paths. A row whose outcome
     the journal knows leaves as that outcome, and a unit that is journaled whole is not opened. Memory: one document and
@@ -229,5 +221,5 @@ class ReadArchivePages(beam.PTransform):
         settings = {'root': self.root, 'journal': self.journal, 'output': self.output, 'upright': self.upright,
                     'stop_early': self.stop_early, 'max_bytes': self.max_bytes}
         read = units | 'StreamUnits' >> beam.ParDo(_ReadPagesFn(settings)).with_outputs(
-            'dropped', 'counts', 'errors', main='pages')
-        return ArchivePages(read.pages, read.dropped, read.counts, read.errors)
+            'outcomes', 'counts', 'faults', main='main')
+        return StepOutput(read.main, read.outcomes, read.counts, read.faults)

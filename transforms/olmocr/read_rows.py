@@ -9,7 +9,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import apache_beam as beam
 import pyarrow as pa
@@ -18,6 +18,7 @@ from apache_beam.pvalue import TaggedOutput
 
 import transforms.hub.filesystem  # noqa: F401 - registers hf:// with Beam
 from transforms.accounting.outcome import DROPPED, FAILED, Outcome
+from transforms.accounting.step import StepOutput
 from transforms.files import storage
 from transforms.files.columns import Unreadable, column_values
 from transforms.files.json_values import JsonItem
@@ -67,15 +68,6 @@ def unit_part(archive: str, row: int) -> int:
 def unit_name(file: str, archive: str, row: int) -> str:
     """The name of the unit that holds a row."""
     return PageUnit(file, archive, unit_part(archive, row), ()).name
-
-
-class OlmocrRows(NamedTuple):
-    """`units`: PCollection[PageUnit]; of what ends here `dropped`: Outcome, `counts`: Count (read), `errors`: UnitError."""
-
-    units: beam.PCollection
-    dropped: beam.PCollection
-    counts: beam.PCollection
-    errors: beam.PCollection
 
 
 def read_raw_rows(file: RowFile) -> Iterator[tuple[int, dict | JsonItem] | UnitError]:
@@ -148,13 +140,13 @@ class _ReadRowsFn(beam.DoFn):
         self._limit, self._index_folder = limit, index
 
     def process(self, file: RowFile) -> Iterator[
-            PageUnit | TaggedOutput[Literal['dropped'], Outcome] | TaggedOutput[Literal['counts'], Count]
-            | TaggedOutput[Literal['errors'], UnitError]]:
+            PageUnit | TaggedOutput[Literal['outcomes'], Outcome] | TaggedOutput[Literal['counts'], Count]
+            | TaggedOutput[Literal['faults'], UnitError]]:
         partition, counts, seen = _PartitionByArchive(file, self._folder), Counter(), set()
         index = ArchiveIndex(self._index_folder) if file.kind == '0225' else None
         for item in read_raw_rows(file):
             if isinstance(item, UnitError):
-                yield TaggedOutput('errors', item)
+                yield TaggedOutput('faults', item)
                 # Rows that are known to be lost are read and failed, so that the accounts tell of them.
                 lost = min(item.count, self._limit - counts['read', '']) if self._limit else item.count
                 counts['read', ''] += lost
@@ -165,7 +157,7 @@ class _ReadRowsFn(beam.DoFn):
             counts['read', ''] += 1
             row, record = self._outcome_of(file, *item, seen, index)
             if record:
-                yield TaggedOutput('dropped', record)
+                yield TaggedOutput('outcomes', record)
                 if row:
                     partition.add(replace(row, text=None, wanted=False))
             else:
@@ -224,7 +216,7 @@ def _duplicate(row: OlmocrRow, seen: set) -> str:
 
 @dataclass(eq=False)
 class ReadOlmocrRows(beam.PTransform):
-    """PCollection[RowFile] to OlmocrRows: units to read pages for, records that end here, counts, errors.
+    """PCollection[RowFile] to StepOutput: `main` are PageUnits to read pages for.
 
     A file is read by one worker, in 512-row batches; memory is 32 MiB of rows, and about 150 bytes for each id.
     Rows leave in units of one tarball, or of 1,000 rows where documents lie in a folder.
@@ -249,5 +241,5 @@ class ReadOlmocrRows(beam.PTransform):
     def expand(self, files: beam.PCollection[RowFile]):  # noqa: ANN201 - Beam reads tuples wrongly
         read = files | 'CutByTarball' >> beam.ParDo(
             _ReadRowsFn(self.rules, self.folder, self.extension, self.limit, self.index)
-        ).with_outputs('dropped', 'counts', 'errors', main='units')
-        return OlmocrRows(read.units, read.dropped, read.counts, read.errors)
+        ).with_outputs('outcomes', 'counts', 'faults', main='main')
+        return StepOutput(read.main, read.outcomes, read.counts, read.faults)

@@ -7,13 +7,14 @@ import queue
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
 import transforms.hub.filesystem  # noqa: F401 - registers hf:// with Beam
 from transforms.accounting.outcome import DROPPED, Outcome
+from transforms.accounting.step import StepOutput
 from transforms.files import storage
 from transforms.pdf.pages import PageImage, PdfPage
 from transforms.pdf.pool import acquire_pool, release_pool
@@ -62,14 +63,6 @@ class FileGroup:
     files: tuple[str, ...]
 
 
-class ListedPages(NamedTuple):
-    """`pages`: PCollection of PdfPage or PageImage; `dropped`: Outcome (over_page_limit); `counts`: Count (read)."""
-
-    pages: beam.PCollection
-    dropped: beam.PCollection
-    counts: beam.PCollection
-
-
 def display_name(file: str) -> str:
     """A file's name as text: bytes that are no UTF-8 are written as backslash, x and two hex digits."""
     # Backslashes of the name itself are doubled, so that no two files share a name.
@@ -102,7 +95,7 @@ class _ListFn(beam.DoFn):
         release_pool(self._pool)
 
     def process(self, group: FileGroup) -> Iterator[
-            PdfPage | PageImage | TaggedOutput[Literal['dropped'], Outcome] | TaggedOutput[Literal['counts'], Count]]:
+            PdfPage | PageImage | TaggedOutput[Literal['outcomes'], Outcome] | TaggedOutput[Literal['counts'], Count]]:
         journaled = read_journal(self._journal, group.name)
         read = 0
         for file, answer in self._counted(group.files):
@@ -120,7 +113,7 @@ class _ListFn(beam.DoFn):
                     yield self._page_or_outcome(group, file, page, journaled)
                 else:
                     name = display_name(file)
-                    yield TaggedOutput('dropped', Outcome(name, page, page_id(name, page), DROPPED, 'over_page_limit'))
+                    yield TaggedOutput('outcomes', Outcome(name, page, page_id(name, page), DROPPED, 'over_page_limit'))
         yield TaggedOutput('counts', Count('', 'read', '', read))
 
     def _counted(self, files: Iterable[str]) -> Iterator[tuple[str, dict]]:
@@ -160,7 +153,7 @@ class _ListFn(beam.DoFn):
 
 @dataclass(eq=False)
 class ListPdfPages(beam.PTransform):
-    """PCollection[FileGroup] to ListedPages: a PdfPage for each page, or its outcome where a journal knows it.
+    """PCollection[FileGroup] to StepOutput: a PdfPage for each page, or its outcome where a journal knows it.
 
     Pages are counted by the engines in the sandbox. A file that no engine opens, or that has no page, is one
     failed page 1. Files on other than local disks are read once for each page.
@@ -188,5 +181,5 @@ class ListPdfPages(beam.PTransform):
     def expand(self, groups: beam.PCollection[FileGroup]):  # noqa: ANN201 - Beam reads tuples wrongly
         listed = groups | 'CountPages' >> beam.ParDo(
             _ListFn(self.root, self.settings, self.processes, self.selection, self.max_pages, self.limit,
-                    self.journal, self.output)).with_outputs('dropped', 'counts', main='pages')
-        return ListedPages(listed.pages, listed.dropped, listed.counts)
+                    self.journal, self.output)).with_outputs('outcomes', 'counts', main='main')
+        return StepOutput(listed.main, listed.outcomes, listed.counts)

@@ -1,6 +1,5 @@
 """WriteImages: encoded images to files under their final names, journaled so that a killed run can go on."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,44 +8,28 @@ import apache_beam as beam
 from transforms.files import storage
 from transforms.pdf.errors import ERROR_ORDER
 from transforms.pdf.pages import PageImage
-from transforms.run.journal import Journal
+from transforms.run.write_once import WriteOnce
 
 # Failures to read are found again in no time; those of rendering may have cost the whole CPU limit.
 _RENDER_ERRORS = frozenset(ERROR_ORDER) - {'PdfMissing'}
 
 
 class _WriteImageFn(beam.DoFn):
-    """Journal line first, then the name: an image that can be seen is never rendered again."""
-
     def __init__(self, output: str, journal: str) -> None:
-        self._output, self._journal_folder = output, journal
+        self._output, self._journal = output, journal
 
     def setup(self) -> None:
-        self._journal = Journal(self._journal_folder)
-        self._folders: set[str] = set()
+        self._writer = WriteOnce(self._output, self._journal)
 
     def process(self, image: PageImage) -> Iterator[PageImage]:
         if image.data or image.spill or image.error in _RENDER_ERRORS:
-            with storage.storage_errors(self._output):
-                self._write(image)
+            if storage.is_unsafe(image.output):
+                raise ValueError(f'{image.file}:{image.row}: the output {image.output!r} leaves the folder')
+            self._writer.write(image.unit, image.file, image.row, image.journal_entry(), image.output, image.data, image.spill)
         yield image.without_payload()
 
-    def _write(self, image: PageImage) -> None:
-        if storage.is_unsafe(image.output):
-            raise ValueError(f'{image.file}:{image.row}: the output {image.output!r} leaves the folder')
-        target = storage.join(self._output, image.output)
-        if image.data:
-            storage.write_bytes(target, image.data)
-        self._journal.add(image.unit, image.file, image.row, image.journal_entry())
-        if image.spill:
-            folder = os.path.dirname(target)
-            if folder not in self._folders:
-                os.makedirs(folder, exist_ok=True)
-                self._folders.add(folder)
-            os.replace(image.spill, target)
-
     def finish_bundle(self) -> None:
-        self._journal.close()
+        self._writer.close()
 
 
 @dataclass(eq=False)

@@ -4,13 +4,14 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
 import transforms.hub.filesystem  # noqa: F401 - registers hf:// with Beam
 from transforms.accounting.outcome import FAILED, Outcome
+from transforms.accounting.step import StepOutput
 from transforms.read_hf.plan import ReadPlan, plan_read
 from transforms.read_hf.read_unit import read_unit
 from transforms.read_hf.rows import BadRow, LostPart, ReadLimits, UnitFault
@@ -34,23 +35,6 @@ class HFRecord:
     origin: Origin
     row: int
     values: dict[str, Any]
-
-
-class ReadRecords(NamedTuple):
-    """The records, and what becomes of those that cannot be read.
-
-    Attributes:
-        main: PCollection[HFRecord].
-        outcomes: PCollection[Outcome]: records that cannot be read, each failed with its error class.
-        counts: PCollection[Count]: how many were read of each file, failed ones included; and of kind 'failed', how many
-            failed with a part of a file whose number of rows is known (those are not in `outcomes`).
-        faults: PCollection[UnitError]: files and parts of files that cannot be read.
-    """
-
-    main: beam.PCollection
-    outcomes: beam.PCollection
-    counts: beam.PCollection
-    faults: beam.PCollection
 
 
 class _ReadUnitsFn(beam.DoFn):
@@ -105,7 +89,7 @@ class _ReadUnitsFn(beam.DoFn):
 
 @dataclass(eq=False)
 class ReadHF(beam.PTransform):
-    """PBegin to ReadRecords: every record of the chosen splits, and an account of those that cannot be read.
+    """PBegin to StepOutput: every record of the chosen splits, and an account of those that cannot be read.
 
     Layouts: Parquet, JSON and JSON lines, CSV, TSV, text (each plain or gz, zst, bz2, xz), Avro, Arrow, WebDataset,
     zip and tar.gz of data files, folders of images or sounds (as references). Data files are found as `datasets` finds
@@ -154,4 +138,4 @@ class ReadHF(beam.PTransform):
             units = units | 'CheckReading' >> StartUpCheck(self.run.workspace(self.plan.root))
         read = units | 'ReadUnits' >> beam.ParDo(_ReadUnitsFn(self.limits)).with_outputs(
             'outcomes', 'counts', 'faults', main='main')
-        return ReadRecords(read.main, read.outcomes, read.counts, read.faults)
+        return StepOutput(read.main, read.outcomes, read.counts, read.faults)

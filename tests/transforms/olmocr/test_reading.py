@@ -74,20 +74,20 @@ def wanted_rows(unit) -> int:
 def test_rows_are_cut_by_tarball(dataset, tmp_path):
     cut = read_rows(dataset, tmp_path)
     assert [(u.archive[-12:-7], wanted_rows(u)) for u in cut['main']] == [('00000', 5), ('00001', 5)]
-    assert sorted((r.row, r.reason) for r in cut['dropped']) == [(2, 'blank_text'), (5, 'special_token')]
+    assert sorted((r.row, r.reason) for r in cut['outcomes']) == [(2, 'blank_text'), (5, 'special_token')]
     assert [(t.kind, t.count) for t in cut['counts']] == [('read', 12)]
 
 
 def test_limit_counts_rows_before_filters(dataset, tmp_path):
     cut = read_rows(dataset, tmp_path, RowRules(languages=('en',)), limit=4)
     assert [(t.kind, t.count) for t in cut['counts']] == [('read', 4)]
-    assert sorted((r.row, r.reason) for r in cut['dropped']) == [(0, 'language'), (2, 'language')]
+    assert sorted((r.row, r.reason) for r in cut['outcomes']) == [(0, 'language'), (2, 'language')]
 
 
 def test_a_second_row_with_the_same_id_is_dropped(tmp_path, page_pdf):
     write_split(tmp_path / 'd', 'x', 'train', [Page('a', page_pdf, 't'), Page('a', page_pdf, 'u'), Page('b', page_pdf, 't')])
     cut = read_rows(tmp_path / 'd', tmp_path / 'w')
-    assert [(r.row, r.reason) for r in cut['dropped']] == [(1, 'duplicate_id')]
+    assert [(r.row, r.reason) for r in cut['outcomes']] == [(1, 'duplicate_id')]
 
 
 def test_a_damaged_row_group_costs_itself(tmp_path, page_pdf):
@@ -110,7 +110,7 @@ def test_a_text_that_is_no_utf8_costs_its_row(tmp_path):
                       'natural_text': pa.array([b'\xff\xff', b'fine']).cast(pa.binary())})
     pq.write_table(table, tmp_path / 'x_train.parquet')
     cut = read_rows(tmp_path, tmp_path / 'w')
-    assert [(r.row, r.outcome, r.reason) for r in cut['dropped']] == [(0, 'failed', 'BadRow')]
+    assert [(r.row, r.outcome, r.reason) for r in cut['outcomes']] == [(0, 'failed', 'BadRow')]
     assert [wanted_rows(u) for u in cut['main']] == [1]
 
 
@@ -157,12 +157,12 @@ def test_a_damaged_archive_is_one_error_for_many_rows(tmp_path):
     lost = [p for p in found['main'] if getattr(p, 'error', '')]
     assert 0 < len(lost) < 12
     assert {(p.error, p.listed) for p in lost} == {('PdfMissing', False)}
-    assert [(e.error, e.count) for e in found['errors']] == [('DamagedArchive', len(lost))]
+    assert [(e.error, e.count) for e in found['faults']] == [('DamagedArchive', len(lost))]
 
 
 def test_a_missing_tarball_drops_its_rows_and_is_a_warning(tmp_path):
     found = read_unit(tmp_path, rows_of('a.pdf', 'b.pdf'), tmp_path)
-    assert [r.reason for r in found['dropped']] == ['tarball_missing'] * 2
+    assert [r.reason for r in found['outcomes']] == ['tarball_missing'] * 2
     assert 'errors' not in found
     assert [(t.kind, t.name, t.count) for t in found['counts']] == [('warning', 'tarball_missing', 1)]
 

@@ -1,0 +1,51 @@
+"""WriteOnce: files that appear under their names once, and a journal that knows of each."""
+
+from __future__ import annotations
+
+import os
+import uuid
+
+from transforms.files import storage
+from transforms.run.journal import Journal
+
+
+class WriteOnce:
+    """Journals an outcome, then gives its file its name: what can be seen under its name is never made again.
+
+    Args:
+        output: output folder.
+        journal: folder of the journals.
+        staging_dir: local folder on the disk of the output where bytes wait for their names; '' to write them under
+            their names at once, before the journal's line.
+    """
+
+    def __init__(self, output: str, journal: str, staging_dir: str = '') -> None:
+        self._output, self._staging_dir = output, staging_dir
+        self._journal = Journal(journal)
+        self._folders: set[str] = set()
+
+    def write(self, unit: str, file: str, row: int, outcome: dict, path: str, data: bytes = b'', staged: str = '') -> None:
+        """Writes `data`, or names the `staged` file, as `path` below the output; neither for an outcome without a file.
+
+        Raises:
+            RunAborted: the disk is full or the folder cannot be written.
+        """
+        target = storage.join(self._output, path)
+        with storage.storage_errors(self._output):
+            if data and self._staging_dir:
+                staged = storage.join(self._staging_dir, uuid.uuid4().hex)
+            if data:
+                storage.write_bytes(staged or target, data)
+            self._journal.add(unit, file, row, outcome)
+            if staged:
+                self._make_folder(os.path.dirname(target))
+                os.replace(staged, target)
+
+    def _make_folder(self, folder: str) -> None:
+        if folder not in self._folders:
+            os.makedirs(folder, exist_ok=True)
+            self._folders.add(folder)
+
+    def close(self) -> None:
+        """Makes all lines of the journal durable."""
+        self._journal.close()
