@@ -58,9 +58,10 @@ def run_process(pipeline: str, *flags: object, **kwargs: object) -> subprocess.C
                           timeout=600, check=False, env=environment, **kwargs)
 
 
-def modified(folder: Path, pattern: str) -> dict[str, int]:
-    """The time of the last change of each file below a folder that fits the pattern."""
-    return {str(path): path.stat().st_mtime_ns for path in folder.rglob(pattern)}
+def written_images(output: Path) -> dict[str, int]:
+    """The time of the last change of each image of an output, also while a run makes and removes its work folder."""
+    return {str(path): path.stat().st_mtime_ns for path in (output / 'images').rglob('*')
+            if path.suffix in ('.png', '.jpg')}
 
 
 def kill_at_random_moments(start: Callable[[], subprocess.Popen], images: Callable[[], dict[str, int]], total: int,

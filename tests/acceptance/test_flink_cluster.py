@@ -16,7 +16,7 @@ from benchmarks.make_large import make
 from tests.conftest import shared
 from tests.flink import JAR, REASON
 from tests.flink_cluster import Cluster
-from tests.helpers import ROOT, assert_same_output, command, load
+from tests.helpers import ROOT, assert_same_output, command, load, written_images
 
 ROOT_REASON = '' if os.geteuid() == 0 else 'no root: TaskManagers need network namespaces of their own'
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(900),
@@ -73,7 +73,7 @@ class Run:
 
     def wait_until_rendered(self, pages: int = 20) -> None:
         """Until that many of the 1,500 pages are there: with more than 20, both workers are amid their tarballs."""
-        self.cluster.wait_for(lambda: sum(1 for _ in self.output.rglob('images/**/*.png')) > pages
+        self.cluster.wait_for(lambda: len(written_images(self.output)) > pages
                               or self.process.poll() is not None, 120)
         assert self.process.poll() is None, self.process.communicate()
 

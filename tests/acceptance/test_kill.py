@@ -9,7 +9,7 @@ import pytest
 
 from beam_pipelines.samples import sample_folder
 from benchmarks.make_large import make
-from tests.helpers import ROOT, assert_same_output, command, kill_at_random_moments, modified
+from tests.helpers import ROOT, assert_same_output, command, kill_at_random_moments, written_images
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(1200)]
 FLAGS = ('--max_size=1024', '--progress=off')
@@ -36,20 +36,16 @@ def start(large, output, *flags) -> subprocess.Popen:
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
-def images(output) -> dict[str, int]:
-    return modified(output, 'images/**/*.png')
-
-
 @pytest.mark.parametrize('mode', ['in_memory', 'multi_processing'])
 def test_kill_9_of_the_process_group_at_ten_random_moments(large, undisturbed, tmp_path, mode):
     flags = (f'--direct_running_mode={mode}', '--direct_num_workers=2') if mode == 'multi_processing' else ()
-    output, total = tmp_path / 'out', len(images(undisturbed))
-    killed = kill_at_random_moments(lambda: start(large, output, *flags), lambda: images(output), total, 10, 20261121)
-    seen = images(output)
+    output, total = tmp_path / 'out', len(written_images(undisturbed))
+    killed = kill_at_random_moments(lambda: start(large, output, *flags), lambda: written_images(output), total, 10, 20261121)
+    seen = written_images(output)
     last = start(large, output, *flags)
     printed = last.communicate()
     assert last.returncode == 0, printed
-    now = images(output)
+    now = written_images(output)
     assert {path: now[path] for path in seen} == seen
     assert killed >= 3
     assert_same_output(undisturbed, output)
@@ -58,7 +54,7 @@ def test_kill_9_of_the_process_group_at_ten_random_moments(large, undisturbed, t
 @pytest.mark.parametrize('whole_group', [True, False])
 def test_ctrl_c_is_one_line_and_resumable(large, undisturbed, tmp_path, whole_group):
     running = start(large, tmp_path / 'out')
-    while len(images(tmp_path / 'out')) < 20:
+    while len(written_images(tmp_path / 'out')) < 20:
         assert running.poll() is None, running.communicate()
         time.sleep(0.02)
     (os.killpg if whole_group else os.kill)(running.pid, signal.SIGINT)
