@@ -67,9 +67,10 @@ class Workspace:
                 'all workers share, under the same path, or a place such as gs:// or s3://')
         if claim['run_id'] != self.run_id:
             raise storage.RunAborted(f'another run has taken over --output {self.output}: this one stops')
+        versions = self._versions()
         for name, expected in claim['versions'].items():
-            if self._versions()[name] != expected:
-                raise storage.RunAborted(f'the worker on {host} has {name} {self._versions()[name]}, the launcher '
+            if versions[name] != expected:
+                raise storage.RunAborted(f'the worker on {host} has {name} {versions[name]}, the launcher '
                                          f'{expected}: install the same on both, for it may decide bytes')
         if self.source and not storage.exists(self.source):
             raise storage.RunAborted(f'the worker on {host} does not see --input {self.source}: it must be a folder '
