@@ -7,6 +7,7 @@ Every engine renders the longest side exactly `max_size` pixels; the label's rot
 from __future__ import annotations
 
 import contextlib
+import os
 from functools import cache
 from typing import Protocol
 
@@ -43,6 +44,28 @@ def _ordered(left: float, bottom: float, right: float, top: float) -> tuple[floa
     return min(left, right), min(bottom, top), max(left, right), max(bottom, top)
 
 
+def _load_document(source: bytes | str) -> object:
+    """pdfium's handle of a document with pages.
+
+    pypdfium2 would take a document without pages for one that cannot be loaded, and name the error of an earlier one.
+
+    Raises:
+        PageError: it cannot be loaded, or has no page.
+    """
+    from pypdfium2 import internal, raw
+
+    handle = raw.FPDF_LoadDocument(os.fsencode(source), None) if isinstance(source, str) \
+        else raw.FPDF_LoadMemDocument64(source, len(source), None)
+    if not handle:
+        code = raw.FPDF_GetLastError()
+        kind = 'EncryptedPdf' if code in (raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY) else 'DamagedPdf'
+        raise PageError(kind, f'pdfium: Failed to load document (PDFium: {internal.ErrorToStr.get(code)}).')
+    if raw.FPDF_GetPageCount(handle) < 1:
+        raw.FPDF_CloseDocument(handle)
+        raise PageError('EmptyPdf', 'pdfium: the file has no page')
+    return handle
+
+
 class PdfiumDocument:
     """A PDF opened by pdfium, forms included (without init_forms() filled-in fields are not rendered).
 
@@ -60,13 +83,7 @@ class PdfiumDocument:
         _font_requests().take()
         self._source, self.fonts = source, Requested()
         self.unrendered = self.may_lack_letters = self.has_annotations = False
-        try:
-            self._doc = pdfium.PdfDocument(source)
-        except pdfium.PdfiumError as error:
-            code = getattr(error, 'err_code', None)
-            kind = 'EncryptedPdf' if code in (pdfium.raw.FPDF_ERR_PASSWORD, pdfium.raw.FPDF_ERR_SECURITY) \
-                else 'DamagedPdf'
-            raise PageError(kind, f'pdfium: {error}') from None
+        self._doc = pdfium.PdfDocument(_load_document(source))
         # pdfium refuses forms of some kinds; the page itself can be rendered all the same.
         with contextlib.suppress(pdfium.PdfiumError):
             self._doc.init_forms()

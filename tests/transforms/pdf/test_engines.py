@@ -173,3 +173,22 @@ def test_a_truncated_image_is_damaged():
     with pytest.raises(PageError) as caught:
         render_image(image_bytes((500, 500))[:-30], 0, SMALL)
     assert caught.value.name == 'DamagedPdf'
+
+
+@pytest.mark.parametrize('as_path', [False, True])
+def test_a_document_without_pages_is_told_apart_whatever_failed_before_it(tmp_path, as_path):
+    encrypted = pymupdf.open()
+    encrypted.new_page()
+    locked = encrypted.tobytes(encryption=pymupdf.PDF_ENCRYPT_AES_256, user_pw='secret')
+    empty = b'%PDF-1.7\n1 0 obj\n<</Type/Catalog/Pages 2 0 R>>\nendobj\n2 0 obj\n<</Type/Pages/Kids[]/Count 0>>\nendobj\n' \
+            b'trailer\n<</Root 1 0 R/Size 3>>\n%%EOF\n'
+
+    def error_of(data: bytes) -> str:
+        path = tmp_path / 'file.pdf'
+        path.write_bytes(data)
+        with pytest.raises(PageError) as failure:
+            PdfiumDocument(str(path) if as_path else data)
+        return failure.value.name
+
+    assert [error_of(data) for data in (locked, empty, b'%PDF-1.7 no more', empty, locked)] \
+        == ['EncryptedPdf', 'EmptyPdf', 'DamagedPdf', 'EmptyPdf', 'EncryptedPdf']
