@@ -45,7 +45,7 @@ def _ordered(left: float, bottom: float, right: float, top: float) -> tuple[floa
 
 
 def _load_document(source: bytes | str) -> object:
-    """pdfium's handle of a document with pages.
+    """The handle of a document with pages, as pdfium loaded it.
 
     pypdfium2 would take a document without pages for one that cannot be loaded, and name the error of an earlier one.
 
