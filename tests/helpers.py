@@ -36,6 +36,17 @@ def assert_same_output(one: Path, two: Path) -> None:
     assert [name for name in first if first[name] != second[name]] == []
 
 
+def pdf_of_objects(*objects: bytes) -> bytes:
+    """A PDF of these objects, numbered from 1; the first is its catalog."""
+    out, offsets = b'%PDF-1.5\n', []
+    for number, body in enumerate(objects, 1):
+        offsets.append(len(out))
+        out += b'%d 0 obj\n' % number + body + b'\nendobj\n'
+    start = len(out)
+    out += b'xref\n0 %d\n0000000000 65535 f \n' % (len(objects) + 1) + b''.join(b'%010d 00000 n \n' % o for o in offsets)
+    return out + b'trailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF' % (len(objects) + 1, start)
+
+
 def load(path: Path) -> object:
     return json.loads(path.read_text(encoding='utf-8'))
 

@@ -45,12 +45,12 @@ def _ordered(left: float, bottom: float, right: float, top: float) -> tuple[floa
 
 
 def _load_document(source: bytes | str) -> object:
-    """The handle of a document with pages, as pdfium loaded it.
+    """The handle of a document, which needs `source` as long as it is open.
 
     pypdfium2 would take a document without pages for one that cannot be loaded, and name the error of an earlier one.
 
     Raises:
-        PageError: it cannot be loaded, or has no page.
+        PageError: it cannot be loaded.
     """
     from pypdfium2 import internal, raw
 
@@ -60,9 +60,6 @@ def _load_document(source: bytes | str) -> object:
         code = raw.FPDF_GetLastError()
         kind = 'EncryptedPdf' if code in (raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY) else 'DamagedPdf'
         raise PageError(kind, f'pdfium: Failed to load document (PDFium: {internal.ErrorToStr.get(code)}).')
-    if raw.FPDF_GetPageCount(handle) < 1:
-        raw.FPDF_CloseDocument(handle)
-        raise PageError('EmptyPdf', 'pdfium: the file has no page')
     return handle
 
 
@@ -79,7 +76,6 @@ class PdfiumDocument:
     def __init__(self, source: bytes | str) -> None:
         import pypdfium2 as pdfium
 
-        self._error = pdfium.PdfiumError
         _font_requests().take()
         self._source, self.fonts = source, Requested()
         self.unrendered = self.may_lack_letters = self.has_annotations = False

@@ -5,6 +5,8 @@ import pymupdf
 import pytest
 from PIL import Image
 
+from tests.helpers import pdf_of_objects
+from transforms.pdf.child import _Worker
 from transforms.pdf.engines import MupdfDocument, PdfiumDocument
 from transforms.pdf.errors import PageError
 from transforms.pdf.images import render_image
@@ -175,31 +177,21 @@ def test_a_truncated_image_is_damaged():
     assert caught.value.name == 'DamagedPdf'
 
 
-def _pdf_of(*objects: bytes) -> bytes:
-    """A PDF with these objects, of which the first is its catalog."""
-    body, offsets = b'%PDF-1.7\n', []
-    for number, content in enumerate(objects, 1):
-        offsets.append(len(body))
-        body += b'%d 0 obj\n%s\nendobj\n' % (number, content)
-    table = b''.join(b'%010d 00000 n \n' % offset for offset in offsets)
-    return b'%sxref\n0 %d\n0000000000 65535 f \n%strailer\n<</Root 1 0 R/Size %d>>\nstartxref\n%d\n%%%%EOF\n' % (
-        body, len(objects) + 1, table, len(objects) + 1, len(body))
-
-
 @pytest.mark.parametrize('as_path', [False, True])
 def test_a_document_without_pages_is_told_apart_whatever_failed_before_it(tmp_path, as_path):
     encrypted = pymupdf.open()
     encrypted.new_page()
     locked = encrypted.tobytes(encryption=pymupdf.PDF_ENCRYPT_AES_256, user_pw='secret')
     # An XFA form loads without a page tree: its pages would be made by a script.
-    empty = _pdf_of(b'<</Type/Catalog/AcroForm<</XFA 2 0 R>>>>', b'<</Length 5>>\nstream\n<xdp>\nendstream')
+    empty = pdf_of_objects(b'<</Type/Catalog/AcroForm<</XFA 2 0 R>>>>', b'<</Length 5>>\nstream\n<xdp>\nendstream')
+
+    worker = _Worker(RenderSettings(engine='pdfium'))
 
     def error_of(data: bytes) -> str:
         path = tmp_path / 'file.pdf'
         path.write_bytes(data)
-        with pytest.raises(PageError) as failure:
-            PdfiumDocument(str(path) if as_path else data)
-        return failure.value.name
+        task = {'op': 'count', 'name': 'file.pdf', 'path': str(path) if as_path else ''}
+        return worker.answer(task, b'' if as_path else data)[0]['error']
 
     assert [error_of(data) for data in (locked, empty, b'%PDF-1.7 no more', empty, locked)] \
         == ['EncryptedPdf', 'EmptyPdf', 'DamagedPdf', 'EmptyPdf', 'EncryptedPdf']

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.beam_pipelines.test_public_reports import HAS_CJK
+from tests.helpers import pdf_of_objects
 from transforms.pdf.fonts import SUBSTITUTED, Letters, Requested, is_shown
 from transforms.pdf.pool import RenderPool
 from transforms.pdf.settings import RenderSettings
@@ -18,19 +19,13 @@ DESCRIPTOR = (b'<</Type/FontDescriptor/FontName/%s/Flags 4/FontBBox[0 -200 1000 
 def pdf(content: bytes, encoding: bytes = b'UniJIS-UCS2-H', page: bytes = b'', font: bytes = b'', cid: bytes = CID,
         more: tuple[bytes, ...] = ()) -> bytes:
     """One page of 400 x 300 with F1 (Helvetica) and F2 (a font that is not embedded)."""
-    objects = [b'<</Type/Catalog/Pages 2 0 R>>', b'<</Type/Pages/Kids[3 0 R]/Count 1>>',
-               b'<</Type/Page/Parent 2 0 R/MediaBox[0 0 400 300]/Contents 4 0 R' + page +
-               b'/Resources<</Font<</F1<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>/F2 5 0 R>>>>>>',
-               b'<</Length %d>>stream\n' % len(content) + content + b'\nendstream',
-               b'<<' + (font or JAPANESE % encoding) + b'>>', cid,
-               DESCRIPTOR % (b'ArialMT' if font else b'HeiseiMin-W3'), *more]
-    out, offsets = b'%PDF-1.5\n', []
-    for number, body in enumerate(objects, 1):
-        offsets.append(len(out))
-        out += b'%d 0 obj\n' % number + body + b'\nendobj\n'
-    start = len(out)
-    out += b'xref\n0 %d\n0000000000 65535 f \n' % (len(objects) + 1) + b''.join(b'%010d 00000 n \n' % o for o in offsets)
-    return out + b'trailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF' % (len(objects) + 1, start)
+    return pdf_of_objects(
+        b'<</Type/Catalog/Pages 2 0 R>>', b'<</Type/Pages/Kids[3 0 R]/Count 1>>',
+        b'<</Type/Page/Parent 2 0 R/MediaBox[0 0 400 300]/Contents 4 0 R' + page +
+        b'/Resources<</Font<</F1<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>/F2 5 0 R>>>>>>',
+        b'<</Length %d>>stream\n' % len(content) + content + b'\nendstream',
+        b'<<' + (font or JAPANESE % encoding) + b'>>', cid,
+        DESCRIPTOR % (b'ArialMT' if font else b'HeiseiMin-W3'), *more)
 
 
 LATIN = b'BT /F1 20 Tf 20 250 Td (Latin text) Tj ET '
