@@ -24,7 +24,7 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10,<3.14',
     packages=find_packages(include=['beam_pipelines*', 'transforms*', 'options*']),
-    package_data={'beam_pipelines': ['samples/**/*']},
+    package_data={'beam_pipelines': ['samples/**/*'], 'transforms': ['**/templates/*.html']},
     install_requires=[
         'apache-beam>=2.77,<2.78',
         'certifi',
@@ -34,6 +34,7 @@ setup(
         'fsspec>=2023.12',
         'huggingface-hub>=1.0,<3',
         'isal>=1.6,<2',
+        'jinja2>=3.1,<4',
         'lz4>=4.3,<5',
         'msgspec>=0.18.6,<1',
         'numpy>=1.26,<3',

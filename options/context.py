@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 
 from transforms.files import storage
+from transforms.run.source import Source
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,7 @@ class Context:
 
     Attributes:
         flags: the pipeline's own flags, parsed.
+        address: `--input` as given, or what the embedded sample is called.
         input: `--input` (else the embedded sample) as workers must be given it, '' for none.
         output: output folder.
         work: work folder.
@@ -23,11 +25,16 @@ class Context:
     """
 
     flags: argparse.Namespace
+    address: str
     input: str
     output: str
     work: str
     local_workers: int
     cores: int
+
+    def source(self, root: str, number: int = 0, subset: str = '', split: str = '') -> Source:
+        """An entry of the plan that lies in `root`, at the place and with the revision of `--input`."""
+        return Source(number, self.address, storage.revision_of(root), subset, split, self.input and root)
 
     @property
     def render_processes(self) -> int:

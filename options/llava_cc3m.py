@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from options.cluster import worker_hints
 from options.context import Context
 from options.hub import byte_size
 from transforms.llava_cc3m.discover import Cc3mInput, discover
 from transforms.llava_cc3m.rules import FIXES
 from transforms.pdf.settings import RenderSettings
-from transforms.run.run_info import RunInfo
+from transforms.run.run import Run
 
 
 class Cc3mOptions(PipelineOptions):
@@ -42,26 +41,20 @@ class Cc3mSettings:
     Attributes:
         found: the input.
         checking: limits of one image.
-        output: output folder.
-        work: work folder.
         fix: what may be changed in a record.
         limit: records to read, 0 for all.
         seed: of the report's sample.
         processes: checking processes of each worker, 0 for one on each of its cores.
-        worker_hints: Beam's resource hints for the step that carries images.
         run: what run this is; the launcher fills it in.
     """
 
     found: Cc3mInput
     checking: RenderSettings
-    output: str
-    work: str
     fix: str = 'none'
     limit: int = 0
     seed: int = 0
     processes: int = 1
-    worker_hints: dict[str, str] = field(default_factory=dict)
-    run: RunInfo | None = None
+    run: Run | None = None
 
 
 def cc3m_settings(context: Context) -> Cc3mSettings:
@@ -76,6 +69,5 @@ def cc3m_settings(context: Context) -> Cc3mSettings:
     # The children are those that render PDFs; here they only open images.
     checking = RenderSettings(engine='pdfium', max_pixels=flags.max_image_pixels, max_input_bytes=flags.max_image_bytes,
                               min_side=flags.min_image_side)
-    return Cc3mSettings(found=discover(context.input), checking=checking, output=context.output, work=context.work,
-                        fix=flags.fix, limit=flags.limit, seed=flags.seed, processes=context.render_processes,
-                        worker_hints=worker_hints(flags))
+    return Cc3mSettings(found=discover(context.input), checking=checking,
+                        fix=flags.fix, limit=flags.limit, seed=flags.seed, processes=context.render_processes)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from options.cluster import worker_hints
 from options.context import Context
 from options.render import render_settings
 from transforms.llava.conversation import DEFAULT_PROMPTS, ToLlavaConversation
@@ -15,7 +14,7 @@ from transforms.llava.special_tokens import find_special_token
 from transforms.olmocr.discover import OlmocrInput, discover, discover_annotations
 from transforms.olmocr.filters import KEEP_CHOICES, ROTATIONS, RowRules
 from transforms.pdf.settings import RenderSettings
-from transforms.run.run_info import RunInfo
+from transforms.run.run import Run
 
 
 def name_list(text: str) -> tuple[str, ...]:
@@ -61,9 +60,6 @@ class OlmocrSettings:
         seed: of every random choice.
         splits: splits that get a chat file.
         render_processes: render processes of each Beam worker, 0 for one on each of its cores.
-        worker_hints: Beam's resource hints for the steps that carry documents.
-        output: output folder.
-        work: work folder.
         run: what run this is; the launcher fills it in.
     """
 
@@ -71,15 +67,17 @@ class OlmocrSettings:
     product: str
     rules: RowRules
     render: RenderSettings
-    output: str
-    work: str
     prompts: tuple[str, ...] = DEFAULT_PROMPTS
     limit: int = 0
     seed: int = 0
     splits: tuple[str, ...] = ('train', 'eval')
     render_processes: int = 1
-    worker_hints: dict[str, str] = field(default_factory=dict)
-    run: RunInfo | None = None
+    run: Run | None = None
+
+    @property
+    def extension(self) -> str:
+        """Of the images; '' where documents keep their own."""
+        return '' if self.product == 'annotations' else self.render.extension
 
 
 def olmocr_settings(context: Context) -> OlmocrSettings:
@@ -98,9 +96,9 @@ def olmocr_settings(context: Context) -> OlmocrSettings:
     settings = OlmocrSettings(
         found=found, product='original' if original else 'annotations' if flags.stage == 'extract' else 'llava',
         rules=_rules(flags, original), render=_original_render(flags) if original else render_settings(flags),
-        output=context.output, work=context.work, prompts=tuple(flags.prompt or DEFAULT_PROMPTS), limit=flags.limit,
+        prompts=tuple(flags.prompt or DEFAULT_PROMPTS), limit=flags.limit,
         seed=flags.seed, splits=('train', 'eval') if flags.split == 'all' else (flags.split,),
-        render_processes=context.render_processes, worker_hints=worker_hints(flags))
+        render_processes=context.render_processes)
     ToLlavaConversation(settings.prompts)
     return settings
 

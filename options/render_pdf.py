@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from options.cluster import worker_hints
 from options.context import Context
 from options.render import render_settings
 from options.run import positive
 from transforms.pdf.discover import PdfInput, discover, group_files
 from transforms.pdf.list_pages import FileGroup, PageSelection
 from transforms.pdf.settings import RenderSettings
-from transforms.run.run_info import RunInfo
+from transforms.run.run import Run
 
 
 class RenderPdfOptions(PipelineOptions):
@@ -44,24 +43,18 @@ class RenderPdfSettings:
         limit: pages to read, 0 for all.
         seed: of every random choice.
         render_processes: render processes of each Beam worker, 0 for one on each of its cores.
-        worker_hints: Beam's resource hints for the steps that carry documents.
-        output: output folder.
-        work: work folder.
         run: what run this is; the launcher fills it in.
     """
 
     found: PdfInput
     groups: tuple[FileGroup, ...]
     render: RenderSettings
-    output: str
-    work: str
     selection: PageSelection = PageSelection()
     max_pages: int = 2000
     limit: int = 0
     seed: int = 0
     render_processes: int = 1
-    worker_hints: dict[str, str] = field(default_factory=dict)
-    run: RunInfo | None = None
+    run: Run | None = None
 
 
 def render_pdf_settings(context: Context) -> RenderPdfSettings:
@@ -77,6 +70,6 @@ def render_pdf_settings(context: Context) -> RenderPdfSettings:
     # Every file has a record, unless --pages leaves all of its pages out.
     groups = group_files(found, flags.limit, skips_files=bool(flags.pages.ranges))
     return RenderPdfSettings(
-        found=found, groups=groups, render=render_settings(flags), output=context.output, work=context.work,
+        found=found, groups=groups, render=render_settings(flags),
         selection=flags.pages, max_pages=flags.max_pages, limit=flags.limit, seed=flags.seed,
-        render_processes=context.render_processes, worker_hints=worker_hints(flags))
+        render_processes=context.render_processes)

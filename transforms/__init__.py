@@ -7,8 +7,9 @@ for Apache Beam (0.7 s and 100 MB each) to render a page.
 from importlib import import_module
 
 _HOME = {
-    'BuildRunSummary': 'transforms.accounting.run_summary',
-    'CountOutcomes': 'transforms.accounting.run_summary',
+    'CollectAccounts': 'transforms.accounting.step',
+    'CopyImages': 'transforms.llava_cc3m.copy_images',
+    'CutChat': 'transforms.llava_cc3m.cut_chat',
     'FinishRun': 'transforms.accounting.finish',
     'PdfPage': 'transforms.pdf.pages',
     'PageImage': 'transforms.pdf.pages',
@@ -16,15 +17,14 @@ _HOME = {
     'ReadArchivePages': 'transforms.olmocr.read_pages',
     'HFRecord': 'transforms.read_hf.read_hf',
     'ReadHF': 'transforms.read_hf.read_hf',
-    'ReadOlmocrRows': 'transforms.olmocr.read_rows',
+    'PagesToImages': 'transforms.olmocr.pages_to_images',
+    'ReadOlmocrLabels': 'transforms.olmocr.read_rows',
+    'RenderFiles': 'transforms.pdf.render_files',
     'RenderPDF': 'transforms.pdf.render_pdf',
     'RenderSettings': 'transforms.pdf.settings',
     'ToLlavaConversation': 'transforms.llava.conversation',
-    'ValidateLlava': 'transforms.llava.validate',
-    'WriteFragments': 'transforms.accounting.fragments',
     'WriteImages': 'transforms.pdf.write_images',
     'WriteLlava': 'transforms.llava.write_llava',
-    'WriteRecords': 'transforms.accounting.write_records',
 }
 __all__ = sorted(_HOME)
 

@@ -27,13 +27,14 @@ class EarlierRun:
     run: dict
 
 
-def inspect(output: str, pipeline: str, identity: dict) -> EarlierRun:
+def inspect(output: str, pipeline: str, identity: dict, publishes: bool = False) -> EarlierRun:
     """Compares what is in the folder with what is asked for.
 
     Args:
         output: output folder.
         pipeline: name of the pipeline.
         identity: all that decides the output's bytes: `options`, `inputs`, `versions`.
+        publishes: whether the output is published at the end: then a state that was left says that it was not.
 
     Raises:
         UsageError: the folder is somebody else's, or holds a run with other options or another input.
@@ -45,10 +46,11 @@ def inspect(output: str, pipeline: str, identity: dict) -> EarlierRun:
             return EarlierRun('new', {})
         raise UsageError(f'--output {output} is not empty and not the output of a pipeline of ours: '
                          'choose another folder')
-    before = state or run
+    # `_SUCCESS` decides: cleaning up afterwards may have failed.
+    done = run.get('state') == 'done' and storage.exists(storage.join(output, '_SUCCESS')) and not (state and publishes)
+    before = run if done else state or run
     if before.get('pipeline') != pipeline:
         raise UsageError(f"--output {output} holds a run of {before.get('pipeline')}: choose another folder")
-    done = not state and run.get('state') == 'done' and storage.exists(storage.join(output, '_SUCCESS'))
     differing = differences(before, identity, with_versions=not done)
     if differing:
         kind = 'a finished run' if done else 'an unfinished run'

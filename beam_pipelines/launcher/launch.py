@@ -27,9 +27,10 @@ from beam_pipelines.launcher.spec import PipelineSpec, Plan, RunResult, UsageErr
 from beam_pipelines.launcher.summary import summary_table
 from beam_pipelines.launcher.versions import versions
 from beam_pipelines.samples import sample_folder
+from options.cluster import worker_hints
 from options.context import Context, worker_path
 from options.hub import hub_settings
-from transforms.accounting.write_records import read_records
+from transforms.accounting.table import read_records
 from transforms.files import storage
 from transforms.hub import meter
 from transforms.hub.path import HubPath, is_hub
@@ -37,8 +38,8 @@ from transforms.hub.publish import check_writer
 from transforms.hub.settings import configure
 from transforms.run.cores import usable_cores
 from transforms.run.journal import Journal
-from transforms.run.run_info import RunInfo
-from transforms.run.versions import byte_versions
+from transforms.run.run import Run
+from transforms.run.versions import versions_of
 
 SAMPLE = 'embedded sample'
 _LOG = logging.getLogger(__name__)
@@ -123,10 +124,10 @@ class _Launch:
         try:
             output = worker_path(output, is_here)
             source = (flags.input or str(sample_folder(spec.name) or '')).rstrip('/') or flags.input
-            context = Context(flags, source and worker_path(source, is_here), output, storage.join(output, folder.WORK),
+            context = Context(flags, flags.input or SAMPLE, source and worker_path(source, is_here), output, storage.join(output, folder.WORK),
                               workers, usable_cores())
             settings = spec.settings(context)
-            plan = spec.plan(settings, flags.input or SAMPLE)
+            plan = spec.plan(settings, context)
         except (ValueError, OSError, storage.RunAborted) as error:
             raise error if isinstance(error, UsageError) else UsageError(str(error)) from None
         return cls(spec, arguments, settings, plan, context, make_engine(arguments, print_line, warn), own_process, publish)
@@ -135,7 +136,7 @@ class _Launch:
     def identity(self) -> dict:
         """All that decides the output's bytes."""
         return {'options': deciding_options(self.spec, self.arguments.flags),
-                'inputs': [list(item) for item in self.plan.inputs], 'versions': byte_versions()}
+                'inputs': [list(item) for item in self.plan.inputs], 'versions': versions_of(self.spec.byte_packages)}
 
     def run(self) -> RunResult:
         flags, output = self.arguments.flags, self.context.output
@@ -148,7 +149,7 @@ class _Launch:
                 warn(taken_over)
             if flags.overwrite:
                 self._overwrite()
-            earlier = folder.inspect(output, self.spec.name, self.identity)
+            earlier = folder.inspect(output, self.spec.name, self.identity, bool(self.publish))
             if earlier.state == 'done' and not flags.retry_failed:
                 print_line(summary_table(earlier.run))
                 print_line(f'{output} is complete already, nothing to do. --overwrite starts again.')
@@ -195,12 +196,13 @@ class _Launch:
         if self.arguments.flags.retry_failed:
             self._keep_all_but_failed(earlier)
         else:
-            for name in ('rows', 'index', 'fragments', 'spill'):  # made anew; only the journal is worth keeping
+            for name in ('rows', 'index', 'fragments', 'parts', 'spill'):  # made anew; only the journal is worth keeping
                 storage.delete_tree(storage.join(self.context.work, name))
         folder.sweep(output)
         folder.save_state(output, self.spec.name, self.identity)
         for name in ('_SUCCESS', 'manifest.json'):
             storage.delete_file(storage.join(output, name))
+        storage.delete_tree(storage.join(output, 'records'))  # its parts may have had other names
 
     def _keep_all_but_failed(self, earlier: folder.EarlierRun) -> None:
         """Turns a finished run into one that was stopped before its failures."""
@@ -222,26 +224,26 @@ class _Launch:
         finally:
             journal.close()
 
-    def _info(self) -> RunInfo:
-        flags = self.arguments.flags
-        identity = self.identity
+    def _run_of(self) -> Run:
+        flags, identity = self.arguments.flags, self.identity
         now = datetime.datetime.now(datetime.timezone.utc)
-        return RunInfo(
+        return Run(
             pipeline=self.spec.name, run_id=uuid.uuid4().hex, output=self.context.output, work=self.context.work,
-            source=self.arguments.flags.input or SAMPLE, revision=storage.revision_of(self.context.input), options=identity['options'],
-            inputs=self.plan.inputs, versions=versions(), seed=flags.seed, started=now.isoformat(),
+            sources=self.plan.sources, parts=self.plan.parts, options=identity['options'], inputs=self.plan.inputs,
+            versions=versions(self.spec.byte_packages), byte_packages=self.spec.byte_packages, seed=flags.seed,
+            started=now.isoformat(), worker_hints=worker_hints(flags), workers_elsewhere=not self.context.local_workers,
             max_failures=flags.max_failures, max_failure_rate=flags.max_failure_rate,
             max_failed_units=flags.max_failed_units,
             hub=hub_settings(flags, self.context.local_workers), publish=self.publish)
 
     def _execute(self) -> RunResult:
-        info, flags, work = self._info(), self.arguments.flags, self.context.work
-        info.workspace().claim()
+        run, flags, work = self._run_of(), self.arguments.flags, self.context.work
+        run.claim()
         meter.save(work)  # what planning took
-        settings = replace(self.settings, run=info)
-        name = f"{self.spec.name.replace('_', '-')}-{info.run_id[:8]}"
+        settings = replace(self.settings, run=run)
+        name = f"{self.spec.name.replace('_', '-')}-{run.run_id[:8]}"
         try:
-            with quiet_workers(work, flags.verbose), self._progress(info.run_id) as bar, \
+            with quiet_workers(work, flags.verbose), self._progress(run.run_id) as bar, \
                     interruptible(self.own_process, bar, self.context.output, self.engine):
                 self.engine.run(lambda pipeline: self.spec.build(pipeline, settings), name, work, bar)
         except JobFailed as error:
@@ -255,7 +257,7 @@ class _Launch:
             print_line(f'made {self.engine.packed}: submit it with `flink run` or as an application; it finishes '
                        f'{self.context.output} by itself')
             return RunResult('packed', 0)
-        return self._verdict(info)
+        return self._verdict(run.run_id)
 
     def _progress(self, run_id: str) -> ProgressBar:
         return ProgressBar(storage.join(self.context.work, 'journal'), self.plan.records, self.plan.unit,
@@ -272,9 +274,9 @@ class _Launch:
         path = storage.join(self.context.output, 'run.json')
         return orjson.loads(storage.read_bytes(path)) if storage.exists(path) else {}
 
-    def _verdict(self, info: RunInfo) -> RunResult:
+    def _verdict(self, run_id: str) -> RunResult:
         run = self._saved_run()
-        if run.get('run_id') != info.run_id:
+        if run.get('run_id') != run_id:
             return self._failed('the run ended without a verdict in '
                                 f"{storage.join(self.context.output, 'run.json')}: is the disk full?")
         print_line('')

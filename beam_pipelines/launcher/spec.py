@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import apache_beam as beam
 
 from options.context import Context
+from transforms.run.source import Part, Source
 
 
 class UsageError(ValueError):
@@ -24,6 +25,8 @@ class Plan:
         output_bytes: estimate of what will be written.
         records: records to read, 0 when unknown.
         unit: what the progress bar counts.
+        sources: what is read, by number.
+        parts: how the accounts are cut, by number.
     """
 
     rows: tuple[tuple[str, str], ...]
@@ -31,6 +34,8 @@ class Plan:
     output_bytes: int
     records: int = 0
     unit: str = 'record'
+    sources: tuple[Source, ...] = (Source(),)
+    parts: tuple[Part, ...] = (Part(),)
 
 
 @dataclass(frozen=True)
@@ -43,8 +48,9 @@ class PipelineSpec:
         about: text for --help: what --input must be, an example.
         options: its options classes, in the order of --help.
         settings: makes the settings; raises ValueError for flags or an input that cannot be used.
-        plan: says what a run with these settings will do; `source` is the input as given.
+        plan: says what a run with these settings will do.
         build: adds the pipeline's steps, given the settings with `run` filled in.
+        byte_packages: whose versions decide what it writes: workers must have the launcher's, and resuming those it began with.
         journal_entries: for `--retry_failed`, makes of the settings a function from a row of the records table to its journal
             entry (unit, outcome), None for what must be done again; None for a pipeline that keeps nothing.
         sample_note: where the real data comes from, for people who run the embedded sample.
@@ -55,8 +61,9 @@ class PipelineSpec:
     about: str
     options: tuple[type, ...]
     settings: Callable[[Context], object]
-    plan: Callable[[object, str], Plan]
+    plan: Callable[[object, Context], Plan]
     build: Callable[[beam.Pipeline, object], None]
+    byte_packages: tuple[str, ...] = ()
     journal_entries: Callable[[object], Callable[[dict], tuple[str, dict] | None]] | None = None
     sample_note: str = ''
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from beam_pipelines.launcher.human import human_bytes
+from transforms.report.page import source_name
 from transforms.report.summary import balance
 
 
@@ -14,8 +15,10 @@ def summary_table(run: dict) -> str:
     """The accounts of a run as text: a line for each source, then reasons, faults and warnings."""
     rows = [('source', 'read', 'written', 'dropped', 'failed')]
     total = run['totals']
-    for account in [*run['sources'], {'file': 'all', **total}] if len(run['sources']) > 1 else run['sources']:
-        rows.append((account.get('file') or account['source'], f"{account['read']:,}", f"{account['written']:,}",
+    several = len({source['source'] for source in run['sources']}) > 1
+    named = [(source_name(source, several), source) for source in run['sources']]
+    for name, account in [*named, ('all', total)] if len(named) > 1 else named:
+        rows.append((name, f"{account['read']:,}", f"{account['written']:,}",
                      f"{sum(account['dropped'].values()):,}", f"{sum(account['failed'].values()):,}"))
     widths = [max(len(row[i]) for row in rows) for i in range(5)]
     lines = ['  '.join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])

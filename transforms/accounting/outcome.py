@@ -1,33 +1,34 @@
-"""Outcome: what became of one record."""
+"""What steps say to the accounts: outcomes of records, payloads of one-file products, and files that were written."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
-
-import orjson
 
 WRITTEN, DROPPED, FAILED = 'written', 'dropped', 'failed'
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Outcome:
-    """The outcome of one record.
+    """What became of one record; it lives within a stage only, where `CollectAccounts` turns it into columns.
 
     Attributes:
-        file: file of the record relative to its source; with `row` its identity.
+        part: of the accounts; it belongs to one source, and with `file` and `row` it is the record's identity.
+        file: file of the record relative to its source.
         row: 0-based row (for a plain PDF, the page).
         id: the record's own id.
         outcome: 'written', 'dropped' or 'failed'.
         reason: the drop reason or the error class; empty when written.
         message: what exactly was wrong, for people.
         output: what was written, relative to the output folder.
-        bytes: size of `output`.
-        sha256: hash of `output`.
-        details: what filters measured and engines reported, by column name of the records table.
+        bytes: size of `output` where it is the record's own, 0 where records share a file.
+        sha256: hash of `output` where it is the record's own: that file is then listed in the manifest.
+        stage: where it failed, such as 'read' or 'render'.
+        details: what filters measured and engines reported, by column of the records table.
         listed: False when errors.jsonl already has a line for the whole unit.
     """
 
+    part: int
     file: str
     row: int
     id: str
@@ -37,14 +38,33 @@ class Outcome:
     output: str = ''
     bytes: int = 0
     sha256: str = ''
+    stage: str = ''
     details: dict[str, Any] = field(default_factory=dict)
     listed: bool = True
 
-    def to_json(self) -> bytes:
-        """The outcome as one JSON object, the form that fragments hold."""
-        return orjson.dumps(asdict(self))
 
-    @classmethod
-    def from_json(cls, data: bytes) -> Outcome:
-        """The inverse of `to_json`."""
-        return cls(**orjson.loads(data))
+@dataclass(slots=True)
+class Payload:
+    """A record's share of a one-file product, such as its line of chat.json; within a stage only, as `Outcome`.
+
+    Attributes:
+        part, file, row: the record's identity.
+        kind: which product's, as `JoinedFile.kind`.
+        data: the bytes.
+    """
+
+    part: int
+    file: str
+    row: int
+    kind: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class OutputFile:
+    """A file that holds many records, such as a shard: path relative to the output folder, size, hash; `part` of its first."""
+
+    path: str
+    bytes: int
+    sha256: str
+    part: int = 0

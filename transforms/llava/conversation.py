@@ -14,6 +14,7 @@ DEFAULT_PROMPTS = ('Free OCR.',)
 class LabelledImage:
     """An image file with its text: `image` is relative to the dataset folder, `split` is 'train' or 'eval'."""
 
+    part: int
     file: str
     row: int
     id: str
@@ -26,6 +27,7 @@ class LabelledImage:
 class Conversation:
     """One LLaVA sample and the identity of the record it came from."""
 
+    part: int
     file: str
     row: int
     split: str
@@ -77,4 +79,4 @@ class ToLlavaConversation(beam.PTransform):
     def convert(self, image: LabelledImage) -> Iterator[Conversation]:
         """One conversation: a prompt that the hash of the id chooses, and the image's text as the answer."""
         prompt = choose_prompt(self.prompts, self.seed, image.id)
-        yield Conversation(image.file, image.row, image.split, image.id, image.image, prompt, image.text)
+        yield Conversation(image.part, image.file, image.row, image.split, image.id, image.image, prompt, image.text)

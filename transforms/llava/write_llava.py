@@ -1,95 +1,79 @@
-"""WriteLlava: conversations to chat.json and chat_eval.json, streamed in input order."""
+"""WriteLlava: conversations on their way to chat.json and chat_eval.json, which finishing joins in input order."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import BinaryIO
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 
 import apache_beam as beam
 
-from transforms.accounting.fragments import KeyedPayload, WriteFragments, merge_fragments
-from transforms.accounting.guard import guarded
-from transforms.accounting.run_summary import OutputFile, RunSummary
+from transforms.accounting.outcome import Payload
+from transforms.accounting.product import JoinedFile, json_list
+from transforms.accounting.step import CollectAccounts, StepOutput
 from transforms.files import storage
 from transforms.files.json_values import loads
 from transforms.llava.conversation import Conversation
+from transforms.llava.validate import check_image_file, check_sample
+from transforms.run.run import Run
 
 CHAT_FILES = {'train': 'chat.json', 'eval': 'chat_eval.json'}
 _SHOWN_CHARS = 600
 
 
-def _is_of(conversation: Conversation, split: str) -> bool:
-    return conversation.split == split
+def _is_of(conversation: Conversation, splits: tuple[str, ...]) -> bool:
+    return conversation.split in splits
 
 
-def _keyed(conversation: Conversation) -> KeyedPayload:
-    return KeyedPayload(conversation.file, conversation.row, conversation.to_json())
-
-
-@dataclass(eq=False)
-class SpillConversations(beam.PTransform):
-    """PCollection[Conversation] to a tuple of PCollection[FragmentRef], one for each split, for BuildRunSummary.
-
-    Args:
-        folder: work folder of the fragments.
-        splits: the splits that are wanted.
-    """
-
-    folder: str
-    splits: tuple[str, ...] = ('train', 'eval')
-
-    def expand(self, conversations: beam.PCollection[Conversation]):  # noqa: ANN201 - Beam reads tuples wrongly
-        return tuple(
-            conversations | f'Only{split.title()}' >> beam.Filter(_is_of, split)
-            | f'{split.title()}ToJson' >> beam.Map(_keyed)
-            | f'Spill{split.title()}' >> WriteFragments(self.folder, split)
-            for split in self.splits)
+def _to_payload(conversation: Conversation) -> Payload:
+    return Payload(conversation.part, conversation.file, conversation.row, CHAT_FILES[conversation.split],
+                   conversation.to_json())
 
 
 @dataclass(eq=False)
 class WriteLlava(beam.PTransform):
-    """PCollection[RunSummary] to the same after writing one JSON list for each split, a record a line.
+    """PCollection[Conversation] to StepOutput: the samples of `chat_files`, in the work folder until finishing joins them.
 
     Args:
-        output: output folder.
-        splits: 'train' goes to chat.json, 'eval' to chat_eval.json; each is written even when it is empty.
-
-    Raises:
-        RunAborted: the disk is full or the folder cannot be written.
+        run: the run.
+        splits: 'train' goes to chat.json, 'eval' to chat_eval.json.
     """
 
-    output: str
+    run: Run
     splits: tuple[str, ...] = ('train', 'eval')
 
-    def expand(self, summaries: beam.PCollection[RunSummary]) -> beam.PCollection[RunSummary]:
-        return summaries | 'MergeConversations' >> beam.Map(guarded, self.write)
-
-    def write(self, summary: RunSummary) -> RunSummary:
-        """Merges the conversation fragments of `summary` into the chat files."""
-        views = summary.views.get('records')
-        wanted = {(r.file, r.row) for r in views.sheet} if views else set()
-        texts: dict[tuple[str, int], str] = {}
-        outputs = []
-        for split in self.splits:
-            name = CHAT_FILES[split]
-            with storage.atomic_writer(storage.join(self.output, name)) as chat:
-                items = merge_fragments(summary.of_kind(split))
-                write_json_list(chat, (_keep_text(item, wanted, texts).payload for item in items))
-            outputs.append(OutputFile(name, chat.size, chat.sha256))
-        return replace(summary, outputs=(*summary.outputs, *outputs), views={**summary.views, 'texts': texts})
+    def expand(self, conversations: beam.PCollection[Conversation]):  # noqa: ANN201 - Beam reads tuples wrongly
+        kept = conversations | 'KeepSplits' >> beam.Filter(_is_of, self.splits)
+        return StepOutput(kept, kept | 'ToJson' >> beam.Map(_to_payload) | 'Collect' >> CollectAccounts(self.run))
 
 
-def _keep_text(item: KeyedPayload, wanted: set, texts: dict) -> KeyedPayload:
-    if (item.file, item.row) in wanted:
-        turns = loads(item.payload)['conversations']
-        texts[(item.file, item.row)] = turns[-1]['value'][:_SHOWN_CHARS]
-    return item
+def chat_files(splits: tuple[str, ...] = ('train', 'eval'), allow_special: bool = False) -> tuple[JoinedFile, ...]:
+    """The products of `WriteLlava`: a JSON list for each split, written even when it is empty, checked as loaders read it."""
+    return tuple(chat_file(CHAT_FILES[split], partial(check_sample, allow_special=allow_special), '', check_image_file)
+                 for split in splits)
 
 
-def write_json_list(target: BinaryIO, payloads: Iterable[bytes]) -> None:
-    """Writes JSON values as one list, a value a line."""
-    start = b'[\n'
-    for payload in payloads:
-        target.write(start)
-        target.write(payload)
-        start = b',\n'
-    target.write(b'\n]\n' if start == b',\n' else b'[]\n')
+def chat_file(path: str, check: Callable[[object], str], images: str, check_image: Callable[[str], str]) -> JoinedFile:
+    """A list of samples with unique ids.
+
+    Args:
+        path: relative to the output folder.
+        check: what is wrong with a sample, '' for nothing.
+        images: folder of the images below the output folder.
+        check_image: what is wrong with an image file.
+    """
+    return json_list(path, path, check=partial(_problem, check, images, check_image), identify=_id, excerpt=_answer)
+
+
+def _problem(check: Callable[[object], str], images: str, check_image: Callable[[str], str], output: str, data: bytes) -> str:
+    sample = loads(data)
+    folder = storage.join(output, images) if images else output
+    return check(sample) or check_image(storage.join(folder, sample['image']))
+
+
+def _id(data: bytes) -> str:
+    return loads(data)['id']
+
+
+def _answer(data: bytes) -> str:
+    return loads(data)['conversations'][-1]['value'][:_SHOWN_CHARS]

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
+from itertools import starmap
 from typing import BinaryIO, Literal
 
 import apache_beam as beam
@@ -12,21 +13,34 @@ import orjson
 from apache_beam.pvalue import TaggedOutput
 
 import transforms.hub.filesystem  # noqa: F401 - registers hf:// with Beam
-from transforms.accounting.fragments import KeyedPayload, merge_fragments
-from transforms.accounting.outcome import DROPPED, WRITTEN, Outcome
-from transforms.accounting.step import StepOutput
+from transforms.accounting.fragments import read_payloads
+from transforms.accounting.outcome import DROPPED, WRITTEN, Outcome, Payload
+from transforms.accounting.product import JoinedFile
+from transforms.accounting.step import ACCOUNTS, CollectAccounts, StepOutput
+from transforms.accounting.table import RecordTable
 from transforms.files import storage
 from transforms.files.json_values import loads
 from transforms.files.zip_index import BadZip, ZipEntry, read_member
-from transforms.llava_cc3m.cut_chat import ChatUnit
-from transforms.llava_cc3m.discover import Cc3mInput
+from transforms.llava.validate import check_image_exists
+from transforms.llava.write_llava import chat_file
+from transforms.llava_cc3m.cut_chat import PART, ChatUnit
+from transforms.llava_cc3m.discover import CHAT, Cc3mInput
+from transforms.llava_cc3m.rules import check_sample
 from transforms.pdf.pool import RenderPool, acquire_pool, release_pool
 from transforms.pdf.settings import RenderSettings
+from transforms.pdf.sheet import CONTACT_SHEET
+from transforms.report.page import Histogram, Report
+from transforms.run.hints import hinted
 from transforms.run.journal import is_output_there, read_journal
+from transforms.run.run import Run
+from transforms.run.start_up_check import StartUpCheck
 from transforms.run.write_once import WriteOnce
 
 IMAGES = 'images'
 COLUMNS = (('width', 'int32'), ('height', 'int32'), ('format', 'string'))
+CC3M_TABLE = RecordTable(COLUMNS)
+CC3M_REPORT = Report((Histogram('bytes', 'Image file size, bytes'), Histogram('width', 'Image width, pixels'),
+                      Histogram('height', 'Image height, pixels'), Histogram('format', 'Format')), (CONTACT_SHEET,))
 _AHEAD = 8
 _REASONS = {'PageTooBig': 'image_too_big', 'PageTimeout': 'image_too_big', 'PageOutOfMemory': 'image_too_big',
             'ImageTooSmall': 'image_too_small', 'TruncatedImage': 'image_truncated'}
@@ -43,21 +57,20 @@ class _Task:
     entry: ZipEntry | None
 
 
-def _task(item: KeyedPayload) -> _Task:
-    head, _, sample = item.payload.partition(b'\n')
+def _task(file: str, row: int, payload: bytes) -> _Task:
+    head, _, sample = payload.partition(b'\n')
     where, record = orjson.loads(head)['entry'], loads(sample)
-    return _Task(item.row, record['id'], record['image'], sample, ZipEntry(*where) if where else None)
+    return _Task(row, record['id'], record['image'], sample, ZipEntry(*where) if where else None)
 
 
 class _CopyFn(beam.DoFn):
-    def __init__(self, found: Cc3mInput, output: str, journal: str, settings: RenderSettings, processes: int,
-                 staging_dir: str) -> None:
-        self._found, self._output, self._journal, self._staging_dir = found, output, journal, staging_dir
-        self._settings, self._processes = settings, processes
+    def __init__(self, found: Cc3mInput, run: Run, settings: RenderSettings, processes: int) -> None:
+        self._found, self._run, self._settings, self._processes = found, run, settings, processes
+        self._output = run.output
 
     def setup(self) -> None:
         self._pool: RenderPool = acquire_pool(self._settings, self._processes)
-        self._writer = WriteOnce(self._output, self._journal, self._staging_dir)
+        self._writer = WriteOnce(self._run, self._run.staging_dir)
 
     def teardown(self) -> None:
         release_pool(self._pool)
@@ -65,11 +78,11 @@ class _CopyFn(beam.DoFn):
     def finish_bundle(self) -> None:
         self._writer.close()
 
-    def process(self, unit: ChatUnit) -> Iterator[Outcome | TaggedOutput[Literal['samples'], KeyedPayload]]:
+    def process(self, unit: ChatUnit) -> Iterator[Payload | TaggedOutput[Literal['accounts'], Outcome]]:
         file = self._found.chat.path
-        journaled = {row: outcome for (_, row), outcome in read_journal(self._journal, unit.name).items()}
+        journaled = {row: outcome for (_, row), outcome in read_journal(self._run.journal, unit.name).items()}
         waiting: list[_Task] = []
-        for task in map(_task, merge_fragments(unit.segments)):
+        for task in starmap(_task, read_payloads(unit.segments, self._run.fragments)):
             outcome = journaled.get(task.row)
             if outcome and is_output_there(self._output, outcome):
                 yield from self._ended(file, task, outcome)
@@ -87,12 +100,13 @@ class _CopyFn(beam.DoFn):
 
     def _ended(self, file: str, task: _Task, outcome: dict) -> Iterator[object]:
         if reason := outcome.get('error'):
-            yield Outcome(file, task.row, task.id, DROPPED, reason, outcome['message'])
+            yield TaggedOutput(ACCOUNTS, Outcome(PART, file, task.row, task.id, DROPPED, reason, outcome['message']))
             return
         details = {name: outcome[name] for name, _ in COLUMNS}
-        yield Outcome(file, task.row, task.id, WRITTEN, output=outcome['output'], bytes=outcome['bytes'],
-                      sha256=outcome['sha256'], details=details)
-        yield TaggedOutput('samples', KeyedPayload(file, task.row, task.sample))
+        yield TaggedOutput(ACCOUNTS, Outcome(
+            PART, file, task.row, task.id, WRITTEN, output=outcome['output'], bytes=outcome['bytes'],
+            sha256=outcome['sha256'], details=details))
+        yield Payload(PART, file, task.row, CHAT, task.sample)
 
     def _outcomes(self, unit: ChatUnit, tasks: list[_Task]) -> Iterator[tuple[_Task, bytes, dict]]:
         """Outcomes in the order of the tasks, some images being checked at one time."""
@@ -156,32 +170,44 @@ def _dropped(reason: str, message: str) -> dict:
 
 @dataclass(eq=False)
 class CopyImages(beam.PTransform):
-    """PCollection[ChatUnit] to StepOutput: `main` are the samples whose image was copied, as KeyedPayload.
+    """PCollection[ChatUnit] to StepOutput: `main` are the samples whose image was copied, as Payload for chat.json.
 
     Each image is decoded in a sandboxed process; the bytes that are written are those that were read. Outcomes that
     the journal knows are used as they are. Memory: eight images for each process.
 
     Args:
         found: the input.
-        output: output folder.
-        journal: folder of the journals.
+        run: the run.
         settings: limits of bytes, pixels, CPU time and memory.
         processes: checking processes of each worker, 0 for one on each of its cores.
-        staging_dir: local folder on the output's disk where images wait for their names; '' to write them at once.
 
     Raises:
         RunAborted: the disk is full, or the Hub fails.
     """
 
     found: Cc3mInput
-    output: str
-    journal: str
+    run: Run
     settings: RenderSettings
     processes: int = 1
-    staging_dir: str = ''
 
     def expand(self, units: beam.PCollection[ChatUnit]):  # noqa: ANN201 - Beam reads tuples wrongly
-        copied = units | 'Copy' >> beam.ParDo(_CopyFn(
-            self.found, self.output, self.journal, self.settings, self.processes,
-            self.staging_dir)).with_outputs('samples', main='outcomes')
-        return StepOutput(copied.samples, copied.outcomes)
+        return units | 'InOneStage' >> hinted(_InOneStage(self), self.run.worker_hints)
+
+
+@dataclass(eq=False)
+class _InOneStage(beam.PTransform):
+    """From the check to the accounts all is one fused stage, for it carries images; so hints go on all of it."""
+
+    asked: CopyImages
+
+    def expand(self, units: beam.PCollection[ChatUnit]):  # noqa: ANN201 - Beam reads tuples wrongly
+        asked, run = self.asked, self.asked.run
+        copied = units | 'Check' >> StartUpCheck(run) | 'Copy' >> beam.ParDo(
+            _CopyFn(asked.found, run, asked.settings, asked.processes)).with_outputs(ACCOUNTS, main='main')
+        said = (copied.main, copied.accounts) | 'Gather' >> beam.Flatten()
+        return StepOutput(copied.main, said | 'Collect' >> CollectAccounts(run, CC3M_TABLE))
+
+
+def chat_product() -> JoinedFile:
+    """chat.json, each sample checked as LLaVA's loader would read it."""
+    return chat_file(CHAT, check_sample, IMAGES, check_image_exists)

@@ -16,9 +16,9 @@ import orjson
 from apache_beam.pvalue import TaggedOutput
 
 import transforms.hub.filesystem  # noqa: F401 - registers hf:// with Beam
-from transforms.accounting.fragments import FragmentRef, KeyedPayload, write_fragment
+from transforms.accounting.fragments import FragmentRef, write_payloads
 from transforms.accounting.outcome import DROPPED, FAILED, Outcome
-from transforms.accounting.step import StepOutput
+from transforms.accounting.step import ACCOUNTS, CollectAccounts, StepOutput
 from transforms.files import storage
 from transforms.files.json_values import BOM, JsonError, JsonItem, dumps, iter_items
 from transforms.files.spill import SpillingBuffers
@@ -26,7 +26,10 @@ from transforms.files.zip_index import BadZip, ZipIndex, hash_name
 from transforms.llava_cc3m.discover import CHAT, Cc3mInput
 from transforms.llava_cc3m.rules import check_record, fixed
 from transforms.report.summary import Count, UnitError
+from transforms.run.run import Run
+from transforms.run.start_up_check import StartUpCheck
 
+PART = 0  # chat.json cannot be cut: it is one source of one part
 _STRETCH = 64 << 20
 _FOLDER_UNIT_ROWS = 1000
 _HELD_BYTES = 32 << 20
@@ -78,11 +81,11 @@ class _PartitionByArchive:
 
     def __init__(self, folder: str) -> None:
         self._ends: Counter = Counter()
-        self._buffers = SpillingBuffers(lambda items: write_fragment(folder, 'chat', items), _HELD_BYTES)
+        self._buffers = SpillingBuffers(lambda items: write_payloads(folder, PART, 'chat', items), _HELD_BYTES)
 
-    def add(self, unit: int, item: KeyedPayload, end: int) -> None:
+    def add(self, unit: int, row: int, payload: bytes, end: int) -> None:
         self._ends[unit] = max(self._ends[unit], end)
-        self._buffers.add(unit, item, len(item.payload) + 300)
+        self._buffers.add(unit, (CHAT, row, payload), len(payload) + 300)
 
     def finish(self) -> Iterator[ChatUnit]:
         for unit, segments in self._buffers.finish():
@@ -94,7 +97,7 @@ def read_chat(root: str, found: Cc3mInput) -> Iterator[tuple[int, JsonItem] | Un
     row = 0
     with storage.open_info(root, found.chat) as source:
         if not source.read(64).removeprefix(BOM).lstrip().startswith(b'['):
-            yield UnitError(CHAT, 'whole file', 'read', 'NotAList', 'chat.json must be one JSON list of records')
+            yield UnitError(PART, CHAT, 'whole file', 'read', 'NotAList', 'chat.json must be one JSON list of records')
             return
         source.seek(0)
         try:
@@ -102,7 +105,7 @@ def read_chat(root: str, found: Cc3mInput) -> Iterator[tuple[int, JsonItem] | Un
                 yield row, item
                 row += 1
         except JsonError as error:
-            yield UnitError(CHAT, f'from record {row}', 'read', error.error, str(error)[:200])
+            yield UnitError(PART, CHAT, f'from record {row}', 'read', error.error, str(error)[:200])
 
 
 class _CutChatFn(beam.DoFn):
@@ -110,8 +113,7 @@ class _CutChatFn(beam.DoFn):
         self._found, self._folder, self._fix, self._limit = found, folder, fix, limit
 
     def process(self, _: str) -> Iterator[
-            ChatUnit | TaggedOutput[Literal['outcomes'], Outcome] | TaggedOutput[Literal['counts'], Count]
-            | TaggedOutput[Literal['faults'], UnitError]]:
+            ChatUnit | TaggedOutput[Literal['accounts'], object]]:
         found, partition, seen, used, count = self._found, _PartitionByArchive(self._folder), set(), set(), 0
         names = _Names()
         index = None
@@ -120,21 +122,21 @@ class _CutChatFn(beam.DoFn):
                 with storage.open_info(found.root, found.archive) as source:
                     index = ZipIndex(source, found.archive.size)
             except BadZip as error:
-                yield TaggedOutput('faults', UnitError(CHAT, found.archive.path, 'read', 'DamagedArchive', str(error)))
+                yield TaggedOutput(ACCOUNTS, UnitError(PART, CHAT, found.archive.path, 'read', 'DamagedArchive', str(error)))
         for item in read_chat(found.root, found):
             if isinstance(item, UnitError):
-                yield TaggedOutput('faults', item)
+                yield TaggedOutput(ACCOUNTS, item)
                 break
             if self._limit and count >= self._limit:
                 break
             count += 1
             if (dropped := self._assign(*item, index, partition, seen, used, names)) is not None:
-                yield TaggedOutput('outcomes', dropped)
+                yield TaggedOutput(ACCOUNTS, dropped)
         yield from partition.finish()
-        yield TaggedOutput('counts', Count(CHAT, 'read', '', count))
+        yield TaggedOutput(ACCOUNTS, Count(PART, 'read', '', count))
         orphans = (len(index) if index is not None else found.images) - len(used)
         if orphans > 0 and not self._limit and index is not None:
-            yield TaggedOutput('counts', Count(CHAT, 'warning', 'orphan_member', orphans))
+            yield TaggedOutput(ACCOUNTS, Count(PART, 'warning', 'orphan_member', orphans))
 
     def _assign(self, row: int, item: JsonItem, index: ZipIndex | None, partition: _PartitionByArchive, seen: set,
                 used: set, names: _Names) -> Outcome | None:
@@ -164,30 +166,30 @@ class _CutChatFn(beam.DoFn):
             reason = 'image_missing'
             message = f"no member {record['image'][:100]} in {self._found.archive.path}"
             if index is None:
-                return Outcome(CHAT, row, own_id[:200], FAILED, 'ArchiveUnreadable', f'{self._found.archive.path} cannot be read',
-                               details={'stage': 'read'}, listed=False)
+                return Outcome(PART, CHAT, row, own_id[:200], FAILED, 'ArchiveUnreadable',
+                               f'{self._found.archive.path} cannot be read', stage='read', listed=False)
         if reason:
-            return Outcome(CHAT, row, own_id[:200], DROPPED, reason, message)
+            return Outcome(PART, CHAT, row, own_id[:200], DROPPED, reason, message)
         where = None
         unit, end = row // _FOLDER_UNIT_ROWS, 0
         if entry is not None:
             where = astuple(entry)
             # Behind a member's bytes come at most its data descriptor; before them its name and extra fields.
             unit, end = entry.offset // _STRETCH, entry.offset + entry.packed + 1024
-        partition.add(unit, KeyedPayload(CHAT, row, orjson.dumps({'entry': where}) + b'\n' + payload), end)
+        partition.add(unit, row, orjson.dumps({'entry': where}) + b'\n' + payload, end)
         return None
 
 
 @dataclass(eq=False)
 class CutChat(beam.PTransform):
-    """PCollection[str] of one element to StepOutput: `main` are ChatUnits, records whose images lie together.
+    """PBegin to StepOutput: `main` are ChatUnits, records whose images lie together, spread over the workers.
 
     One worker reads chat.json once; memory is 32 MiB of records, 40 bytes for each member of the archive and about 150
     for each id.
 
     Args:
         found: the input.
-        folder: work folder of the records' files.
+        run: the run.
         fix: 'none' or 'first_image_token' (see `rules.fixed`).
         limit: records to read, 0 for all.
 
@@ -196,11 +198,12 @@ class CutChat(beam.PTransform):
     """
 
     found: Cc3mInput
-    folder: str
+    run: Run
     fix: str = 'none'
     limit: int = 0
 
-    def expand(self, start: beam.PCollection[str]):  # noqa: ANN201 - Beam reads tuples wrongly
-        cut = start | 'Cut' >> beam.ParDo(_CutChatFn(self.found, self.folder, self.fix, self.limit)).with_outputs(
-            'outcomes', 'counts', 'faults', main='main')
-        return StepOutput(cut.main, cut.outcomes, cut.counts, cut.faults)
+    def expand(self, pbegin: beam.pvalue.PBegin):  # noqa: ANN201 - Beam reads tuples wrongly
+        cut = (pbegin | 'Chat' >> beam.Create([self.found.chat.path]) | 'Check' >> StartUpCheck(self.run)
+               | 'Cut' >> beam.ParDo(_CutChatFn(self.found, storage.join(self.run.work, 'rows'), self.fix, self.limit)
+                                     ).with_outputs(ACCOUNTS, main='main'))
+        return StepOutput(cut.main | 'SpreadUnits' >> beam.Reshuffle(), cut.accounts | 'Collect' >> CollectAccounts(self.run))

@@ -5,13 +5,15 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate
 
 import transforms.hub.filesystem  # noqa: F401 - registers hf:// with Beam
 from transforms.files import storage
 from transforms.files.abort import InputError
 from transforms.files.json_values import BOM, JsonItem, iter_items
 from transforms.olmocr.rows import ARCHIVE_ENDINGS, COLUMNS_0225, COLUMNS_1025
+from transforms.run.source import PART_ROWS
 
 _NEW_NAME = re.compile(r'^(?P<config>.+)_(?P<split>train|eval)\.parquet$')
 _OLD_NAME = re.compile(r'^(?P<split>(?:train|eval)-(?P<kind>.+))\.parquet$')
@@ -34,6 +36,7 @@ class RowFile:
         bytes: size of the file.
         fingerprint: modification time, or on the Hub the content's hash.
         kind: '1025', '0225' or 'annotations'.
+        first_part: number of the first part of its accounts.
     """
 
     path: str
@@ -45,11 +48,21 @@ class RowFile:
     bytes: int
     fingerprint: float | str
     kind: str
+    first_part: int = 0
+
+    @property
+    def parts(self) -> int:
+        """In how many parts its accounts are cut."""
+        return max(1, -(-self.rows // PART_ROWS))
+
+    def part_of(self, row: int) -> int:
+        """The part of a row; one that its footer does not know belongs to the last."""
+        return self.first_part + min(row // PART_ROWS, self.parts - 1)
 
 
 @dataclass(frozen=True)
 class OlmocrInput:
-    """A whole input: files of rows in order, and tarballs by their path relative to the input."""
+    """A whole input: files of rows in order, each a source, and tarballs by their path relative to the input."""
 
     root: str
     files: tuple[RowFile, ...]
@@ -114,11 +127,16 @@ def discover(root: str, subsets: tuple[str, ...], split: str) -> OlmocrInput:
     if not chosen:
         raise InputError(f'--input {root} has no {split} rows of {", ".join(subsets) or "any subset"}. '
                          f'It has {", ".join(sorted(i.path.rpartition("/")[2] for i, _ in candidates))}')
-    files = tuple(_row_file(info, named) for info, named in chosen)
+    files = _with_parts([_row_file(info, named) for info, named in chosen])
     prefix = len(root.rstrip('/')) + 1
     archives = {info.path[prefix:]: info for info in storage.list_files(root, 'pdf_tarballs/**')
                 if info.path.endswith(ARCHIVE_ENDINGS)}
     return OlmocrInput(root, files, archives)
+
+
+def _with_parts(files: list[RowFile]) -> tuple[RowFile, ...]:
+    firsts = accumulate((file.parts for file in files), initial=0)
+    return tuple(replace(file, first_part=first) for file, first in zip(files, firsts, strict=False))
 
 
 def _is_subset(config: str, subsets: tuple[str, ...]) -> bool:

@@ -13,7 +13,7 @@ import orjson
 from apache_beam.pvalue import TaggedOutput
 
 import transforms.hub.filesystem  # noqa: F401 - registers hf:// with Beam
-from transforms.accounting.step import StepOutput
+from transforms.accounting.step import ACCOUNTS
 from transforms.files import storage
 from transforms.files.decompress import DecompressionBomb
 from transforms.files.tar_stream import ArchiveDamaged, TrailingData, stream_members
@@ -50,7 +50,7 @@ class _IndexFn(beam.DoFn):
     def __init__(self, root: str, folder: str) -> None:
         self._root, self._folder = root, folder
 
-    def process(self, archive: str) -> Iterator[str | TaggedOutput[Literal['faults'], UnitError]]:
+    def process(self, archive: str) -> Iterator[str | TaggedOutput[Literal['accounts'], UnitError]]:
         members: list[str] = []
         try:
             with storage.open_read(storage.join(self._root, archive)) as source:
@@ -61,7 +61,7 @@ class _IndexFn(beam.DoFn):
             pass  # all members were listed
         except (ArchiveDamaged, DecompressionBomb, OSError) as error:
             if not members:  # else it is reported when its pages are read
-                yield TaggedOutput('faults', UnitError('', archive, 'index', 'DamagedArchive', str(error)))
+                yield TaggedOutput(ACCOUNTS, UnitError(0, '', archive, 'index', 'DamagedArchive', str(error)))
         path = storage.join(self._folder, hashlib.sha256(archive.encode()).hexdigest()[:20] + '.json')
         storage.write_bytes(path, orjson.dumps({'archive': archive, 'members': members}))
         yield archive
@@ -74,7 +74,7 @@ def _is_text(name: str) -> bool:
 
 @dataclass(eq=False)
 class IndexArchives(beam.PTransform):
-    """PCollection[str] of archives to StepOutput: the same, each after its index file was written into `folder`.
+    """PCollection[str] of archives to `main`, the same, each after its index file was written into `folder`, and `accounts`.
 
     An archive of which nothing can be read is an error; what can be listed of a damaged one is indexed.
     """
@@ -83,6 +83,4 @@ class IndexArchives(beam.PTransform):
     folder: str
 
     def expand(self, archives: beam.PCollection[str]):  # noqa: ANN201 - Beam reads tuples wrongly
-        listed = archives | 'ListMembers' >> beam.ParDo(_IndexFn(self.root, self.folder)).with_outputs(
-            'faults', main='main')
-        return StepOutput(listed.main, faults=listed.faults)
+        return archives | 'ListMembers' >> beam.ParDo(_IndexFn(self.root, self.folder)).with_outputs(ACCOUNTS, main='main')

@@ -9,16 +9,14 @@ last; a text of blanks is kept.
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 import transforms.hub.filesystem  # noqa: F401 - registers hf:// with Beam
-from transforms.accounting.fragments import KeyedPayload, merge_fragments
-from transforms.accounting.guard import guarded
-from transforms.accounting.run_summary import OutputFile, RunSummary
+from transforms.accounting.outcome import OutputFile, Payload
+from transforms.accounting.product import Chunk, JoinedFile
 from transforms.files import storage
 from transforms.files.columns import column_values
 from transforms.files.paths import is_unsafe
@@ -33,7 +31,7 @@ _BATCH_ROWS = 512
 _MAX_NAME_BYTES = 240
 
 
-def parse_original(raw: dict, file: str, row: int) -> OlmocrRow:
+def parse_original(raw: dict, part: int, file: str, row: int) -> OlmocrRow:
     """A row as the published converter sees it: ids and paths from `pdf_relpath` alone, split at the first ':'."""
     relpath = to_text(raw.get('pdf_relpath'), 'pdf_relpath') or ''
     _, colon, rest = relpath.partition(':')
@@ -41,19 +39,19 @@ def parse_original(raw: dict, file: str, row: int) -> OlmocrRow:
     if is_unsafe(image) or any(len(part.encode()) > _MAX_NAME_BYTES for part in image.split('/')):
         raise BadRow('pdf_relpath leaves the folder, or has a name that no disk takes')
     archive, member = split_relpath(relpath)
-    return OlmocrRow(file=file, row=row, id=record_id, archive=archive, member=member,
+    return OlmocrRow(part=part, file=file, row=row, id=record_id, archive=archive, member=member,
                      output='png_tarballs/' + image.replace('.pdf', '.png'),
                      text=to_text(label_of(raw).get('natural_text')), split='train')
 
 
-def to_original(image: PageImage) -> Iterator[KeyedPayload]:
-    """One record as a pair of JSON texts: for the file of PDFs and for the file of PNGs."""
+def to_original(image: PageImage) -> Iterator[Payload]:
+    """The record's samples: for the file of PDFs and for the file of PNGs."""
     if image.error:
         return
     row: OlmocrRow = image.context
     path = row.id.removeprefix('pdf_tarballs/') if row.id.startswith('pdf_tarballs/') else row.id
-    pair = [_sample(row, path), _sample(row, path.replace('.pdf', '.png'))]
-    yield KeyedPayload(row.file, row.row, json.dumps(pair, ensure_ascii=False).encode())
+    for kind, named in (('pdf', path), ('png', path.replace('.pdf', '.png'))):
+        yield Payload(row.part, row.file, row.row, TRANSFORMED[kind], indented(_sample(row, named)))
 
 
 def _sample(row: OlmocrRow, image: str) -> dict:
@@ -121,25 +119,22 @@ def _as_pandas(value: object, float_column: bool) -> object:
     return value
 
 
-@dataclass(eq=False)
-class WriteOriginal(beam.PTransform):
-    """PCollection[RunSummary] to the same after writing the published converter's three JSON files.
+@dataclass(frozen=True)
+class CombinedRows:
+    """The rows of all train files in one list, as a product of the run; it is made from the input, not from records.
 
     Args:
-        output: output folder.
         files: the train files, in the order of their names.
     """
 
-    output: str
     files: tuple[RowFile, ...]
+    path: str = COMBINED
 
-    def expand(self, summaries: beam.PCollection[RunSummary]) -> beam.PCollection[RunSummary]:
-        return summaries | 'WriteJson' >> beam.Map(guarded, self.write)
+    def join(self, output: str, chunks: list[Chunk]) -> OutputFile:
+        """Writes the list below the output folder."""
+        return write_list(storage.join(output, self.path), combined_rows(self.files))
 
-    def write(self, summary: RunSummary) -> RunSummary:
-        """Writes the combined rows, then the samples that name PDFs and those that name PNGs; adds them to the outputs."""
-        outputs = [write_list(storage.join(self.output, COMBINED), combined_rows(self.files))]
-        for i, name in enumerate(TRANSFORMED.values()):
-            samples = (json.loads(item.payload)[i] for item in merge_fragments(summary.of_kind('original')))
-            outputs.append(write_list(storage.join(self.output, name), samples))
-        return replace(summary, outputs=(*summary.outputs, *outputs))
+
+def original_products(files: tuple[RowFile, ...]) -> tuple[CombinedRows | JoinedFile, ...]:
+    """The published converter's three JSON files: the combined rows, samples that name PDFs, samples that name PNGs."""
+    return CombinedRows(files), *(JoinedFile(path, path, b'[\n  ', b',\n  ', b'\n]', b'[]') for path in TRANSFORMED.values())

@@ -11,7 +11,7 @@ from apache_beam.pvalue import TaggedOutput
 
 import transforms.hub.filesystem  # noqa: F401 - registers hf:// with Beam
 from transforms.accounting.outcome import DROPPED, Outcome
-from transforms.accounting.step import StepOutput
+from transforms.accounting.step import ACCOUNTS
 from transforms.files import storage
 from transforms.files.decompress import DecompressionBomb
 from transforms.files.storage import is_unsafe
@@ -23,6 +23,7 @@ from transforms.olmocr.rows import ARCHIVE_ENDINGS, OlmocrRow
 from transforms.pdf.pages import PageImage, PdfPage
 from transforms.report.summary import Count, UnitError
 from transforms.run.journal import Journal, is_output_there, read_journal
+from transforms.run.run import Run
 
 _FOLDERS = ('pdf_tarballs/extracted', 'pdf_tarballs', '')
 _IRREGULAR_WARNINGS = {'link': 'odd_member', 'special': 'odd_member'}
@@ -30,7 +31,7 @@ _IRREGULAR_WARNINGS = {'link': 'odd_member', 'special': 'odd_member'}
 
 def page_of(row: OlmocrRow, unit: PageUnit, upright: bool, data: bytes = b'', path: str = '') -> PdfPage:
     """The page to render for a row: page 1 of its document, whatever page number the label knows."""
-    return PdfPage(file=row.file, row=row.row, name=row.member, data=data, path=path, page=0,
+    return PdfPage(part=row.part, file=row.file, row=row.row, name=row.member, data=data, path=path, page=0,
                    rotation=row.rotation if upright else 0, expect_ink=bool(row.text and row.text.strip()),
                    output=row.output, unit=unit.name, context=row)
 
@@ -38,20 +39,19 @@ def page_of(row: OlmocrRow, unit: PageUnit, upright: bool, data: bytes = b'', pa
 class _UnitReader:
     """Reads one unit: what the journal knows first, then the tarball or the folder for the rest."""
 
-    def __init__(self, unit: PageUnit, root: str, journal: str, output: str, upright: bool, stop_early: bool,
-                 max_bytes: int) -> None:
-        self._unit, self._root, self._upright = unit, root, upright
-        self._journal, self._stop_early, self._max_bytes = journal, stop_early, max_bytes
+    def __init__(self, unit: PageUnit, root: str, run: Run, upright: bool, stop_early: bool, max_bytes: int) -> None:
+        self._unit, self._root, self._upright, self._file = unit, root, upright, unit.file.name
+        self._journal, self._stop_early, self._max_bytes = run.journal, stop_early, max_bytes
         self._store = RowStore(unit.segments)
-        self._journaled = {key: outcome for key, outcome in read_journal(journal, unit.name).items()
-                           if key[0] == '' or is_output_there(output, outcome)}
+        self._journaled = {key: outcome for key, outcome in read_journal(run.journal, unit.name).items()
+                           if key[0] == '' or is_output_there(run.output, outcome)}
         self._members = frozenset(self._store.members())
         self._left = set(self._members)
         self._warnings: Counter = Counter()
 
     def read(self) -> Iterator[object]:
         journaled_warnings = self._journaled.get(('', 0))
-        if journaled_warnings is not None and all((self._unit.file, row) in self._journaled
+        if journaled_warnings is not None and all((self._file, row) in self._journaled
                                                   for member in self._left for row in self._store.row_numbers(member)):
             for member in sorted(self._left, key=self._store.row_numbers):
                 yield from self._outcomes(member, b'')
@@ -61,7 +61,7 @@ class _UnitReader:
         else:
             yield from self._read_folder()
         for name, count in sorted(self._warnings.items()):
-            yield TaggedOutput('counts', Count(self._unit.file, 'warning', name, count))
+            yield TaggedOutput(ACCOUNTS, Count(self._unit.file.first_part, 'warning', name, count))
         self._store.close()
 
     def _find_archive(self) -> str:
@@ -108,11 +108,11 @@ class _UnitReader:
             self._journal_warnings()
 
     def _fault(self, error: str, message: str, lost: int) -> TaggedOutput:
-        return TaggedOutput('faults', UnitError(self._unit.file, self._unit.archive, 'read', error, message, lost))
+        return TaggedOutput(ACCOUNTS, UnitError(self._unit.file.first_part, self._file, self._unit.archive, 'read', error, message, lost))
 
     def _is_needed(self, name: str) -> bool:
         return name in self._left and any(
-            (self._unit.file, row) not in self._journaled for row in self._store.row_numbers(name))
+            (self._file, row) not in self._journaled for row in self._store.row_numbers(name))
 
     def _take(self, member: Member) -> Iterator[PdfPage | PageImage]:
         if member.irregular == 'folder':
@@ -178,8 +178,8 @@ class _UnitReader:
         message = f'neither {self._unit.archive} nor its extracted files are in the input'
         for member in sorted(self._left, key=self._store.row_numbers):
             for row in self._store.rows(member):
-                yield TaggedOutput('outcomes', Outcome(row.file, row.row, row.id, DROPPED, 'tarball_missing', message,
-                                                      details=row.details()))
+                yield TaggedOutput(ACCOUNTS, Outcome(row.part, row.file, row.row, row.id, DROPPED, 'tarball_missing', message,
+                                                    details=row.details()))
         self._warnings['tarball_missing'] += 1  # nothing was lost unread: partial downloads are common
 
 
@@ -188,14 +188,13 @@ class _ReadPagesFn(beam.DoFn):
         self._settings = settings
 
     def process(self, unit: PageUnit) -> Iterator[
-            PdfPage | PageImage | TaggedOutput[Literal['outcomes'], Outcome] | TaggedOutput[Literal['counts'], Count]
-            | TaggedOutput[Literal['faults'], UnitError]]:
+            PdfPage | PageImage | TaggedOutput[Literal['accounts'], object]]:
         yield from _UnitReader(unit, **self._settings).read()
 
 
 @dataclass(eq=False)
 class ReadArchivePages(beam.PTransform):
-    """PCollection[PageUnit] to StepOutput: a PdfPage with bytes (or a path) for each row, or its journaled outcome.
+    """PCollection[PageUnit] to `main`, a PdfPage with bytes (or a path) for each row or its journaled outcome, and `accounts`.
 
     Tarballs are streamed once from start to end, documents in a folder are passed on as paths. A row whose outcome
     the journal knows leaves as that outcome, and a unit that is journaled whole is not opened. Memory: one document and
@@ -203,23 +202,19 @@ class ReadArchivePages(beam.PTransform):
 
     Args:
         root: input folder.
-        journal: folder of the journals.
-        output: output folder, to see whether a journaled image is still there.
+        run: the run, for its folders: a journaled image that is still there is not made again.
         upright: turn pages upright by their label.
         stop_early: leave a tarball when all its rows were found (with --limit).
         max_bytes: size of one document.
     """
 
     root: str
-    journal: str
-    output: str
+    run: Run
     upright: bool = True
     stop_early: bool = False
     max_bytes: int = 512 << 20
 
     def expand(self, units: beam.PCollection[PageUnit]):  # noqa: ANN201 - Beam reads tuples wrongly
-        settings = {'root': self.root, 'journal': self.journal, 'output': self.output, 'upright': self.upright,
-                    'stop_early': self.stop_early, 'max_bytes': self.max_bytes}
-        read = units | 'StreamUnits' >> beam.ParDo(_ReadPagesFn(settings)).with_outputs(
-            'outcomes', 'counts', 'faults', main='main')
-        return StepOutput(read.main, read.outcomes, read.counts, read.faults)
+        settings = {'root': self.root, 'run': self.run, 'upright': self.upright, 'stop_early': self.stop_early,
+                    'max_bytes': self.max_bytes}
+        return units | 'StreamUnits' >> beam.ParDo(_ReadPagesFn(settings)).with_outputs(ACCOUNTS, main='main')

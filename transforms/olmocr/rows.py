@@ -27,12 +27,17 @@ COLUMNS_0225 = ('id', 'response')
 ARCHIVE_ENDINGS = ('.tar.gz', '.tgz', '.tar', '.tar.zst', '.tar.xz', '.tar.bz2')
 _ARCHIVE_END = re.compile(rf"(?:{'|'.join(map(re.escape, ARCHIVE_ENDINGS))}):")
 
+# Columns of the records table that come from the label, with their Arrow types.
+LABEL_COLUMNS = (('label_split', 'string'), ('archive', 'string'), ('member', 'string'), ('language', 'string'),
+                 ('rotation', 'int16'), ('is_table', 'bool'), ('is_diagram', 'bool'), ('text_chars', 'int64'))
+
 
 @dataclass(frozen=True)
 class OlmocrRow:
     """A labelled page before it is rendered.
 
     Attributes:
+        part: of the accounts; with `file` and `row` its identity.
         file: Parquet file (or annotations.json) relative to the input.
         row: 0-based row in it.
         id: record id, `{config}_{split}/{id}`.
@@ -49,6 +54,7 @@ class OlmocrRow:
         wanted: False for a row that was dropped: its document is known, not an orphan, and not needed.
     """
 
+    part: int
     file: str
     row: int
     id: str
@@ -66,7 +72,7 @@ class OlmocrRow:
 
     def details(self) -> dict[str, object]:
         """The columns of the records table that come from the label."""
-        return {'split': self.split, 'archive': self.archive, 'member': self.member, 'language': self.language,
+        return {'label_split': self.split, 'archive': self.archive, 'member': self.member, 'language': self.language,
                 'rotation': self.rotation, 'is_table': self.is_table, 'is_diagram': self.is_diagram,
                 'text_chars': len(self.text or '')}
 
@@ -145,7 +151,7 @@ def label_of(raw: dict) -> dict:
     return response if isinstance(response, dict) else raw
 
 
-def parse_row(raw: dict, file: str, row: int, config: str, split_name: str, extension: str,
+def parse_row(raw: dict, part: int, file: str, row: int, config: str, split_name: str, extension: str,
               split: str) -> OlmocrRow:
     """A row of either published schema. `extension` is that of the output, '' to keep the document's own.
 
@@ -162,7 +168,7 @@ def parse_row(raw: dict, file: str, row: int, config: str, split_name: str, exte
     if member.startswith('pdf_tarballs/') and not archive:
         member = member[len('pdf_tarballs/'):]
     return OlmocrRow(
-        file=file, row=row, id=record_id, archive=archive, member=member,
+        part=part, file=file, row=row, id=record_id, archive=archive, member=member,
         output=image_path(folder, record_id, own_id, extension or extension_of(member)),
         text=to_text(label.get('natural_text')), language=to_language(_plain(label.get('primary_language'))),
         rotation=to_rotation(_plain(label.get('rotation_correction'))),
@@ -181,7 +187,7 @@ def extension_of(member: str) -> str:
     return {'png': 'png', 'jpg': 'jpg', 'jpeg': 'jpg'}.get(ending, 'pdf')
 
 
-def parse_annotation(raw: dict, file: str, row: int, extension: str) -> OlmocrRow:
+def parse_annotation(raw: dict, part: int, file: str, row: int, extension: str) -> OlmocrRow:
     """A record of annotations.json: ours, or anybody's with at least id, image and text.
 
     Raises:
@@ -196,7 +202,7 @@ def parse_annotation(raw: dict, file: str, row: int, extension: str) -> OlmocrRo
     stem = member.rpartition('.')[0] or member
     output = f'{stem}.{extension}' if safe else image_path('other', record_id, record_id, extension)
     return OlmocrRow(
-        file=file, row=row, id=record_id, member=member,
+        part=part, file=file, row=row, id=record_id, member=member,
         output=output if output.startswith('images/') else f'images/{output}',
         text=to_text(raw.get('text')), language=to_language(raw.get('language')),
         rotation=to_rotation(raw.get('rotation')), is_table=to_flag(raw.get('is_table'), False),

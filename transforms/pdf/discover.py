@@ -12,6 +12,7 @@ from transforms.files.abort import InputError
 from transforms.pdf.list_pages import FileGroup, display_name
 
 _GROUP_FILES = 64
+_PART_FILES = 16 * _GROUP_FILES  # how many pages a file has is not known beforehand
 _LISTED_INPUTS = 1000
 
 
@@ -67,7 +68,7 @@ def group_files(found: PdfInput, limit: int, skips_files: bool) -> tuple[FileGro
     names = [info.path for info in found.files]
     if limit:
         return (FileGroup('first', tuple(names if skips_files else names[:limit])),)
-    return tuple(FileGroup(f'group-{i // _GROUP_FILES:07d}', tuple(names[i:i + _GROUP_FILES]))
+    return tuple(FileGroup(f'group-{i // _GROUP_FILES:07d}', tuple(names[i:i + _GROUP_FILES]), i // _PART_FILES)
                  for i in range(0, len(names), _GROUP_FILES))
 
 

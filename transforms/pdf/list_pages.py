@@ -14,13 +14,14 @@ from apache_beam.pvalue import TaggedOutput
 
 import transforms.hub.filesystem  # noqa: F401 - registers hf:// with Beam
 from transforms.accounting.outcome import DROPPED, Outcome
-from transforms.accounting.step import StepOutput
+from transforms.accounting.step import ACCOUNTS
 from transforms.files import storage
 from transforms.pdf.pages import PageImage, PdfPage
 from transforms.pdf.pool import acquire_pool, release_pool
 from transforms.pdf.settings import RenderSettings
 from transforms.report.summary import Count
 from transforms.run.journal import is_output_there, read_journal
+from transforms.run.run import Run
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,11 @@ class PageSelection:
 
 @dataclass(frozen=True)
 class FileGroup:
-    """Some files of the input, by path relative to its root; `name` is the group's in journals."""
+    """Some files of the input, by path relative to its root; `name` is the group's in journals, `part` that of its accounts."""
 
     name: str
     files: tuple[str, ...]
+    part: int = 0
 
 
 def display_name(file: str) -> str:
@@ -83,10 +85,10 @@ def page_id(file: str, page: int) -> str:
 
 class _ListFn(beam.DoFn):
     def __init__(self, root: str, settings: RenderSettings, processes: int, selection: PageSelection, max_pages: int,
-                 limit: int, journal: str, output: str) -> None:
+                 limit: int, run: Run) -> None:
         self._root, self._settings, self._processes = root, settings, processes
         self._selection, self._max_pages, self._limit = selection, max_pages, limit
-        self._journal, self._output = journal, output
+        self._journal, self._output = run.journal, run.output
 
     def setup(self) -> None:
         self._pool = acquire_pool(self._settings, self._processes)
@@ -95,7 +97,7 @@ class _ListFn(beam.DoFn):
         release_pool(self._pool)
 
     def process(self, group: FileGroup) -> Iterator[
-            PdfPage | PageImage | TaggedOutput[Literal['outcomes'], Outcome] | TaggedOutput[Literal['counts'], Count]]:
+            PdfPage | PageImage | TaggedOutput[Literal['accounts'], object]]:
         journaled = read_journal(self._journal, group.name)
         read = 0
         for file, answer in self._counted(group.files):
@@ -113,8 +115,8 @@ class _ListFn(beam.DoFn):
                     yield self._page_or_outcome(group, file, page, journaled)
                 else:
                     name = display_name(file)
-                    yield TaggedOutput('outcomes', Outcome(name, page, page_id(name, page), DROPPED, 'over_page_limit'))
-        yield TaggedOutput('counts', Count('', 'read', '', read))
+                    yield TaggedOutput(ACCOUNTS, Outcome(group.part, name, page, page_id(name, page), DROPPED, 'over_page_limit'))
+        yield TaggedOutput(ACCOUNTS, Count(group.part, 'read', '', read))
 
     def _counted(self, files: Iterable[str]) -> Iterator[tuple[str, dict]]:
         """Each file with its page count or error, in order, a few of them under way at a time."""
@@ -139,7 +141,7 @@ class _ListFn(beam.DoFn):
     def _page(self, group: FileGroup, file: str, page: int) -> PdfPage:
         path = storage.join(self._root, file)
         local = storage.is_local(path)
-        return PdfPage(file=display_name(file), row=page, name=file, path=path if local else '',
+        return PdfPage(part=group.part, file=display_name(file), row=page, name=file, path=path if local else '',
                        data=b'' if local else storage.read_bytes(path), page=page,
                        output=page_image_path(file, page, self._settings.extension), unit=group.name)
 
@@ -153,7 +155,7 @@ class _ListFn(beam.DoFn):
 
 @dataclass(eq=False)
 class ListPdfPages(beam.PTransform):
-    """PCollection[FileGroup] to StepOutput: a PdfPage for each page, or its outcome where a journal knows it.
+    """PCollection[FileGroup] to `main`, a PdfPage for each page or its journaled outcome, and `accounts`.
 
     Pages are counted by the engines in the sandbox. A file that no engine opens, or that has no page, is one
     failed page 1. Files on other than local disks are read once for each page.
@@ -161,25 +163,22 @@ class ListPdfPages(beam.PTransform):
     Args:
         root: folder that the files' paths are relative to.
         settings: of rendering; the engine and the limits count here too.
+        run: the run, for its folders: a journaled image that is still there is not rendered again.
         processes: child processes of each Beam worker process.
         selection: pages to read of each file.
         max_pages: pages of one file; further ones are dropped as `over_page_limit`.
         limit: pages read of each group, 0 for all.
-        journal: folder of the journals.
-        output: output folder, to see whether a journaled image is still there.
     """
 
     root: str
     settings: RenderSettings
+    run: Run
     processes: int = 1
     selection: PageSelection = PageSelection()
     max_pages: int = 2000
     limit: int = 0
-    journal: str = ''
-    output: str = ''
 
     def expand(self, groups: beam.PCollection[FileGroup]):  # noqa: ANN201 - Beam reads tuples wrongly
-        listed = groups | 'CountPages' >> beam.ParDo(
-            _ListFn(self.root, self.settings, self.processes, self.selection, self.max_pages, self.limit,
-                    self.journal, self.output)).with_outputs('outcomes', 'counts', main='main')
-        return StepOutput(listed.main, listed.outcomes, listed.counts)
+        return groups | 'CountPages' >> beam.ParDo(
+            _ListFn(self.root, self.settings, self.processes, self.selection, self.max_pages, self.limit, self.run)
+        ).with_outputs(ACCOUNTS, main='main')

@@ -3,8 +3,11 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from transforms.accounting.outcome import DROPPED, FAILED, WRITTEN, Outcome
+from transforms.accounting.table import RecordTable
 from transforms.pdf.list_pages import FileGroup, display_name, page_id
 from transforms.pdf.pages import PageImage
+from transforms.pdf.sheet import CONTACT_SHEET
+from transforms.report.page import Histogram, Report
 from transforms.report.summary import Count
 
 # Columns of the records table that every rendering pipeline has, with their Arrow types.
@@ -12,27 +15,32 @@ IMAGE_COLUMNS = (('engine', 'string'), ('width', 'int32'), ('height', 'int32'), 
                  ('pages', 'int32'), ('substituted_fonts', 'string'))
 # What is wrong with a page by a rule of ours, not by a fault.
 _DROPPED = {'ImageTooSmall': 'image_too_small'}
-IMAGE_HISTOGRAMS = ('bytes', 'width', 'height', 'ink_share')
+IMAGE_HISTOGRAMS = (
+    Histogram('bytes', 'Image file size, bytes'), Histogram('width', 'Image width, pixels'),
+    Histogram('height', 'Image height, pixels'), Histogram('ink_share', 'Ink share of the page'))
+ENGINES = Histogram('engine', 'Engine')
+PAGE_TABLE = RecordTable(IMAGE_COLUMNS)
+PAGE_REPORT = Report((*IMAGE_HISTOGRAMS, ENGINES), (CONTACT_SHEET,))
 
 
 def image_outcome(image: PageImage, record_id: str, details: dict) -> Outcome:
     """The record of a page: written with what was measured, or failed with its error class."""
     if image.error in _DROPPED:
-        return Outcome(image.file, image.row, record_id, DROPPED, _DROPPED[image.error], image.message, details=details)
+        return Outcome(image.part, image.file, image.row, record_id, DROPPED, _DROPPED[image.error], image.message, details=details)
     if image.error:
         stage = 'read' if image.error == 'PdfMissing' else 'render'
-        return Outcome(image.file, image.row, record_id, FAILED, image.error, image.message,
-                       details={**details, 'stage': stage}, listed=image.listed)
+        return Outcome(image.part, image.file, image.row, record_id, FAILED, image.error, image.message, stage=stage,
+                       details=details, listed=image.listed)
     measured = {'engine': image.engine, 'width': image.width, 'height': image.height, 'ink_share': image.ink_share,
                 'pages': image.pages, 'substituted_fonts': image.fonts or None}
-    return Outcome(image.file, image.row, record_id, WRITTEN, output=image.output, bytes=image.bytes,
+    return Outcome(image.part, image.file, image.row, record_id, WRITTEN, output=image.output, bytes=image.bytes,
                    sha256=image.sha256, details={**details, **measured})
 
 
 def multi_page_warning(image: PageImage) -> Iterator[Count]:
     """A warning for a document of which only one page is rendered although it has more."""
     if image.pages > 1:
-        yield Count(image.file, 'warning', 'multi_page_pdf', 1)
+        yield Count(image.part, 'warning', 'multi_page_pdf', 1)
 
 
 def page_outcome(image: PageImage) -> Outcome:

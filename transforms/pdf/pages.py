@@ -11,7 +11,8 @@ class PdfPage:
     """One page to render.
 
     Attributes:
-        file: the record's file, relative to its source; with `row` the record's identity.
+        part: of the accounts; with `file` and `row` the record's identity.
+        file: the record's file, relative to its source.
         row: 0-based row in `file` (for a plain PDF, its page).
         name: file name of the document; an ending .png, .jpg or .jpeg says that it is an image.
         data: the document's bytes, or empty when `path` is set.
@@ -24,6 +25,7 @@ class PdfPage:
         context: whatever belongs to the record; carried along, never looked at.
     """
 
+    part: int
     file: str
     row: int
     name: str
@@ -44,7 +46,7 @@ class PdfPage:
         """The outcome of this page from a child's answer or a journal's line."""
         names = ('width', 'height', 'bytes', 'sha256', 'engine', 'ink_share', 'pages', 'fonts', 'error', 'message', 'spill')
         fields = {name: measured[name] for name in names if measured.get(name)}
-        return PageImage(self.file, self.row, self.output, self.unit, self.context, data=data, **fields)
+        return PageImage(self.part, self.file, self.row, self.output, self.unit, self.context, data=data, **fields)
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class PageImage:
     The encoded image is in `data`, or in the local file `spill`, until WriteImages puts it under `output`.
     """
 
+    part: int
     file: str
     row: int
     output: str = ''

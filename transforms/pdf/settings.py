@@ -9,6 +9,8 @@ IMAGE_FORMATS = ('png', 'jpg', 'webp')
 PNG_CODECS = ('isal', 'zlib')
 COLORS = ('auto', 'rgb', 'gray')
 PAGE_BOXES = ('media', 'crop')
+# Whose versions decide the bytes of an image; 'fonts' are those that are installed.
+BYTE_PACKAGES = ('isal', 'numpy', 'pillow', 'pymupdf', 'pypdfium2', 'fonts')
 # Pixels that a side of an image may have in each format (WebP: 14 bits).
 MAX_SIDES = {'png': (1 << 31) - 1, 'jpg': 65_535, 'webp': 16_383}
 

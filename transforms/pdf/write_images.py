@@ -8,6 +8,7 @@ import apache_beam as beam
 from transforms.files import storage
 from transforms.pdf.errors import ERROR_ORDER
 from transforms.pdf.pages import PageImage
+from transforms.run.run import Run
 from transforms.run.write_once import WriteOnce
 
 # Failures to read are found again in no time; those of rendering may have cost the whole CPU limit.
@@ -15,11 +16,11 @@ _RENDER_ERRORS = frozenset(ERROR_ORDER) - {'PdfMissing'}
 
 
 class _WriteImageFn(beam.DoFn):
-    def __init__(self, output: str, journal: str) -> None:
-        self._output, self._journal = output, journal
+    def __init__(self, run: Run) -> None:
+        self._run = run
 
     def setup(self) -> None:
-        self._writer = WriteOnce(self._output, self._journal)
+        self._writer = WriteOnce(self._run)
 
     def process(self, image: PageImage) -> Iterator[PageImage]:
         if image.data or image.spill or image.error in _RENDER_ERRORS:
@@ -39,15 +40,13 @@ class WriteImages(beam.PTransform):
     Outcomes that carry neither payload nor error (they come from a journal) are not written again.
 
     Args:
-        output: the output folder, local or on any Beam file system.
-        journal: folder of the journals.
+        run: the run, for its folders.
 
     Raises:
         RunAborted: the disk is full or the folder cannot be written.
     """
 
-    output: str
-    journal: str
+    run: Run
 
     def expand(self, images: beam.PCollection[PageImage]) -> beam.PCollection[PageImage]:
-        return images | 'WriteFiles' >> beam.ParDo(_WriteImageFn(self.output, self.journal))
+        return images | 'WriteFiles' >> beam.ParDo(_WriteImageFn(self.run))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -14,7 +15,8 @@ from transforms.read_hf.data_files import Dataset, Split, find_dataset
 from transforms.read_hf.folders import is_media, plan_media
 from transforms.read_hf.rows import DEFAULT_LIMITS, ReadLimits
 from transforms.read_hf.schemas import split_schema
-from transforms.read_hf.units import UnitChain, plan_units
+from transforms.read_hf.units import Origin, UnitChain, plan_units
+from transforms.run.source import PART_BYTES, Part, Source
 
 HUB_PARQUET = 'refs/convert/parquet'
 
@@ -27,8 +29,10 @@ class ReadPlan:
         root: pinned root.
         revision: Hub commit, '' for files.
         dataset: all that the root holds.
-        splits: the chosen ones.
+        splits: the chosen ones, each a source.
         chains: units of work.
+        sources: of the records, by number.
+        parts: of the accounts, by number.
     """
 
     root: str
@@ -36,6 +40,8 @@ class ReadPlan:
     dataset: Dataset
     splits: tuple[Split, ...]
     chains: tuple[UnitChain, ...]
+    sources: tuple[Source, ...]
+    parts: tuple[Part, ...]
 
     @property
     def bytes(self) -> int:
@@ -73,6 +79,7 @@ def plan_read(source: str, subset: str = '', split: str = 'all', columns: tuple[
     root, revision = dataset.root, storage.revision_of(root)
     chosen = dataset.choose(subset, split)
     chains: list[UnitChain] = []
+    sources = tuple(Source(number, source, revision, one.subset, one.name, root) for number, one in enumerate(chosen))
     for one in chosen:
         columns_of = columns or _columns_of_card(one)
         if is_media(one):
@@ -85,7 +92,43 @@ def plan_read(source: str, subset: str = '', split: str = 'all', columns: tuple[
             _check_columns(columns_of, schema.names, one)
         chains += plan_units(one, root, source, revision, columns_of, limit,
                              schema=_serialized(schema))
-    return ReadPlan(root, revision, dataset, chosen, tuple(chains))
+    chains, parts = _with_parts(chains, {(one.subset, one.split): one.number for one in sources})
+    return ReadPlan(root, revision, dataset, chosen, chains, sources, parts)
+
+
+def _with_parts(chains: list[UnitChain], numbers: dict[tuple[str, str], int]) -> tuple[tuple[UnitChain, ...], tuple[Part, ...]]:
+    """The chains with units that know their source and part. A part is a range of a source's units, in identity order.
+
+    It has at most 256 MiB of files, or one unit that cannot be cut.
+    """
+    units = sorted(((numbers[u.origin.subset, u.origin.split], u.origin.file, u.start, u) for c in chains for u in c.units),
+                   key=lambda entry: entry[:3])
+    parts: list[Part] = []
+    origins: dict[int, Origin] = {}
+    held = 0
+    for number, _, _, unit in units:
+        size = unit.end - unit.start
+        if not parts or parts[-1].source != number or held + size > PART_BYTES:
+            parts.append(Part(len(parts), number))
+            held = 0
+        held += size
+        origins[id(unit)] = replace(unit.origin, number=number, part=len(parts) - 1)
+    placed = tuple(replace(c, units=tuple(replace(u, origin=origins[id(u)]) for u in c.units)) for c in chains)
+    return placed, tuple(parts)
+
+
+def number_plans(plans: Sequence[ReadPlan]) -> tuple[ReadPlan, ...]:
+    """The plans of one run, with sources and parts numbered through: a `ReadHF` for each, and one `Run` for all."""
+    numbered: list[ReadPlan] = []
+    source = part = 0
+    for plan in plans:
+        chains = tuple(replace(chain, units=tuple(replace(unit, origin=replace(
+            unit.origin, number=unit.origin.number + source, part=unit.origin.part + part)) for unit in chain.units))
+            for chain in plan.chains)
+        numbered.append(replace(plan, chains=chains, sources=tuple(replace(s, number=s.number + source) for s in plan.sources),
+                                parts=tuple(Part(p.number + part, p.source + source) for p in plan.parts)))
+        source, part = source + len(plan.sources), part + len(plan.parts)
+    return tuple(numbered)
 
 
 def _serialized(schema: pa.Schema) -> bytes:

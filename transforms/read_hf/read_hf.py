@@ -4,20 +4,20 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
 import transforms.hub.filesystem  # noqa: F401 - registers hf:// with Beam
 from transforms.accounting.outcome import FAILED, Outcome
-from transforms.accounting.step import StepOutput
+from transforms.accounting.step import CollectAccounts
 from transforms.read_hf.plan import ReadPlan, plan_read
 from transforms.read_hf.read_unit import read_unit
 from transforms.read_hf.rows import BadRow, LostPart, ReadLimits, UnitFault
 from transforms.read_hf.units import Origin, ReadUnit, UnitChain
 from transforms.report.summary import Count, UnitError
-from transforms.run.run_info import RunInfo
+from transforms.run.run import Run
 from transforms.run.start_up_check import StartUpCheck
 
 
@@ -37,6 +37,24 @@ class HFRecord:
     values: dict[str, Any]
 
 
+class ReadOutput(NamedTuple):
+    """What ReadHF gives.
+
+    Attributes:
+        main: PCollection[HFRecord].
+        accounts: of what was read and what could not be, for FinishRun; None outside of a run.
+        outcomes: PCollection[Outcome] of the records that cannot be read.
+        counts: PCollection[Count]: how many were read of each file, and how many of them are known to be lost.
+        faults: PCollection[UnitError]: files and parts of files that cannot be read.
+    """
+
+    main: beam.PCollection
+    accounts: beam.PCollection | None
+    outcomes: beam.PCollection
+    counts: beam.PCollection
+    faults: beam.PCollection
+
+
 class _ReadUnitsFn(beam.DoFn):
     def __init__(self, limits: ReadLimits) -> None:
         self._limits = limits
@@ -50,8 +68,8 @@ class _ReadUnitsFn(beam.DoFn):
             if left == 0:
                 break
             yield from self._read(unit, left, read)
-        for file, count in sorted(read.items()):
-            yield TaggedOutput('counts', Count(file, 'read', '', count))
+        for (part, file), count in sorted(read.items()):
+            yield TaggedOutput('counts', Count(part, 'read', '', count, file))
 
     def _read(self, unit: ReadUnit, left: int, read: Counter) -> Iterator[object]:
         origin, count = unit.origin, 0
@@ -59,37 +77,37 @@ class _ReadUnitsFn(beam.DoFn):
         try:
             for item in rows:
                 if type(item) is LostPart:
-                    yield TaggedOutput('faults', UnitError(origin.file, item.part, 'read', item.error, item.message,
-                                                           item.count))
+                    yield TaggedOutput('faults', UnitError(origin.part, origin.file, item.part, 'read', item.error,
+                                                           item.message, item.count))
                     # Rows that are known to be lost are read and failed, so that the accounts tell of them.
                     lost = min(item.count, left - count) if left >= 0 else item.count
                     count += lost
                     if lost:
-                        yield TaggedOutput('counts', Count(origin.file, 'failed', item.error, lost))
+                        yield TaggedOutput('counts', Count(origin.part, 'failed', item.error, lost, origin.file))
                     if count == left:
                         break
                     continue
                 row, values = item
                 count += 1
                 if type(values) is BadRow:
-                    yield TaggedOutput('outcomes', Outcome(origin.file, row, '', FAILED, values.error, values.message,
-                                                           details={'stage': 'read'}))
+                    yield TaggedOutput('outcomes', Outcome(origin.part, origin.file, row, '', FAILED, values.error,
+                                                           values.message, stage='read'))
                 else:
                     yield HFRecord(origin, row, values)
                 if count == left:
                     break
         except UnitFault as fault:
             part = 'whole file' if unit.end - unit.start == unit.file.size else f'bytes {unit.start} to {unit.end}'
-            yield TaggedOutput('faults', UnitError(origin.file, part, 'read', fault.error, str(fault)))
+            yield TaggedOutput('faults', UnitError(origin.part, origin.file, part, 'read', fault.error, str(fault)))
         finally:
             rows.close()
         if count:
-            read[origin.file] += count
+            read[origin.part, origin.file] += count
 
 
 @dataclass(eq=False)
 class ReadHF(beam.PTransform):
-    """PBegin to StepOutput: every record of the chosen splits, and an account of those that cannot be read.
+    """PBegin to ReadOutput: every record of the chosen splits, and an account of those that cannot be read.
 
     Layouts: Parquet, JSON and JSON lines, CSV, TSV, text (each plain or gz, zst, bz2, xz), Avro, Arrow, WebDataset,
     zip and tar.gz of data files, folders of images or sounds (as references). Data files are found as `datasets` finds
@@ -108,7 +126,8 @@ class ReadHF(beam.PTransform):
         hub_parquet: read the Parquet conversion that the Hub made (for repositories with a loading script).
         limits: what one record may cost.
         run: the run that the records are read for: its workers check that they see its folders, take over its settings
-            of the Hub and show signs of life. None outside of a run.
+            of the Hub and show signs of life, and `accounts` goes to FinishRun. Its sources and parts are those of the plan
+            (of several plans: `number_plans`). None outside of a run.
 
     Raises:
         ValueError: no such dataset, subset, split or column; the message says what there is.
@@ -125,7 +144,7 @@ class ReadHF(beam.PTransform):
     limit: int = 0
     hub_parquet: bool = False
     limits: ReadLimits = field(default_factory=ReadLimits)
-    run: RunInfo | None = None
+    run: Run | None = None
 
     def __post_init__(self) -> None:
         columns = (self.columns,) if isinstance(self.columns, str) else tuple(self.columns)
@@ -135,7 +154,11 @@ class ReadHF(beam.PTransform):
     def expand(self, pbegin: beam.pvalue.PBegin):  # noqa: ANN201 - Beam reads tuples wrongly
         units = pbegin | 'Units' >> beam.Create(self.plan.chains) | 'SpreadUnits' >> beam.Reshuffle()
         if self.run:
-            units = units | 'CheckReading' >> StartUpCheck(self.run.workspace(self.plan.root))
+            units = units | 'CheckReading' >> StartUpCheck(self.run)
         read = units | 'ReadUnits' >> beam.ParDo(_ReadUnitsFn(self.limits)).with_outputs(
             'outcomes', 'counts', 'faults', main='main')
-        return StepOutput(read.main, read.outcomes, read.counts, read.faults)
+        said = None
+        if self.run:
+            said = ((read.outcomes, read.counts, read.faults) | 'Gather' >> beam.Flatten()
+                    | 'Collect' >> CollectAccounts(self.run))
+        return ReadOutput(read.main, said, read.outcomes, read.counts, read.faults)

@@ -26,6 +26,8 @@ class Origin:
         revision: the Hub commit, '' for files.
         subset, split: as the dataset names them.
         file: path relative to the source.
+        number: of the source in the plan of a run.
+        part: of the accounts, to which the records of this unit belong.
     """
 
     source: str
@@ -33,6 +35,8 @@ class Origin:
     subset: str
     split: str
     file: str
+    number: int = 0
+    part: int = 0
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import heapq
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-_KINDS = ('read', 'written', 'dropped', 'failed', 'warning')
+EXAMPLES = 3
+SAMPLE_SIZE = 20
 
 
 @dataclass(frozen=True)
@@ -14,6 +17,7 @@ class UnitError:
     """Something wrong with a whole unit: an archive that is missing, a row group that cannot be read.
 
     Attributes:
+        part: of the accounts, in which its records would be.
         file: the file of the records concerned, relative to the source.
         unit: what is wrong: archive, row group, folder.
         stage: where it was noticed.
@@ -22,6 +26,7 @@ class UnitError:
         count: how many records it costs, 0 when unknown.
     """
 
+    part: int
     file: str
     unit: str
     stage: str
@@ -32,12 +37,13 @@ class UnitError:
 
 @dataclass(frozen=True)
 class Count:
-    """A count for one file: `kind` is 'read', an outcome, or 'warning'; `name` the reason within it."""
+    """A count of one part: `kind` is 'read', an outcome, or 'warning'; `name` the reason within it; `file` where it is known."""
 
-    file: str
+    part: int
     kind: str
     name: str
     count: int
+    file: str = ''
 
 
 @dataclass(frozen=True)
@@ -45,47 +51,59 @@ class SampledRecord:
     """One written record that the report shows.
 
     Attributes:
-        file, row: its identity.
+        part, file, row: its identity; a part belongs to one source.
+        rank: a seeded hash of the identity; the smallest are shown.
         id: the record's own id.
         output: what was written, relative to the output folder.
         details: what was measured, by column of the records table.
+        text: an excerpt of the products that hold the record, '' for none.
     """
 
+    part: int
     file: str
     row: int
+    rank: int
     id: str
     output: str
     details: dict[str, Any]
+    text: str = ''
 
 
 @dataclass
-class OutcomeViews:
-    """What the report shows of the outcomes, gathered in one pass with constant memory.
+class Views:
+    """What the report shows of the outcomes, of constant size however many they are.
 
     Attributes:
         examples: by 'outcome reason', the first few as (id, file, row, message).
-        histograms: by column, counts by power-of-two or decade bucket.
-        sheet: a seeded sample of what was written.
-        engines: written records by engine.
+        histograms: by column, counts by label.
+        sample: the records of the smallest ranks, in identity order.
     """
 
     examples: dict[str, list[tuple[str, str, int, str]]] = field(default_factory=dict)
-    histograms: dict[str, dict[str, int]] = field(default_factory=dict)
-    sheet: list[SampledRecord] = field(default_factory=list)
-    engines: dict[str, int] = field(default_factory=dict)
+    histograms: dict[str, Counter] = field(default_factory=dict)
+    sample: list[SampledRecord] = field(default_factory=list)
+
+    def add(self, other: Views) -> None:
+        """Adds the views of a later part."""
+        for reason, examples in other.examples.items():
+            mine = self.examples.setdefault(reason, [])
+            mine += examples[:EXAMPLES - len(mine)]
+        for column, counts in other.histograms.items():
+            self.histograms.setdefault(column, Counter()).update(counts)
+        smallest = heapq.nsmallest(SAMPLE_SIZE, [*self.sample, *other.sample], key=lambda record: record.rank)
+        self.sample = sorted(smallest, key=lambda record: (record.part, record.file, record.row))
 
 
-def accounts_by_file(counts: Iterable[Count]) -> dict[str, dict]:
-    """`{file: {read, written, dropped: {reason: n}, failed: {error: n}, warnings: {kind: n}}}`, sorted."""
-    accounts: dict[str, dict] = {}
-    for count in sorted(counts, key=lambda c: (c.file, _KINDS.index(c.kind), c.name)):
-        of_file = accounts.setdefault(count.file, empty_account())
+def account_of(counts: Iterable[Count]) -> dict:
+    """`{read, written, dropped: {reason: n}, failed: {error: n}, warnings: {kind: n}}` of some counts."""
+    account = empty_account()
+    for count in counts:
         if count.kind in ('read', 'written'):
-            of_file[count.kind] += count.count
+            account[count.kind] += count.count
         else:
-            names = of_file['warnings' if count.kind == 'warning' else count.kind]
+            names = account['warnings' if count.kind == 'warning' else count.kind]
             names[count.name] = names.get(count.name, 0) + count.count
-    return accounts
+    return add_accounts([account])
 
 
 def empty_account() -> dict:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from transforms.files import storage
 from transforms.hub import meter
-from transforms.run.workspace import CLAIM
+from transforms.run.run import CLAIM
 
 ALIVE = 'alive'
 _BEAT_SECONDS = 2.0

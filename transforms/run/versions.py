@@ -1,15 +1,16 @@
 """Versions of what decides bytes: a worker must have the launcher's, and a resumed run those that it began with."""
 
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 
 from transforms.files.font_set import font_set
 
-_BYTE_PACKAGES = ('isal', 'numpy', 'pillow', 'pymupdf', 'pypdfium2')
+FONTS = 'fonts'
 
 
-def byte_versions() -> dict[str, str]:
-    """Versions of the libraries that render and encode, and the fonts that are installed: they decide bytes."""
-    return {**{package: package_version(package) for package in _BYTE_PACKAGES}, 'fonts': font_set()}
+def versions_of(packages: Iterable[str]) -> dict[str, str]:
+    """Versions by package; 'fonts' stands for the set of fonts that are installed."""
+    return {package: font_set() if package == FONTS else package_version(package) for package in packages}
 
 
 def package_version(package: str) -> str:

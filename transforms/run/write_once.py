@@ -6,22 +6,23 @@ import os
 import uuid
 
 from transforms.files import storage
+from transforms.files.durable import flush
 from transforms.run.journal import Journal
+from transforms.run.run import Run
 
 
 class WriteOnce:
     """Journals an outcome, then gives its file its name: what can be seen under its name is never made again.
 
     Args:
-        output: output folder.
-        journal: folder of the journals.
+        run: the run, for its folders.
         staging_dir: local folder on the disk of the output where bytes wait for their names; '' to write them under
             their names at once, before the journal's line.
     """
 
-    def __init__(self, output: str, journal: str, staging_dir: str = '') -> None:
-        self._output, self._staging_dir = output, staging_dir
-        self._journal = Journal(journal)
+    def __init__(self, run: Run, staging_dir: str = '') -> None:
+        self._output, self._staging_dir, self._flushes = run.output, staging_dir, run.workers_elsewhere
+        self._journal = Journal(run.journal)
         self._folders: set[str] = set()
 
     def write(self, unit: str, file: str, row: int, outcome: dict, path: str, data: bytes = b'', staged: str = '') -> None:
@@ -47,5 +48,7 @@ class WriteOnce:
             self._folders.add(folder)
 
     def close(self) -> None:
-        """Makes all lines of the journal durable."""
+        """Ends the journal's lines; what this worker wrote is on its disk then, where finishing cannot see to that."""
         self._journal.close()
+        if self._flushes:
+            flush(self._output)

@@ -1,0 +1,82 @@
+"""RecordTable: the columns of records/, and outcomes as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from transforms.accounting.outcome import Outcome
+from transforms.files import storage
+from transforms.run.source import Source
+
+_SOURCE = (('source_number', 'int32'), ('source', 'string'), ('revision', 'string'), ('subset', 'string'), ('split', 'string'))
+_OUTCOME = (('file', 'string'), ('row', 'int64'), ('id', 'string'), ('outcome', 'string'), ('reason', 'string'),
+            ('message', 'string'), ('output', 'string'), ('bytes', 'int64'), ('sha256', 'string'))
+_ASIDE = (('stage', 'string'), ('listed', 'bool'))  # for errors.jsonl
+_FIELDS = (*_OUTCOME, *_ASIDE)
+
+
+def _schema(columns: Sequence[tuple[str, str]]) -> pa.Schema:
+    return pa.schema([(name, pa.type_for_alias(kind)) for name, kind in columns])
+
+
+@dataclass(frozen=True)
+class RecordTable:
+    """The records table of a pipeline: identity, outcome, what was written where, then what it measures.
+
+    Attributes:
+        columns: its own columns, `(name, Arrow type)`; their values are in `Outcome.details`.
+        shared_outputs: whether records may share a file that each calls its own; the manifest lists it once.
+    """
+
+    columns: tuple[tuple[str, str], ...] = ()
+    shared_outputs: bool = False
+
+    def to_batch(self, outcomes: list[Outcome]) -> pa.RecordBatch:
+        """Outcomes as columns of `collected`, in their order; a detail that is no column is left out."""
+        arrays = [pa.array([getattr(o, name) for o in outcomes], kind) for name, kind in _COLLECTED]
+        details = [o.details for o in outcomes]
+        arrays += [pa.array([d.get(f.name) for d in details], f.type) for f in _schema(self.columns)]
+        return pa.record_batch(arrays, schema=self.collected)
+
+    @property
+    def collected(self) -> pa.Schema:
+        """Of outcomes on their way to finishing."""
+        return _schema((*_FIELDS, *self.columns))
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Of records/."""
+        return _schema((*_SOURCE, *_OUTCOME, *self.columns))
+
+    def with_source(self, collected: pa.Table, source: Source) -> pa.Table:
+        """Rows of records/ from collected ones."""
+        rows = collected.num_rows
+        known = {'source_number': source.number, 'source': source.address, 'revision': source.revision or None,
+                 'subset': source.subset, 'split': source.split}
+        arrays = [pa.repeat(pa.scalar(known[f.name], f.type), rows) if f.name in known else
+                  collected[f.name] for f in self.schema]
+        return pa.Table.from_arrays(arrays, schema=self.schema)
+
+
+_COLLECTED = tuple((field.name, field.type) for field in _schema(_FIELDS))
+
+
+def records_path(part: int, parts: int) -> str:
+    """Of one part's rows, relative to the output."""
+    return f'records/part-{part:05d}-of-{parts:05d}.parquet'
+
+
+def read_records(output: str):  # noqa: ANN201 - an iterator of dicts
+    """The rows of a finished run's records table, in identity order; OSError where there is no table."""
+    paths = [info.path for info in storage.list_files(storage.join(output, 'records'), '*.parquet')] \
+        if storage.exists(storage.join(output, 'records')) else []
+    if not paths:
+        raise OSError('records/ holds no table')
+    for path in paths:
+        with storage.open_read(path) as source:
+            for batch in pq.ParquetFile(source).iter_batches(512):
+                yield from batch.to_pylist()

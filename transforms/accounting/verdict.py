@@ -1,0 +1,87 @@
+"""Whether a run is done: its accounts, what fails them, and the content of run.json."""
+
+from __future__ import annotations
+
+import datetime
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from transforms.accounting.finish_part import PartSummary
+from transforms.report.summary import UnitError, add_accounts
+from transforms.run.run import Run
+
+_SHOWN_UNITS = 5
+_SHOWN_PROBLEMS = 20
+
+
+def failure_reasons(run: Run, total: dict, units: int = 0, unit_errors: Sequence[UnitError] = ()) -> list[str]:
+    """Why these accounts fail the run; empty when they do not.
+
+    The rules: no more failures than `max_failures` and `max_failure_rate` allow; no more units that could not be read to
+    their end than `max_failed_units` allows, whether it is known how many records they cost or not; and a run that reads
+    records writes some. Whether parts balance they say themselves.
+
+    Args:
+        run: for its limits.
+        total: the account of the whole run.
+        units: failed units.
+        unit_errors: the first few of them.
+    """
+    problems = []
+    failed = sum(total['failed'].values())
+    if 0 <= run.max_failures < failed:
+        problems.append(f'{failed} records failed, --max_failures allows {run.max_failures}')
+    if total['read'] and failed / total['read'] > run.max_failure_rate:
+        problems.append(f'{failed} of {total["read"]} records failed, '
+                        f'--max_failure_rate allows a share of {run.max_failure_rate:g}')
+    elif total['read'] and not total['written']:
+        problems.append(f'nothing was written: of {total["read"]} records {_most_frequent(total)}')
+    if 0 <= run.max_failed_units < units:
+        problems.append(f'not read to the end: {_shown(unit_errors, units)}. Failed units: {units}, --max_failed_units '
+                        f'allows {run.max_failed_units}; the same command with --max_failed_units={units} '
+                        'finishes without them')
+    return problems
+
+
+def _most_frequent(total: dict) -> str:
+    """What became of the records, most frequent first."""
+    counts = sorted(((count, outcome, name) for outcome in ('dropped', 'failed') for name, count in total[outcome].items()),
+                    reverse=True)
+    return ', '.join(f'{count} {outcome} as {name}' for count, outcome, name in counts[:3])
+
+
+def _shown(errors: Sequence[UnitError], units: int) -> str:
+    """The first few units, each with what is lost of it."""
+    lines = [f"{error.file or error.unit}{': ' + error.unit if error.file else ''}, {error.error}, "
+             f"{f'{error.count} records' if error.count else 'an unknown number of records'} lost"
+             for error in errors[:_SHOWN_UNITS]]
+    return '; '.join(lines) + (f'; and {units - len(lines)} more' if units > len(lines) else '')
+
+
+def run_json(run: Run, parts: Iterable[PartSummary]) -> dict:
+    """The content of run.json, with the verdict: `state`, `exit_code` and `problems`."""
+    parts = list(parts)
+    accounts = {source.number: add_accounts(p.account for p in parts if run.parts[p.part].source == source.number)
+                for source in run.sources}
+    units = sum((part.units for part in parts), Counter())
+    total = add_accounts(accounts.values())
+    said = [problem for part in parts for problem in part.problems]
+    problems = said[:_SHOWN_PROBLEMS] + ([f'and {len(said) - _SHOWN_PROBLEMS} more problems'] if said[_SHOWN_PROBLEMS:] else [])
+    problems += failure_reasons(run, total, sum(units.values()), [error for part in parts for error in part.unit_errors])
+    missing = len(run.parts) - len(parts)
+    if missing:
+        problems.append(f'{missing} of {len(run.parts)} parts have no account')
+    sources = []
+    for source in run.sources:
+        account = accounts[source.number]
+        account.pop('warnings')
+        sources.append({'source': source.address, 'revision': source.revision or None, 'subset': source.subset,
+                        'split': source.split, **account})
+    warnings = total.pop('warnings')
+    now = datetime.datetime.now(datetime.timezone.utc)
+    seconds = (now - datetime.datetime.fromisoformat(run.started)).total_seconds() if run.started else 0.0
+    return {'pipeline': run.pipeline, 'run_id': run.run_id, 'options': run.options, 'seed': run.seed,
+            'versions': run.versions, 'inputs': run.inputs, 'sources': sources, 'totals': total,
+            'failed_units': dict(sorted(units.items())), 'warnings': warnings, 'problems': problems,
+            'state': 'failed' if problems else 'done', 'exit_code': 1 if problems else 0,
+            'started': run.started, 'seconds': round(seconds, 3)}

@@ -1,0 +1,60 @@
+"""RenderFiles: groups of PDFs to page images under their final names, with an account of every page."""
+
+from dataclasses import dataclass
+
+import apache_beam as beam
+
+from transforms.accounting.step import CollectAccounts, StepOutput
+from transforms.pdf.list_pages import FileGroup, ListPdfPages, PageSelection
+from transforms.pdf.outcomes import PAGE_TABLE, page_outcome
+from transforms.pdf.render_pdf import RenderPDF
+from transforms.pdf.settings import RenderSettings
+from transforms.pdf.write_images import WriteImages
+from transforms.run.hints import hinted
+from transforms.run.run import Run
+from transforms.run.start_up_check import StartUpCheck
+
+
+@dataclass(eq=False)
+class RenderFiles(beam.PTransform):
+    """PBegin to StepOutput: `main` is a PageImage without payload for each page, its image now a file of the output.
+
+    Args:
+        root: folder that the files' paths are relative to.
+        groups: the files, in groups of work.
+        settings: what the images look like and what a page may cost.
+        run: the run.
+        processes: render processes of each Beam worker, 0 for one on each of its cores.
+        selection: pages to read of each file.
+        max_pages: pages of one file; further ones are dropped as `over_page_limit`.
+        limit: pages to read, 0 for all.
+    """
+
+    root: str
+    groups: tuple[FileGroup, ...]
+    settings: RenderSettings
+    run: Run
+    processes: int = 1
+    selection: PageSelection = PageSelection()
+    max_pages: int = 2000
+    limit: int = 0
+
+    def expand(self, pbegin: beam.pvalue.PBegin):  # noqa: ANN201 - Beam reads tuples wrongly
+        groups = pbegin | 'Files' >> beam.Create(self.groups)
+        return groups | 'Render' >> hinted(_RenderGroups(self), self.run.worker_hints)
+
+
+@dataclass(eq=False)
+class _RenderGroups(beam.PTransform):
+    """One fused stage, for it carries the documents' bytes; so the same resource hints go on all of it."""
+
+    asked: RenderFiles
+
+    def expand(self, groups: beam.PCollection[FileGroup]):  # noqa: ANN201 - Beam reads tuples wrongly
+        asked, run = self.asked, self.asked.run
+        listed = groups | 'Check' >> StartUpCheck(run) | 'ListPages' >> ListPdfPages(
+            asked.root, asked.settings, run, asked.processes, asked.selection, asked.max_pages, asked.limit)
+        images = (listed.main | 'RenderPDF' >> RenderPDF(asked.settings, asked.processes, run.staging_dir)
+                  | 'WriteImages' >> WriteImages(run))
+        said = (listed.accounts, images | 'ToOutcome' >> beam.Map(page_outcome)) | 'Gather' >> beam.Flatten()
+        return StepOutput(images, said | 'Collect' >> CollectAccounts(run, PAGE_TABLE))

@@ -1,0 +1,151 @@
+"""Run: what a run is called, where it reads and writes, and the settings of its workers; it travels with the pipeline."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass, field
+from functools import cache
+
+import orjson
+
+from transforms.files import storage
+from transforms.files.paths import is_local, join
+from transforms.hub.settings import HubSettings
+from transforms.run.source import Part, Source
+from transforms.run.versions import package_version, versions_of
+
+CLAIM = 'run_claim.json'
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run: its names, its folders, its sources and parts, its limits, and what its workers need.
+
+    Attributes:
+        pipeline: name of the pipeline, such as 'olmocr'.
+        run_id: unique name of this run; it is in run.json and nowhere else. '' switches the workers' checks off.
+        output: output folder.
+        work: folder for state and intermediate files, removed by finishing.
+        sources: what is read, by number.
+        parts: how the accounts are cut, by number.
+        options: every option that decides bytes, by name; no secrets.
+        inputs: the input files as `[path, bytes, fingerprint]`, for telling a changed input.
+        versions: of Python, the packages and the native libraries.
+        byte_packages: those packages that decide bytes: workers must have the launcher's versions of them.
+        seed: of every random choice.
+        started: start of the run, ISO 8601, UTC.
+        max_failures: more failed records than this fail the run; -1 for no limit.
+        max_failure_rate: a larger share of failed records than this fails the run.
+        max_failed_units: more files, or parts of files, that could not be read to their end fail the run; -1 for no limit.
+        hub: how workers talk to the Hub.
+        worker_hints: Beam's resource hints for steps that carry payloads.
+        workers_elsewhere: whether workers may run on other machines, so that each flushes what it wrote to its disk.
+        publish: hf:// address that the finished output is published to, '' for none.
+    """
+
+    pipeline: str
+    run_id: str
+    output: str
+    work: str
+    sources: tuple[Source, ...] = (Source(),)
+    parts: tuple[Part, ...] = (Part(),)
+    options: dict[str, object] = field(default_factory=dict)
+    inputs: tuple[tuple[str, int, float | str], ...] = ()
+    versions: dict[str, str] = field(default_factory=dict)
+    byte_packages: tuple[str, ...] = ()
+    seed: int = 0
+    started: str = ''
+    max_failures: int = -1
+    max_failure_rate: float = 0.5
+    max_failed_units: int = 0
+    hub: HubSettings = HubSettings()
+    worker_hints: dict[str, str] = field(default_factory=dict)
+    workers_elsewhere: bool = False
+    publish: str = ''
+
+    @property
+    def journal(self) -> str:
+        """Folder of the journals."""
+        return join(self.work, 'journal')
+
+    @property
+    def fragments(self) -> str:
+        """Folder of outcomes and products on their way to finishing."""
+        return join(self.work, 'fragments')
+
+    @property
+    def staging_dir(self) -> str:
+        """Where rendered images wait for their names, on the disk of the output; '' where that is no local disk."""
+        return join(self.work, 'spill') if is_local(self.work) else ''
+
+    def source_of(self, part: int) -> Source:
+        """The source whose records a part holds."""
+        return self.sources[self.parts[part].source]
+
+    def claim(self) -> None:
+        """Makes the work folder this run's own; workers of an earlier one find out at their next stage."""
+        storage.write_bytes(join(self.work, CLAIM), orjson.dumps({'run_id': self.run_id, 'versions': self._own_versions()}))
+
+    def _own_versions(self) -> dict[str, str]:
+        return _worker_versions(self.byte_packages)
+
+    def is_taken_over(self) -> bool:
+        """Whether the work folder is claimed by another run."""
+        path = join(self.work, CLAIM)
+        return storage.exists(path) and orjson.loads(storage.read_bytes(path))['run_id'] != self.run_id
+
+    def check(self) -> None:
+        """Checks that this worker sees the run's folders and has its versions.
+
+        Raises:
+            RunAborted: it does not; the message says what to do.
+        """
+        if not self.run_id:
+            return
+        path, host = join(self.work, CLAIM), platform.node()
+        try:
+            claim = orjson.loads(storage.read_bytes(path)) if storage.exists(path) else None
+        except (OSError, ValueError) as error:
+            raise storage.RunAborted(f'the worker on {host} cannot read {path} ({error})') from error
+        if claim is None:
+            if self.saved_verdict():
+                return  # it ended, and a step is only run again, as after a lost worker
+            raise storage.RunAborted(
+                f'the worker on {host} does not see --output {self.output}: it must be a folder that the launcher and '
+                'all workers share, under the same path, or a place such as gs:// or s3://')
+        if claim['run_id'] != self.run_id:
+            raise storage.RunAborted(f'another run has taken over --output {self.output}: this one stops')
+        versions = self._own_versions()
+        for name, expected in claim['versions'].items():
+            if versions.get(name) != expected:
+                raise storage.RunAborted(f'the worker on {host} has {name} {versions.get(name)}, the launcher '
+                                         f'{expected}: install the same on both, for it may decide bytes')
+        for root in sorted({source.root for source in self.sources if source.root}):
+            if not _is_seen(self.run_id, root):
+                raise storage.RunAborted(f'the worker on {host} does not see --input {root}: it must be a folder '
+                                         'that the launcher and all workers share, under the same path')
+
+    def saved_verdict(self) -> dict:
+        """The run.json of this very run when it is done, else {}."""
+        if not storage.exists(join(self.output, '_SUCCESS')):
+            return {}
+        run = orjson.loads(storage.read_bytes(join(self.output, 'run.json')))
+        return run if run.get('run_id') == self.run_id else {}
+
+
+@cache
+def _worker_versions(packages: tuple[str, ...]) -> dict[str, str]:
+    return {'python': '.'.join(platform.python_version_tuple()[:2]), 'apache-beam': package_version('apache-beam'),
+            'beam-training-data': package_version('beam-training-data'), **versions_of(packages)}
+
+
+_SEEN: set[tuple[str, str]] = set()
+
+
+def _is_seen(run_id: str, root: str) -> bool:
+    """Whether an input is there; each worker looks once in a run."""
+    if (run_id, root) not in _SEEN:
+        if not storage.exists(root):
+            return False
+        _SEEN.add((run_id, root))
+    return True
