@@ -38,7 +38,7 @@ from transforms.run.write_once import WriteOnce
 
 IMAGES = 'images'
 COLUMNS = (('width', 'int32'), ('height', 'int32'), ('format', 'string'))
-CC3M_TABLE = RecordTable(COLUMNS)
+CC3M_TABLE = RecordTable(COLUMNS, shared_outputs=True)  # two records may name one image
 CC3M_REPORT = Report((Histogram('bytes', 'Image file size, bytes'), Histogram('width', 'Image width, pixels'),
                       Histogram('height', 'Image height, pixels'), Histogram('format', 'Format')), (CONTACT_SHEET,))
 _AHEAD = 8
