@@ -73,7 +73,7 @@ def build_extract(pipeline: beam.Pipeline, settings: OlmocrSettings) -> None:
     """Labels and documents as they are, to annotations.json."""
     labels, documents = _read_and_render(pipeline, settings)
     annotations = documents.main | 'ToAnnotation' >> beam.FlatMap(to_annotation) | 'Collect' >> CollectAccounts(settings.run)
-    (labels, documents, StepOutput(documents.main, annotations)) | 'FinishRun' >> FinishRun(
+    (labels, documents, StepOutput(documents.main, (annotations,))) | 'FinishRun' >> FinishRun(
         settings.run, OLMOCR_TABLE, (json_list(ANNOTATIONS, ANNOTATIONS),), OLMOCR_REPORT, ERROR_LOG)
 
 
@@ -81,7 +81,7 @@ def build_original(pipeline: beam.Pipeline, settings: OlmocrSettings) -> None:
     """Labels and pages to the published converter's files."""
     labels, images = _read_and_render(pipeline, settings)
     samples = images.main | 'ToOriginal' >> beam.FlatMap(to_original) | 'Collect' >> CollectAccounts(settings.run)
-    (labels, images, StepOutput(images.main, samples)) | 'FinishRun' >> FinishRun(
+    (labels, images, StepOutput(images.main, (samples,))) | 'FinishRun' >> FinishRun(
         settings.run, ORIGINAL_TABLE, original_products(settings.found.files), OLMOCR_REPORT, ERROR_LOG)
 
 

@@ -23,7 +23,9 @@ def differences(one: Path, two: Path) -> Iterator[str]:
     yield from _files(one, two)
     yield from _mappings('manifest.json', *(_manifest(folder) for folder in (one, two)))
     yield from _records(one, two)
-    yield from _mappings('run.json', *(_accounts(folder) for folder in (one, two)))
+    # An output of an earlier version knows no subsets and splits: then accounts are summed by address.
+    by_split = all('subset' in source for folder in (one, two) for source in _run(folder)['sources'])
+    yield from _mappings('run.json', *(_accounts(folder, by_split) for folder in (one, two)))
     if (one / '_SUCCESS').exists() != (two / '_SUCCESS').exists():
         yield '_SUCCESS is on one side only'
 
@@ -48,12 +50,16 @@ def _manifest(folder: Path) -> dict[str, str]:
     return {entry['path']: entry['sha256'] for entry in entries if not entry['path'].startswith('records/')}
 
 
-def _accounts(folder: Path) -> dict[str, object]:
+def _run(folder: Path) -> dict:
+    return orjson.loads((folder / 'run.json').read_bytes())
+
+
+def _accounts(folder: Path, by_split: bool) -> dict[str, object]:
     """Counts by source, of the units and of the warnings, each under one name."""
-    run = orjson.loads((folder / 'run.json').read_bytes())
+    run = _run(folder)
     counts: dict[str, object] = {'state': run['state'], 'exit_code': run['exit_code']}
     for source in run['sources']:
-        label = '/'.join(str(source.get(name) or '') for name in ('source', 'subset', 'split'))
+        label = '/'.join(str(source.get(name) or '') for name in ('source', 'subset', 'split')[:3 if by_split else 1])
         for kind in ('read', 'written'):
             counts[f'{label} {kind}'] = counts.get(f'{label} {kind}', 0) + source[kind]
         for kind in ('dropped', 'failed'):
@@ -79,13 +85,16 @@ def _records(one: Path, two: Path) -> Iterator[str]:
     names = [set(table.column_names) for table in tables]
     if names[0] != names[1]:
         sys.stdout.write(f"note: columns of one records table only: {', '.join(sorted(names[0] ^ names[1]))}\n")
-    common = sorted(names[0] & names[1])
-    rows = [{(row['file'], row['row']): row for row in table.select(common).to_pylist()} for table in tables]
+    common = names[0] & names[1]
+    if 'source_number' not in common:
+        common.discard('split')  # of an earlier version it was the label's
+    identity = [name for name in ('source_number', 'file', 'row') if name in common]
+    rows = [{tuple(row[name] for name in identity): row for row in table.select(sorted(common)).to_pylist()} for table in tables]
     for key in sorted(rows[0].keys() | rows[1].keys()):
         first, second = (of.get(key, {}) for of in rows)
         if first != second:
-            changed = [name for name in common if first.get(name) != second.get(name)]
-            yield f"records: {key[0]}:{key[1]}: " + '; '.join(
+            changed = [name for name in sorted(common) if first.get(name) != second.get(name)]
+            yield f"records: {':'.join(map(str, key))}: " + '; '.join(
                 f'{name} is {first.get(name)!r} and {second.get(name)!r}'[:160] for name in changed[:3])
 
 

@@ -12,7 +12,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from transforms import ReadHF
 from transforms.files import storage
 from transforms.hub.settings import HubSettings
-from transforms.run.run_info import RunInfo
+from transforms.run.run import Run
 
 
 def line(record) -> tuple[str, bytes]:
@@ -25,9 +25,9 @@ def write(group, output) -> None:
     storage.write_bytes(output, b'\n'.join(sorted(lines)))
 
 
-def run_in(folder: str) -> RunInfo:
-    run = RunInfo('dump', 'run-1', folder, folder, '', hub=HubSettings(cache=f'{folder}/cache'))
-    run.workspace().claim()
+def run_in(folder: str) -> Run:
+    run = Run('dump', 'run-1', folder, folder, hub=HubSettings(cache=f'{folder}/cache'))
+    run.claim()
     return run
 
 

@@ -11,4 +11,5 @@ from beam_pipelines.launcher.flink.jars import built_jars, choose_jar
 JAR = choose_jar(built_jars(), '')
 REASON = '' if shutil.which('java') and JAR else 'no Java on this machine' if not shutil.which('java') else \
     'no job server jar: `make flink-job-server` builds one'
+EMBEDDED = ('--runner=FlinkRunner', f'--flink_job_server_jar={JAR.path if JAR else ""}', '--parallelism=2')
 needs_flink = pytest.mark.skipif(bool(REASON), reason=REASON)

@@ -14,6 +14,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from transforms.files.json_values import iter_items
+from transforms.llava.validate import check_image_file, check_sample
+from transforms.run.run import Run
+
 ROOT = Path(__file__).resolve().parents[1]
 ASIDE = {'run.json', 'report.html'}
 
@@ -27,6 +31,24 @@ def tree(folder: Path) -> dict[str, bytes]:
     """Every file that must be equal between equal runs, by relative path."""
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob('*'))
             if p.is_file() and p.name not in ASIDE}
+
+
+def run_in(output: Path | str, **changes: object) -> Run:
+    """A run in a folder, of one source with one part unless `changes` say otherwise; it is claimed."""
+    run = Run('p', 'id', str(output), str(Path(output) / '.work'), **changes)
+    run.claim()
+    return run
+
+
+def validate_chat(output: Path, name: str) -> tuple[int, list[str]]:
+    """Reads a chat file as LLaVA's loader would: the number of samples, and what is wrong with them and their images."""
+    with open(output / name, 'rb') as file:
+        samples = [item.value for item in iter_items(file.read, 64 << 20)]
+    problems = [problem for sample in samples
+                if (problem := check_sample(sample) or check_image_file(str(output / sample['image'])))]
+    if len({sample['id'] for sample in samples}) != len(samples):
+        problems.append('ids are not unique')
+    return len(samples), problems
 
 
 def assert_same_output(one: Path, two: Path) -> None:

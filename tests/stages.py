@@ -14,7 +14,7 @@ from beam_pipelines.launcher.arguments import parse
 from beam_pipelines.launcher.spec import PipelineSpec
 from beam_pipelines.samples import sample_folder
 from options.context import Context
-from transforms.run.run_info import RunInfo
+from transforms.run.run import Run
 
 _OPTIONS = ('--experiments=pre_optimize=all', '--environment_type=EXTERNAL', '--environment_config=localhost:1')
 _STAGE = 'beam:runner:executable_stage:v1'
@@ -51,8 +51,10 @@ class Graph:
 def settings_of(spec: PipelineSpec, *argv: str) -> object:
     """The settings for a command line, as the launcher makes them."""
     flags = parse(spec, argv).flags
-    settings = spec.settings(Context(flags, flags.input or str(sample_folder(spec.name) or ''), '/o', '/o/.work', 1, 2))
-    return replace(settings, run=RunInfo(spec.name, 'run', '/o', '/o/.work', 'source'))
+    context = Context(flags, 'source', flags.input or str(sample_folder(spec.name) or ''), '/o', '/o/.work', 1, 2)
+    settings = spec.settings(context)
+    plan = spec.plan(settings, context)
+    return replace(settings, run=Run(spec.name, 'run', '/o', '/o/.work', plan.sources, plan.parts))
 
 
 def graph_of(build, settings: object) -> Graph:

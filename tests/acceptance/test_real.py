@@ -7,8 +7,7 @@ from PIL import Image
 
 from beam_pipelines import olmocr
 from tests.conftest import shared
-from tests.helpers import assert_balanced, assert_same_output, load, records
-from transforms.llava.validate import validate_chat
+from tests.helpers import assert_balanced, assert_same_output, load, records, validate_chat
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(900)]
 
@@ -25,14 +24,14 @@ def test_every_planted_defect_is_found(mini):
     _, output = mini
     run = load(output / 'run.json')
     assert_balanced(run)
-    train = next(s for s in run['sources'] if s['file'] == '00_documents_train.parquet')
+    train = next(s for s in run['sources'] if (s['subset'], s['split']) == ('00_documents', 'train'))
     assert train['failed'] == {'NotAPdf': 1, 'PdfMissing': 1, 'RepairedPdf': 1}
     assert train['dropped']['special_token'] == 1
     assert run['warnings'] == {'orphan_member': 1}
     assert run['totals']['read'] == 220
     assert set(run['totals']['dropped']) == {'blank_text', 'special_token'}
     for name in ('chat.json', 'chat_eval.json'):
-        count, problems = validate_chat(str(output), name)
+        count, problems = validate_chat(output, name)
         assert (count > 0, problems) == (True, [])
 
 

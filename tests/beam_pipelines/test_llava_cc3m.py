@@ -91,7 +91,7 @@ def test_the_same_from_a_folder_of_images(finished, tmp_path):
         archive.extractall(source / 'images')
     shutil.copy(SAMPLE / 'chat.json', source)
     assert run(source, tmp_path / 'out').exit_code == 0
-    aside = {'errors.jsonl', 'manifest.json', 'records/records-00000.parquet'}  # they hold the source
+    aside = {'errors.jsonl', 'manifest.json', 'records/part-00000-of-00001.parquet'}  # they hold the source
     one, two = tree(finished), tree(tmp_path / 'out')
     assert {k: v for k, v in one.items() if k not in aside} == {k: v for k, v in two.items() if k not in aside}
 

@@ -11,11 +11,10 @@ from beam_pipelines import olmocr, render_pdf
 from beam_pipelines.launcher.catalog import find_pipelines
 from beam_pipelines.samples import sample_folder
 from tests.conftest import make_0225
-from tests.flink import JAR, needs_flink
+from tests.flink import EMBEDDED, needs_flink
 from tests.helpers import ROOT, assert_same_output, load, run_process
 
 SMALL = ('--max_size=160', '--progress=off')
-EMBEDDED = ('--runner=FlinkRunner', f'--flink_job_server_jar={JAR.path if JAR else ""}', '--parallelism=2')
 MULTI = pytest.param(('--runner=DirectRunner', '--direct_running_mode=multi_processing', '--direct_num_workers=2'), id='multi')
 RUNNERS = [
     pytest.param(('--runner=PortableRunner', '--job_endpoint=embed', '--environment_type=LOOPBACK'), id='portable'),

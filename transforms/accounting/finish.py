@@ -74,9 +74,9 @@ class FinishRun(beam.PTransform):
     def expand(self, steps: tuple[StepOutput, ...]) -> beam.PCollection[dict]:
         joined = tuple(product for product in self.products if isinstance(product, JoinedFile))
         finish_part = FinishPart(self.run, self.table, joined, self._logs, self._manifest, self.report)
-        seeds = steps[0].accounts.pipeline | 'Parts' >> beam.Create(
+        seeds = steps[0].main.pipeline | 'Parts' >> beam.Create(
             [(part.number, None) for part in self.run.parts], reshuffle=False).with_output_types(tuple[int, Any])
-        return ((*(step.accounts for step in steps), seeds) | 'Gather' >> beam.Flatten()
+        return ((*(said for step in steps for said in step.accounts), seeds) | 'Gather' >> beam.Flatten()
                 | 'ByPart' >> beam.GroupByKey()
                 | 'CheckParts' >> StartUpCheck(self.run)
                 | 'FinishPart' >> beam.MapTuple(finish_part)

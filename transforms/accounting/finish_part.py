@@ -63,10 +63,14 @@ def describe(error: Exception) -> str:
     return str(error) if isinstance(error, storage.RunAborted) else f'{type(error).__name__}: {error}'
 
 
-def error_line(source: Source, item: UnitError | dict) -> dict:
-    """One line of errors.jsonl: identity, stage, error class, message; for a unit also how many records it costs."""
+def error_line(source: Source, item: UnitError | dict, several: bool = False) -> dict:
+    """One line of errors.jsonl: identity, stage, error class, message; for a unit also how many records it costs.
+
+    The address and the file say which source it is; its number does where a plan names it `several` times.
+    """
     line: dict[str, object] = {'source': source.address, 'revision': source.revision or None}
-    line |= {name: value for name in ('subset', 'split') if (value := getattr(source, name))}
+    if several:
+        line['source_number'] = source.number
     if isinstance(item, UnitError):
         return {**line, 'file': item.file, 'unit': item.unit, 'stage': item.stage, 'error': item.error,
                 'message': item.message, 'count': item.count}
@@ -173,7 +177,7 @@ class FinishPart:
                     manifest.update(table)
                     self._log_failures(table, waiting, source, chunks)
             for error in waiting:
-                self._log(error_line(source, error), chunks)
+                self._log(source, error, chunks)
         summary.files.append(OutputFile(path, rows.size, rows.sha256))
         for name, chunk in chunks.items():
             summary.chunks[name] = Chunk(self._chunk_path(name, part), chunk.items)
@@ -197,10 +201,11 @@ class FinishPart:
         failed = table.filter(pc.and_(pc.equal(table['outcome'], FAILED), table['listed']))
         for row in failed.to_pylist():
             while waiting and waiting[0].file <= row['file']:
-                self._log(error_line(source, waiting.pop(0)), chunks)
-            self._log(error_line(source, row), chunks)
+                self._log(source, waiting.pop(0), chunks)
+            self._log(source, row, chunks)
 
-    def _log(self, line: dict, chunks: dict[str, _ChunkWriter]) -> None:
+    def _log(self, source: Source, item: UnitError | dict, chunks: dict[str, _ChunkWriter]) -> None:
+        line = error_line(source, item, self.run.names_twice(source))
         for log in self.logs:
             chunks[log.path].write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) if log.path == ERRORS
                                    else log_line(line).encode())

@@ -115,7 +115,7 @@ def merge_fragments(refs: Iterable[FragmentRef], schema: pa.Schema, folder: str)
             cursors.append(_Cursor(waiting.pop().path, schema))
         bound = min(cursor.last for cursor in cursors)
         while waiting and waiting[-1].first <= bound:
-            if len(cursors) >= _OPEN_FRAGMENTS:
+            if len(cursors) >= _OPEN_FRAGMENTS and len(waiting) > 1:
                 waiting = _merged_in_groups(waiting, schema, folder)
                 continue
             cursors.append(_Cursor(waiting.pop().path, schema))

@@ -29,11 +29,12 @@ class StepOutput(NamedTuple):
 
     Attributes:
         main: what the next step works on.
-        accounts: PCollection of (part, what was said), for FinishRun.
+        accounts: what CollectAccounts made, for FinishRun. They are several where several steps have something to say: a Flatten
+            before CollectAccounts would cut the stage.
     """
 
     main: beam.PCollection
-    accounts: beam.PCollection
+    accounts: tuple[beam.PCollection, ...]
 
 
 class _CollectFn(beam.DoFn):

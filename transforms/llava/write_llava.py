@@ -44,7 +44,7 @@ class WriteLlava(beam.PTransform):
 
     def expand(self, conversations: beam.PCollection[Conversation]):  # noqa: ANN201 - Beam reads tuples wrongly
         kept = conversations | 'KeepSplits' >> beam.Filter(_is_of, self.splits)
-        return StepOutput(kept, kept | 'ToJson' >> beam.Map(_to_payload) | 'Collect' >> CollectAccounts(self.run))
+        return StepOutput(kept, (kept | 'ToJson' >> beam.Map(_to_payload) | 'Collect' >> CollectAccounts(self.run),))
 
 
 def chat_files(splits: tuple[str, ...] = ('train', 'eval'), allow_special: bool = False) -> tuple[JoinedFile, ...]:

@@ -204,8 +204,8 @@ class _InOneStage(beam.PTransform):
         asked, run = self.asked, self.asked.run
         copied = units | 'Check' >> StartUpCheck(run) | 'Copy' >> beam.ParDo(
             _CopyFn(asked.found, run, asked.settings, asked.processes)).with_outputs(ACCOUNTS, main='main')
-        said = (copied.main, copied.accounts) | 'Gather' >> beam.Flatten()
-        return StepOutput(copied.main, said | 'Collect' >> CollectAccounts(run, CC3M_TABLE))
+        return StepOutput(copied.main, (copied.main | 'CollectSamples' >> CollectAccounts(run),
+                                        copied.accounts | 'CollectOutcomes' >> CollectAccounts(run, CC3M_TABLE)))
 
 
 def chat_product() -> JoinedFile:

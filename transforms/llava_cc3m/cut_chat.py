@@ -206,4 +206,4 @@ class CutChat(beam.PTransform):
         cut = (pbegin | 'Chat' >> beam.Create([self.found.chat.path]) | 'Check' >> StartUpCheck(self.run)
                | 'Cut' >> beam.ParDo(_CutChatFn(self.found, storage.join(self.run.work, 'rows'), self.fix, self.limit)
                                      ).with_outputs(ACCOUNTS, main='main'))
-        return StepOutput(cut.main | 'SpreadUnits' >> beam.Reshuffle(), cut.accounts | 'Collect' >> CollectAccounts(self.run))
+        return StepOutput(cut.main | 'SpreadUnits' >> beam.Reshuffle(), (cut.accounts | 'Collect' >> CollectAccounts(self.run),))

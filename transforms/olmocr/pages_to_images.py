@@ -57,5 +57,6 @@ class _InOneStage(beam.PTransform):
         else:
             images = pages.main | 'KeepAsTheyAre' >> beam.Map(as_extracted)
         images = images | 'WriteImages' >> WriteImages(run)
-        said = (pages.accounts, images | 'ToOutcome' >> beam.FlatMap(to_accounts)) | 'Gather' >> beam.Flatten()
-        return StepOutput(images, said | 'Collect' >> CollectAccounts(run, OLMOCR_TABLE))
+        outcomes = images | 'ToOutcome' >> beam.FlatMap(to_accounts)
+        return StepOutput(images, (pages.accounts | 'CollectUnread' >> CollectAccounts(run, OLMOCR_TABLE),
+                                   outcomes | 'CollectRendered' >> CollectAccounts(run, OLMOCR_TABLE)))

@@ -251,10 +251,10 @@ class ReadOlmocrLabels(beam.PTransform):
         if self.found.needs_index:
             indexed = (pbegin | 'Archives' >> beam.Create(sorted(self.found.archives)) | 'CheckIndexing' >> StartUpCheck(self.run)
                        | 'IndexArchives' >> IndexArchives(self.found.root, index))
-            files, said = files | 'AfterIndex' >> beam.util.WaitOn(indexed.main), (indexed.accounts,)
+            files = files | 'AfterIndex' >> beam.util.WaitOn(indexed.main)
+            said = (indexed.accounts | 'CollectIndexed' >> CollectAccounts(self.run),)
         read = files | 'CheckReading' >> StartUpCheck(self.run) | 'CutByTarball' >> beam.ParDo(
             _ReadRowsFn(self.rules, storage.join(work, 'rows'), self.extension, self.limit, index)
         ).with_outputs(ACCOUNTS, main='main')
-        accounts = (read.accounts, *said) | 'Gather' >> beam.Flatten() if said else read.accounts
-        return StepOutput(read.main | 'SpreadUnits' >> beam.Reshuffle(),
-                          accounts | 'Collect' >> CollectAccounts(self.run, LABEL_TABLE))
+        said += (read.accounts | 'CollectRead' >> CollectAccounts(self.run, LABEL_TABLE),)
+        return StepOutput(read.main | 'SpreadUnits' >> beam.Reshuffle(), said)

@@ -56,5 +56,5 @@ class _RenderGroups(beam.PTransform):
             asked.root, asked.settings, run, asked.processes, asked.selection, asked.max_pages, asked.limit)
         images = (listed.main | 'RenderPDF' >> RenderPDF(asked.settings, asked.processes, run.staging_dir)
                   | 'WriteImages' >> WriteImages(run))
-        said = (listed.accounts, images | 'ToOutcome' >> beam.Map(page_outcome)) | 'Gather' >> beam.Flatten()
-        return StepOutput(images, said | 'Collect' >> CollectAccounts(run, PAGE_TABLE))
+        return StepOutput(images, (listed.accounts | 'CollectListed' >> CollectAccounts(run), images
+                                   | 'ToOutcome' >> beam.Map(page_outcome) | 'CollectRendered' >> CollectAccounts(run, PAGE_TABLE)))

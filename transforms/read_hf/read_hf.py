@@ -42,14 +42,14 @@ class ReadOutput(NamedTuple):
 
     Attributes:
         main: PCollection[HFRecord].
-        accounts: of what was read and what could not be, for FinishRun; None outside of a run.
+        accounts: of what was read and what could not be, for FinishRun; empty outside of a run.
         outcomes: PCollection[Outcome] of the records that cannot be read.
         counts: PCollection[Count]: how many were read of each file, and how many of them are known to be lost.
         faults: PCollection[UnitError]: files and parts of files that cannot be read.
     """
 
     main: beam.PCollection
-    accounts: beam.PCollection | None
+    accounts: tuple[beam.PCollection, ...]
     outcomes: beam.PCollection
     counts: beam.PCollection
     faults: beam.PCollection
@@ -157,8 +157,7 @@ class ReadHF(beam.PTransform):
             units = units | 'CheckReading' >> StartUpCheck(self.run)
         read = units | 'ReadUnits' >> beam.ParDo(_ReadUnitsFn(self.limits)).with_outputs(
             'outcomes', 'counts', 'faults', main='main')
-        said = None
+        said = ()
         if self.run:
-            said = ((read.outcomes, read.counts, read.faults) | 'Gather' >> beam.Flatten()
-                    | 'Collect' >> CollectAccounts(self.run))
+            said = tuple(read[name] | f'Collect{name.title()}' >> CollectAccounts(self.run) for name in ('outcomes', 'counts', 'faults'))
         return ReadOutput(read.main, said, read.outcomes, read.counts, read.faults)

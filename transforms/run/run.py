@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 import orjson
@@ -81,6 +81,10 @@ class Run:
     def source_of(self, part: int) -> Source:
         """The source whose records a part holds."""
         return self.sources[self.parts[part].source]
+
+    def names_twice(self, source: Source) -> bool:
+        """Whether another source has the same address, subset and split."""
+        return any(other.number != source.number and replace(other, number=source.number) == source for other in self.sources)
 
     def claim(self) -> None:
         """Makes the work folder this run's own; workers of an earlier one find out at their next stage."""

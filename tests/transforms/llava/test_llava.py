@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import apache_beam as beam
 import pytest
@@ -7,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from transforms import ToLlavaConversation
+from tests.helpers import load, run_in, validate_chat
+from transforms import FinishRun, ToLlavaConversation
 from transforms.llava.conversation import Conversation, LabelledImage, choose_prompt
 from transforms.llava.special_tokens import escape_special_tokens, find_special_token
-from transforms.llava.validate import check_sample, validate_chat
-from transforms.llava.write_llava import write_json_list
+from transforms.llava.validate import check_sample
+from transforms.llava.write_llava import WriteLlava, chat_files
 
 SAMPLE = {'id': 'a', 'image': 'images/a.png', 'conversations': [
     {'from': 'human', 'value': '<image>\nFree OCR.'}, {'from': 'gpt', 'value': 'text'}]}
@@ -22,7 +24,7 @@ def with_turns(human: str = '<image>\nGo.', answer: str = 'text', **changes) -> 
 
 
 def test_exactly_the_documented_fields(pipeline):
-    images = [LabelledImage('f', 1, 'a', 'images/a.png', 'text'), LabelledImage('f', 2, 'b', 'b.png', 'x', 'eval')]
+    images = [LabelledImage(0, 'f', 1, 'a', 'images/a.png', 'text'), LabelledImage(0, 'f', 2, 'b', 'b.png', 'x', 'eval')]
     made = pipeline | beam.Create(images) | ToLlavaConversation()
     assert_that(made | 'Json' >> beam.Map(lambda c: (c.split, json.loads(c.to_json())))
                 | beam.Filter(lambda pair: pair[0] == 'train'), equal_to([('train', SAMPLE)]))
@@ -51,7 +53,7 @@ def test_prompts_are_checked(prompts):
 
 @given(st.text())
 def test_conversations_survive_json(text):
-    made = json.loads(Conversation('f', 0, 'train', 'id', 'i.png', 'Read.', text).to_json())
+    made = json.loads(Conversation(0, 'f', 0, 'train', 'id', 'i.png', 'Read.', text).to_json())
     assert made['conversations'][1]['value'] == text
 
 
@@ -85,29 +87,44 @@ def test_kept_special_tokens_are_allowed():
     assert check_sample(with_turns(answer='x </s>'), allow_special=True) == ''
 
 
-def write_chat(folder, samples, **image) -> None:
-    (folder / 'images').mkdir()
-    Image.new(image.get('mode', 'RGB'), (4, 4)).save(folder / 'images' / 'a.png')
-    (folder / 'chat.json').write_text(json.dumps(samples))
+def finish(tmp_path, pipeline, conversations) -> dict:
+    """The run.json of a run that writes these conversations; its records are not what is tested."""
+    run = run_in(tmp_path / 'out')
+    chat = pipeline | beam.Create(conversations) | WriteLlava(run)
+    (chat,) | FinishRun(run, products=chat_files())
+    pipeline.run().wait_until_finish()
+    return load(tmp_path / 'out' / 'run.json')
 
 
-def test_a_good_chat_file(tmp_path):
-    write_chat(tmp_path, [SAMPLE, {**SAMPLE, 'id': 'b'}])
-    assert validate_chat(str(tmp_path), 'chat.json') == (2, [])
+def conversation(row: int, **changes) -> Conversation:
+    made = Conversation(0, 'f', row, 'train', f'id{row}', 'images/a.png', 'Go.', 'text')
+    return replace(made, **changes)
 
 
-@pytest.mark.parametrize(('samples', 'mode', 'word'), [
-    ([SAMPLE, SAMPLE], 'RGB', 'unique'), ([{**SAMPLE, 'image': 'images/b.png'}], 'RGB', 'No such file'),
-    ([SAMPLE], 'RGBA', 'mode')])
-def test_faults_of_files(tmp_path, samples, mode, word):
-    write_chat(tmp_path, samples, mode=mode)
-    assert word in validate_chat(str(tmp_path), 'chat.json')[1][0]
+def write_image(tmp_path, mode='RGB') -> None:
+    (tmp_path / 'out' / 'images').mkdir(parents=True)
+    Image.new(mode, (4, 4)).save(tmp_path / 'out' / 'images' / 'a.png')
 
 
-@given(st.lists(st.dictionaries(st.text(max_size=3), st.text(max_size=5), max_size=2), max_size=4))
-def test_json_lists_are_valid(items):
-    import io
+def test_a_good_chat_file(tmp_path, pipeline):
+    write_image(tmp_path)
+    assert finish(tmp_path, pipeline, [conversation(2), conversation(0), conversation(1, split='eval')])['state'] == 'done'
+    assert [s['id'] for s in load(tmp_path / 'out' / 'chat.json')] == ['id0', 'id2']
+    assert validate_chat(tmp_path / 'out', 'chat_eval.json') == (1, [])
 
-    out = io.BytesIO()
-    write_json_list(out, (json.dumps(i).encode() for i in items))
-    assert json.loads(out.getvalue()) == items
+
+def test_without_samples_there_is_an_empty_list(tmp_path, pipeline):
+    assert finish(tmp_path, pipeline, [])['state'] == 'done'
+    assert (tmp_path / 'out' / 'chat.json').read_bytes() == b'[]\n'
+
+
+@pytest.mark.parametrize(('made', 'mode', 'word'), [
+    ([conversation(0), conversation(1, id='id0')], 'RGB', 'unique'),
+    ([conversation(0, image='images/b.png')], 'RGB', 'No such file'),
+    ([conversation(0)], 'RGBA', 'mode'), ([conversation(0, answer=' ')], 'RGB', 'empty')])
+def test_faults_that_a_loader_would_meet_fail_the_run(tmp_path, pipeline, made, mode, word):
+    write_image(tmp_path, mode)
+    run = finish(tmp_path, pipeline, made)
+    assert run['exit_code'] == 1
+    assert word in run['problems'][0]
+    assert not (tmp_path / 'out' / '_SUCCESS').exists()

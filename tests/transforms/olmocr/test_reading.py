@@ -6,14 +6,19 @@ import pyarrow.parquet as pq
 import pytest
 
 from beam_pipelines.samples.dataset import Page, write_split, write_tarball
+from transforms.accounting.outcome import Outcome
 from transforms.files.abort import InputError
-from transforms.olmocr.discover import classify, discover
+from transforms.olmocr.discover import RowFile, classify, discover
 from transforms.olmocr.filters import RowRules
 from transforms.olmocr.read_pages import _UnitReader
 from transforms.olmocr.read_rows import PageUnit, _ReadRowsFn, read_raw_rows
 from transforms.olmocr.row_store import RowStore, write_rows
 from transforms.olmocr.rows import OlmocrRow
-from transforms.report.summary import UnitError
+from transforms.report.summary import Count, UnitError
+from transforms.run.run import Run
+
+
+NAMES = {Outcome: 'outcomes', Count: 'counts', UnitError: 'faults'}
 
 
 @pytest.mark.parametrize(('name', 'parts'), [
@@ -54,7 +59,8 @@ def outputs(found: list) -> dict[str, list]:
     tagged: dict[str, list] = {'main': []}
     for item in found:
         if isinstance(item, TaggedOutput):
-            tagged.setdefault(item.tag, []).append(item.value)
+            assert item.tag == 'accounts'
+            tagged.setdefault(NAMES[type(item.value)], []).append(item.value)
         else:
             tagged['main'].append(item)
     return tagged
@@ -115,7 +121,7 @@ def test_a_text_that_is_no_utf8_costs_its_row(tmp_path):
 
 
 def test_row_store_finds_rows_by_member(tmp_path):
-    rows = [OlmocrRow('f', i, f'id{i}', member=f'm{i % 200}', text=f't{i}', wanted=i != 5) for i in range(400)]
+    rows = [OlmocrRow(0, 'f', i, f'id{i}', member=f'm{i % 200}', text=f't{i}', wanted=i != 5) for i in range(400)]
     store = RowStore((write_rows(str(tmp_path), rows[:150]), write_rows(str(tmp_path), rows[150:])))
     assert [r.row for r in store.rows('m7')] == [7, 207]
     assert [r.row for r in store.rows('m5')] == [205]
@@ -126,14 +132,14 @@ def test_row_store_finds_rows_by_member(tmp_path):
 
 
 def read_unit(root, rows: list[OlmocrRow], tmp_path, archive='t.tar.gz', **changes) -> dict[str, list]:
-    unit = PageUnit('f', archive, 0, (write_rows(str(tmp_path / 'rows'), rows),))
-    settings = {'root': str(root), 'journal': str(tmp_path / 'journal'), 'output': str(tmp_path), 'upright': True,
+    unit = PageUnit(RowFile('/f', 'f', 'c', 'train', 'train', 3, 9, 0.0, '1025'), archive, 0, (write_rows(str(tmp_path / 'rows'), rows),))
+    settings = {'root': str(root), 'run': Run('p', '', str(tmp_path), str(tmp_path / 'work')), 'upright': True,
                 'stop_early': False, 'max_bytes': 1 << 20, **changes}
     return outputs(list(_UnitReader(unit, **settings).read()))
 
 
 def rows_of(*members: str) -> list[OlmocrRow]:
-    return [OlmocrRow('f', i, f'id{i}', 't.tar.gz', m, f'{i}.png', 'text', rotation=90) for i, m in enumerate(members)]
+    return [OlmocrRow(0, 'f', i, f'id{i}', 't.tar.gz', m, f'{i}.png', 'text', rotation=90) for i, m in enumerate(members)]
 
 
 def test_an_archive_gives_pages_missing_ones_and_warnings(tmp_path):

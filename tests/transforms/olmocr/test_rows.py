@@ -53,7 +53,7 @@ RAW = {'id': 'AB/c:1', 'pdf_relpath': 'pdf_tarballs/t.tar.gz:AB/c:1.pdf', 'natur
 
 
 def test_the_1025_schema():
-    row = parse_row(RAW, 'f', 3, '00_documents', 'train', 'png', 'train')
+    row = parse_row(RAW, 0, 'f', 3, '00_documents', 'train', 'png', 'train')
     assert (row.id, row.archive, row.member) == ('00_documents_train/AB/c:1', 'pdf_tarballs/t.tar.gz', 'AB/c:1.pdf')
     assert (row.text, row.is_table, row.language, row.rotation, row.rotation_valid) == ('text', True, None, 90, False)
     assert row.output.startswith('images/00_documents_train/')
@@ -63,7 +63,7 @@ def test_the_1025_schema():
 @pytest.mark.parametrize('as_text', [True, False])
 def test_the_0225_schema(as_text):
     response = {'natural_text': 'old', 'primary_language': 'en', 'is_table': False, 'rotation_correction': 0}
-    row = parse_row({'id': 'hash-3', 'response': json.dumps(response) if as_text else response}, 'f', 0,
+    row = parse_row({'id': 'hash-3', 'response': json.dumps(response) if as_text else response}, 0, 'f', 0,
                     '01_books', 'eval_iabooks', 'png', 'eval')
     assert (row.id, row.text, row.member, row.archive) == ('01_books_eval_iabooks/hash-3', 'old', 'hash-3.pdf', '')
 
@@ -72,7 +72,7 @@ def test_the_0225_schema(as_text):
                                  {'id': 'a', 'response': 'no json'}])
 def test_rows_that_are_no_labels(raw):
     with pytest.raises(BadRow):
-        parse_row(raw, 'f', 0, 'c', 'train', 'png', 'train')
+        parse_row(raw, 0, 'f', 0, 'c', 'train', 'png', 'train')
 
 
 @given(st.text(min_size=1), st.text(min_size=1))
@@ -90,7 +90,7 @@ def test_unsafe_paths(path):
     assert is_unsafe(path)
 
 
-ROW = OlmocrRow('f', 0, 'id', text='x', language='en', rotation=90, rotation_valid=False, is_table=True)
+ROW = OlmocrRow(0, 'f', 0, 'id', text='x', language='en', rotation=90, rotation_valid=False, is_table=True)
 
 
 @pytest.mark.parametrize(('rules', 'reason'), [
@@ -107,7 +107,7 @@ def test_label_filters(rules, reason):
     ('x</s>', RowRules(special_tokens='escape'), 'x&lt;/s>', ''), ('x</s>', RowRules(special_tokens='keep'), 'x</s>', ''),
     ('   ', RowRules(verbatim=True), '   ', ''), ('', RowRules(verbatim=True), '', 'blank_text')])
 def test_text_rules(text, rules, kept, reason):
-    row, found = apply_text_rules(OlmocrRow('f', 0, 'id', text=text), rules)
+    row, found = apply_text_rules(OlmocrRow(0, 'f', 0, 'id', text=text), rules)
     assert (row.text, found) == (kept, reason)
 
 
@@ -115,7 +115,7 @@ def test_text_rules(text, rules, kept, reason):
     ('p/t.tar.gz:d/a.pdf', 'pdf_tarballs/d/a.pdf', 'png_tarballs/d/a.png'), ('d/a.pdf', 'd/a.pdf', 'png_tarballs/d/a.png'),
     ('p/x.tar.gz:d/a:b.pdf', 'pdf_tarballs/d/a:b.pdf', 'png_tarballs/d/a:b.png')])
 def test_the_published_converters_names(relpath, record_id, output):
-    row = parse_original({'id': 'lost', 'pdf_relpath': relpath, 'natural_text': ' '}, 'f', 0)
+    row = parse_original({'id': 'lost', 'pdf_relpath': relpath, 'natural_text': ' '}, 0, 'f', 0)
     assert (row.id, row.output, row.text) == (record_id, output, ' ')
 
 
@@ -132,9 +132,9 @@ def test_lists_are_written_as_json_dump_writes_them(items):
 
 
 def test_annotations_of_others():
-    row = parse_annotation({'id': 'doc_0001', 'image': 'images/doc_0001.pdf', 'text': 't'}, 'annotations.json', 0, 'png')
+    row = parse_annotation({'id': 'doc_0001', 'image': 'images/doc_0001.pdf', 'text': 't'}, 0, 'annotations.json', 0, 'png')
     assert (row.output, row.member, row.split) == ('images/doc_0001.png', 'images/doc_0001.pdf', 'train')
-    bad = parse_annotation({'id': 'x', 'image': '../../x.pdf', 'text': 't'}, 'annotations.json', 0, 'png')
+    bad = parse_annotation({'id': 'x', 'image': '../../x.pdf', 'text': 't'}, 0, 'annotations.json', 0, 'png')
     assert not is_unsafe(bad.output)
     with pytest.raises(BadRow):
-        parse_annotation({'id': 'x'}, 'annotations.json', 0, 'png')
+        parse_annotation({'id': 'x'}, 0, 'annotations.json', 0, 'png')

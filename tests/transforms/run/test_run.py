@@ -3,6 +3,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import apache_beam as beam
 import orjson
@@ -14,12 +15,15 @@ from transforms.files.storage import RunAborted
 from transforms.run import heartbeat, start_up_check
 from transforms.run.heartbeat import at_work
 from transforms.run.start_up_check import StartUpCheck
-from transforms.run.workspace import Workspace
+from transforms.run import run as runs
+from transforms.run.run import Run
+from transforms.run.source import Source
 
 
 @pytest.fixture
 def ours(tmp_path):
-    found = Workspace('run-1', str(tmp_path / 'out'), str(tmp_path / 'out' / '.work'), str(tmp_path))
+    found = Run('p', 'run-1', str(tmp_path / 'out'), str(tmp_path / 'out' / '.work'), (Source(root=str(tmp_path)),),
+                byte_packages=('pymupdf',))
     found.claim()
     return found
 
@@ -61,16 +65,19 @@ def test_finishing_removes_the_folder_and_it_stays_away(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(('change', 'words'), [
     ({'output': '/elsewhere', 'work': '/elsewhere/.work'}, 'does not see --output /elsewhere'),
-    ({'source': '/no/such/input'}, 'does not see --input /no/such/input'),
+    ({'sources': (Source(root='/no/such/input'),)}, 'does not see --input /no/such/input'),
     ({'run_id': 'run-0'}, 'another run has taken over')])
 def test_a_worker_that_must_not_work(ours, change, words):
     with pytest.raises(RunAborted, match=words):
         replace(ours, **change).check()
 
 
+def ours_versions(run):
+    return orjson.loads((Path(run.work) / runs.CLAIM).read_bytes())['versions']
+
+
 def test_a_worker_with_other_versions(ours, monkeypatch):
-    versions = Workspace._versions()
-    monkeypatch.setattr(Workspace, '_versions', staticmethod(lambda: {**versions, 'pymupdf': '1.0'}))
+    monkeypatch.setattr(runs, '_worker_versions', lambda packages: {**ours_versions(ours), 'pymupdf': '1.0'})
     with pytest.raises(RunAborted, match='has pymupdf 1.0, the launcher'):
         ours.check()
 
@@ -88,7 +95,7 @@ def test_the_last_step_of_a_finished_run_may_run_again(ours, tmp_path):
 
 
 def test_without_a_run_nothing_is_checked():
-    Workspace('', '/nowhere', '/nowhere/.work').check()
+    Run('p', '', '/nowhere', '/nowhere/.work').check()
 
 
 def test_a_worker_that_has_only_the_check_finds_the_hub(hub, tmp_path):
@@ -96,9 +103,10 @@ def test_a_worker_that_has_only_the_check_finds_the_hub(hub, tmp_path):
     (tmp_path / 'set').mkdir()
     (tmp_path / 'set' / 'a.txt').write_text('a')
     hub.add('me/set', tmp_path / 'set')
-    space = Workspace('run-1', str(tmp_path / 'out'), str(tmp_path / 'out' / '.work'), f'hf://datasets/me/set@{"a" * 40}')
-    space.claim()
-    step = pickle.dumps(start_up_check._StartUpCheckFn(space))
+    run = Run('p', 'run-1', str(tmp_path / 'out'), str(tmp_path / 'out' / '.work'),
+              (Source(root=f'hf://datasets/me/set@{"a" * 40}'),))
+    run.claim()
+    step = pickle.dumps(start_up_check._StartUpCheckFn(run))
     code = 'import pickle, sys; print(list(pickle.loads(sys.stdin.buffer.read()).process(1)))'
     done = subprocess.run([sys.executable, '-c', code], input=step, capture_output=True, check=False, cwd=ROOT)
     assert (done.stdout, done.returncode) == (b'[1]\n', 0), done.stderr.decode()
