@@ -30,8 +30,10 @@ def main(argv: list[str]) -> None:
     flags, rest = parser.parse_known_args(argv)
     plans = number_plans([plan_read(source) for source in flags.sources])
     run = run_in(flags.output, sources=tuple(chain.from_iterable(plan.sources for plan in plans)),
-                 parts=tuple(chain.from_iterable(plan.parts for plan in plans)), seed=3)
-    with beam.Pipeline(options=PipelineOptions(rest)) as pipeline:
+                 parts=tuple(chain.from_iterable(plan.parts for plan in plans)), seed=3, max_failed_units=1)
+    # The name of the engine that DirectRunner means here.
+    runner = [] if any(flag.startswith('--runner') for flag in rest) else ['--runner=FnApiRunner']
+    with beam.Pipeline(options=PipelineOptions([*runner, *rest])) as pipeline:
         steps = []
         for number, plan in enumerate(plans):
             read = pipeline | f'ReadHF{number}' >> ReadHF(plan, run=run)

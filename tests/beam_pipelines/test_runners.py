@@ -11,7 +11,7 @@ from beam_pipelines import olmocr, render_pdf
 from beam_pipelines.launcher.catalog import find_pipelines
 from beam_pipelines.samples import sample_folder
 from tests.conftest import make_0225
-from tests.flink import EMBEDDED, needs_flink
+from tests.flink import EMBEDDED, JAR, needs_flink
 from tests.helpers import ROOT, assert_same_output, load, run_process
 
 SMALL = ('--max_size=160', '--progress=off')

@@ -12,13 +12,12 @@ import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from transforms.accounting.fragments import FragmentRef, identity_at, merge_fragments, read_payloads
 from transforms.accounting.outcome import FAILED, OutputFile
 from transforms.accounting.product import Chunk, JoinedFile
 from transforms.accounting.step import RECORDS
-from transforms.accounting.table import RecordTable, records_path
+from transforms.accounting.table import RecordTable, RecordWriter, records_path
 from transforms.accounting.views import Viewer
 from transforms.files import storage
 from transforms.files.durable import flush
@@ -168,10 +167,10 @@ class FinishPart:
             chunks = {product.path: _ChunkWriter(product, stack.enter_context(
                 storage.atomic_writer(self._chunk_path(product.path, part)))) for product in (*self.logs, self.manifest)}
             manifest = _Manifest(chunks[self.manifest.path], files, self.table.shared_outputs)
-            with pq.ParquetWriter(pa.PythonFile(rows, 'w'), self.table.schema, compression='zstd') as writer:
+            with RecordWriter(rows, self.table.schema) as writer:
                 for table in merge_fragments(refs, self.table.collected, self.run.fragments):
                     last = self._check_order(summary, table, last)
-                    writer.write_table(self.table.with_source(table, source))
+                    writer.write(self.table.with_source(table, source))
                     outcomes.update(dict(_outcomes(table)))
                     viewer.update(table, tuple(name for name, _ in self.table.columns))
                     manifest.update(table)

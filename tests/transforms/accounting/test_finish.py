@@ -10,7 +10,7 @@ import pytest
 
 from tests.helpers import load, run_in
 from transforms import CollectAccounts, FinishRun
-from transforms.accounting import finish, finish_part
+from transforms.accounting import finish, finish_part, table
 from transforms.accounting.finish_part import FinishPart, PartSummary
 from transforms.accounting.outcome import DROPPED, FAILED, WRITTEN, Outcome, OutputFile, Payload
 from transforms.accounting.product import JoinedFile, json_list
@@ -120,7 +120,7 @@ def test_what_finishing_a_part_raises_becomes_a_problem(tmp_path, monkeypatch):
     def full(*_, **__):
         raise RunAborted('no space left')
 
-    monkeypatch.setattr(finish_part.pq, 'ParquetWriter', full)
+    monkeypatch.setattr(finish_part, 'RecordWriter', full)
     done = finish_with(run_in(tmp_path), [written(0), Count(0, 'read', '', 1)])
     assert done['problems'][0] == 'no space left'
     assert not (tmp_path / 'records' / 'part-00000-of-00001.parquet').exists()
@@ -251,6 +251,19 @@ def test_finishing_in_a_pipeline_accounts_for_parts_without_records(tmp_path, pi
     pipeline.run().wait_until_finish()
     assert load(tmp_path / 'run.json')['totals']['written'] == 1
     assert sorted(p.name for p in (tmp_path / 'records').iterdir()) == ['part-00000-of-00002.parquet', 'part-00001-of-00002.parquet']
+
+
+def test_the_bytes_of_records_do_not_depend_on_how_they_were_collected(tmp_path, monkeypatch):
+    monkeypatch.setattr(table, 'GROUP_ROWS', 64)
+    hashes = set()
+    for number, size in enumerate((1000, 7, 64, 65)):
+        run = run_in(tmp_path / str(number))
+        said = [pair for start in range(0, 300, size) for pair in collect(run, [written(i) for i in range(start, min(300, start + size))])]
+        step = FinishRun(run, TABLE)
+        done = FinishPart(run, TABLE, (), step._logs, step._manifest, step.report)(0, [item for _, item in said])
+        hashes.add(done.files[0].sha256)
+    assert len(hashes) == 1
+    assert pq.read_metadata(tmp_path / '0' / 'records' / 'part-00000-of-00001.parquet').num_row_groups == 5
 
 
 def test_things_that_are_no_accounts_are_refused(tmp_path):

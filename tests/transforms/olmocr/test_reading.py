@@ -17,7 +17,6 @@ from transforms.olmocr.rows import OlmocrRow
 from transforms.report.summary import Count, UnitError
 from transforms.run.run import Run
 
-
 NAMES = {Outcome: 'outcomes', Count: 'counts', UnitError: 'faults'}
 
 

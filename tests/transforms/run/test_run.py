@@ -13,11 +13,11 @@ from apache_beam.testing.util import assert_that, equal_to
 from tests.helpers import ROOT
 from transforms.files.storage import RunAborted
 from transforms.run import heartbeat, start_up_check
-from transforms.run.heartbeat import at_work
-from transforms.run.start_up_check import StartUpCheck
 from transforms.run import run as runs
+from transforms.run.heartbeat import at_work
 from transforms.run.run import Run
 from transforms.run.source import Source
+from transforms.run.start_up_check import StartUpCheck
 
 
 @pytest.fixture
