@@ -16,6 +16,7 @@ from transforms.files import storage
 
 WORK = '.work'
 _LOCK, _OWNER = 'lock', 'owner'
+_TOO_LITTLE = 1 << 20  # free bytes with which not even the verdict may have fitted
 _HALF_WRITTEN = re.compile(r'\.[0-9a-f]{32}\.tmp\Z')
 
 
@@ -181,6 +182,13 @@ def _owner(path: str) -> str:
 def save_state(output: str, pipeline: str, identity: dict) -> None:
     """Writes .work/state.json: the pipeline's name, and options, inputs and versions of the unfinished run."""
     storage.write_bytes(storage.join(output, WORK, 'state.json'), orjson.dumps({'pipeline': pipeline, **identity}))
+
+
+def without_verdict(output: str) -> str:
+    """Why a run may have ended without a run.json of its own, and what to do."""
+    if storage.is_local(output) and shutil.disk_usage(output).free < _TOO_LITTLE:
+        return f'no space left on the disk of {output}: free some, then run the same command again to resume'
+    return f"the run ended without a verdict in {storage.join(output, 'run.json')}: run the same command again to resume"
 
 
 def check_space(output: str, needed: int, force: bool) -> None:

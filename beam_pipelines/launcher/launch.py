@@ -277,8 +277,7 @@ class _Launch:
     def _verdict(self, run_id: str) -> RunResult:
         run = self._saved_run()
         if run.get('run_id') != run_id:
-            return self._failed('the run ended without a verdict in '
-                                f"{storage.join(self.context.output, 'run.json')}: is the disk full?")
+            return self._failed(folder.without_verdict(self.context.output))
         print_line('')
         print_line(summary_table(run))
         if run['exit_code']:

@@ -9,7 +9,14 @@ import pytest
 
 from beam_pipelines.samples import sample_folder
 from benchmarks.make_large import make
-from tests.helpers import ROOT, assert_same_output, command, kill_at_random_moments, written_images
+from tests.helpers import (
+    ROOT,
+    assert_same_output,
+    command,
+    kill_at_random_moments,
+    run_process,
+    written_images,
+)
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(1200)]
 FLAGS = ('--max_size=1024', '--progress=off')
@@ -65,3 +72,61 @@ def test_ctrl_c_is_one_line_and_resumable(large, undisturbed, tmp_path, whole_gr
     again = start(large, tmp_path / 'out')
     assert 'resuming' in again.communicate()[0]
     assert_same_output(undisturbed, tmp_path / 'out')
+
+
+def killed_at(running: subprocess.Popen, path) -> bool:
+    """Kills a run as soon as a file or folder is there; False when it ended first."""
+    while running.poll() is None:
+        if path.exists():
+            os.killpg(running.pid, signal.SIGKILL)
+            running.communicate()
+            return True
+    return False
+
+
+# What appears while parts are finished, then while they are joined, in this order.
+MOMENTS = ('.work/parts', 'records/part-00000-of-00001.parquet', '.work/parts/chat.json-00000', '.work/parts/chat.json-00000.ids',
+           'errors.jsonl', 'chat.json', 'chat_eval.json', 'report.html', 'manifest.json', 'run.json')
+
+
+@pytest.mark.parametrize('flags', [(), ('--direct_running_mode=multi_processing', '--direct_num_workers=2')], ids=['one', 'workers'])
+def test_kill_9_while_parts_are_finished_and_joined(large, undisturbed, tmp_path, flags):
+    output, killed = tmp_path / 'out', []
+    for moment in MOMENTS:
+        target = output / moment
+        if output.exists():  # what an earlier try left is made anew; its sight must not count
+            subprocess.run(['rm', '-rf', str(target)], check=True)
+        if killed_at(start(large, output, *flags), target):
+            killed.append(moment)
+        assert not (output / '_SUCCESS').exists() or (output / 'run.json').exists()
+        if (output / '_SUCCESS').exists():
+            break
+    assert len(killed) >= 6, killed
+    last = start(large, output, *flags)
+    printed = last.communicate()
+    assert last.returncode == 0, printed
+    assert_same_output(undisturbed, output)
+
+
+def test_a_disk_that_is_full_when_the_run_is_finished(tmp_path):
+    source = sample_folder('olmocr')
+    assert run_process('olmocr', f'--input={source}', f'--output={tmp_path}/whole', *FLAGS).returncode == 0
+    disk = tmp_path / 'disk'
+    disk.mkdir()
+    if subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=64m', 'tmpfs', str(disk)], capture_output=True, check=False).returncode:
+        pytest.skip('no right to mount a disk of its own')
+    try:
+        output = disk / 'out'
+        assert killed_at(start(source, output), output / '.work' / 'parts')
+        free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
+        (disk / 'filler').write_bytes(b'x' * (free - 40_000))
+        full = run_process('olmocr', f'--input={source}', f'--output={output}', *FLAGS, '--force')
+        assert full.returncode == 1, full.stdout
+        assert 'no space left' in full.stderr
+        assert not (output / '_SUCCESS').exists()
+        assert not (output / 'manifest.json').exists()
+        (disk / 'filler').unlink()
+        assert run_process('olmocr', f'--input={source}', f'--output={output}', *FLAGS).returncode == 0
+        assert_same_output(tmp_path / 'whole', output)
+    finally:
+        subprocess.run(['umount', str(disk)], check=False)

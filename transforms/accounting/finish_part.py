@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
 import numpy as np
 import orjson
@@ -29,7 +30,9 @@ from transforms.run.source import Source
 ERRORS = 'errors.jsonl'
 MANIFEST = 'manifest.json'
 _SHOWN = 5
+_HELD_BYTES = 256 << 10
 SHOWN_UNITS = 100
+_LISTED = ['path', 'bytes', 'sha256']
 
 
 @dataclass
@@ -86,17 +89,25 @@ def log_line(line: dict) -> str:
 
 
 class _ChunkWriter:
-    """Items of one product, with its separator between them."""
+    """Items of one product, with its separator between them; `flush` ends it."""
 
-    def __init__(self, product: JoinedFile, file: object) -> None:
-        self._product, self._file = product, file
-        self.items = 0
+    def __init__(self, product: JoinedFile, file: BinaryIO) -> None:
+        self._separator, self._file = product.separator, file
+        self._held: list[bytes] = []
+        self._bytes = self.items = 0
 
-    def write(self, data: bytes) -> None:
-        if self.items and self._product.separator:
-            self._file.write(self._product.separator)
-        self._file.write(data)
-        self.items += 1
+    def write(self, *items: bytes) -> None:
+        self._held += items
+        self._bytes += sum(map(len, items))
+        if self._bytes > _HELD_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._held:
+            head = self._separator if self.items else b''
+            self._file.write(head + self._separator.join(self._held))
+            self.items += len(self._held)
+            self._held, self._bytes = [], 0
 
 
 @dataclass(frozen=True)
@@ -177,6 +188,8 @@ class FinishPart:
                     self._log_failures(table, waiting, source, chunks)
             for error in waiting:
                 self._log(source, error, chunks)
+            for chunk in chunks.values():
+                chunk.flush()
         summary.files.append(OutputFile(path, rows.size, rows.sha256))
         for name, chunk in chunks.items():
             summary.chunks[name] = Chunk(self._chunk_path(name, part), chunk.items)
@@ -215,14 +228,16 @@ class FinishPart:
         with storage.atomic_writer(path) as file:
             chunk = _ChunkWriter(product, file)
             for name, row, data in read_payloads(refs, self.run.fragments):
-                if product.check and problems < _SHOWN and (problem := product.check(self.run.output, data)):
+                item = product.parse(data) if product.parse else data
+                if product.check and problems < _SHOWN and (problem := product.check(self.run.output, item)):
                     summary.problems.append(f'{product.path}: {name}:{row}: {problem}')
                     problems += 1
                 if product.identify:
-                    ids.append(_hash(product.identify(data)))
+                    ids.append(_hash(product.identify(item)))
                 if product.excerpt and (name, row) in shown:
-                    texts[name, row] = product.excerpt(data)
+                    texts[name, row] = product.excerpt(item)
                 chunk.write(data)
+            chunk.flush()
         viewer.add_text(texts)
         hashes = ''
         if product.identify:
@@ -247,17 +262,18 @@ class _Manifest:
     def __init__(self, chunk: _ChunkWriter, files: list[OutputFile], shared: bool) -> None:
         self._chunk, self._shared = chunk, shared
         self._seen: set[int] = set()
-        for file in files:
-            self._add(file.path, file.bytes, file.sha256)
+        self._chunk.write(*(orjson.dumps({'path': file.path, 'bytes': file.bytes, 'sha256': file.sha256}) for file in files))
 
     def update(self, table: pa.Table) -> None:
-        own = table.filter(pc.not_equal(table['sha256'], '')).select(['output', 'bytes', 'sha256'])
-        for path, size, sha256 in zip(*(column.to_pylist() for column in own.columns), strict=True):
-            self._add(path, size, sha256)
-
-    def _add(self, path: str, size: int, sha256: str) -> None:
+        own = table.filter(pc.not_equal(table['sha256'], '')).select(['output', 'bytes', 'sha256']).rename_columns(_LISTED)
+        rows = own.to_pylist()
         if self._shared:
-            if (mark := hash(path)) in self._seen:
-                return
-            self._seen.add(mark)
-        self._chunk.write(orjson.dumps({'path': path, 'bytes': size, 'sha256': sha256}))
+            rows = [row for row in rows if self._is_new(row['path'])]
+        self._chunk.write(*map(orjson.dumps, rows))
+
+    def _is_new(self, path: str) -> bool:
+        mark = hash(path)  # 8 bytes a path are enough
+        if mark in self._seen:
+            return False
+        self._seen.add(mark)
+        return True

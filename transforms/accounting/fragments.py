@@ -43,7 +43,7 @@ def write_fragment(folder: str, part: int, kind: str, batches: Iterable[pa.Recor
     batches = iter(batches)
     head = next(batches)
     with storage.atomic_writer(path) as target, pa.ipc.new_stream(
-            pa.PythonFile(target, 'w'), head.schema, options=pa.ipc.IpcWriteOptions(compression='zstd')) as writer:
+            pa.PythonFile(target, 'w'), head.schema, options=pa.ipc.IpcWriteOptions(compression='lz4')) as writer:
         while head is not None:
             first = first or identity_at(head, 0)
             size = min(_BATCH_ROWS, max(1, _BATCH_BYTES * head.num_rows // max(1, head.nbytes)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from transforms.accounting.outcome import OutputFile
 from transforms.files import storage
@@ -39,9 +39,10 @@ class JoinedFile:
         kind: of the payloads.
         head, separator, tail: what comes before, between and behind them.
         empty: the content without any.
-        check: what is wrong with a payload, given the output folder and the bytes; '' when a loader can read it.
-        identify: of a payload, the id that must be unique in the file; None where none must.
-        excerpt: of a payload, the text that the report shows.
+        parse: of a payload, what the three functions below take.
+        check: what is wrong with an item, given the output folder; '' when a loader can read it.
+        identify: of an item, the id that must be unique in the file; None where none must.
+        excerpt: of an item, the text that the report shows.
     """
 
     path: str
@@ -50,9 +51,10 @@ class JoinedFile:
     separator: bytes = b''
     tail: bytes = b''
     empty: bytes = b''
-    check: Callable[[str, bytes], str] | None = None
-    identify: Callable[[bytes], str] | None = None
-    excerpt: Callable[[bytes], str] | None = None
+    parse: Callable[[bytes], Any] | None = None
+    check: Callable[[str, Any], str] | None = None
+    identify: Callable[[Any], str] | None = None
+    excerpt: Callable[[Any], str] | None = None
 
     def join(self, output: str, chunks: Iterable[Chunk]) -> OutputFile:
         """Joins the chunks; nothing is parsed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -39,7 +40,8 @@ class RecordTable:
 
     def to_batch(self, outcomes: list[Outcome]) -> pa.RecordBatch:
         """Outcomes as columns of `collected`, in their order; a detail that is no column is left out."""
-        arrays = [pa.array([getattr(o, name) for o in outcomes], kind) for name, kind in _COLLECTED]
+        columns = zip(*map(_VALUES, outcomes), strict=True)
+        arrays = [pa.array(values, field.type) for values, field in zip(columns, _schema(_FIELDS), strict=True)]
         details = [o.details for o in outcomes]
         arrays += [pa.array([d.get(f.name) for d in details], f.type) for f in _schema(self.columns)]
         return pa.record_batch(arrays, schema=self.collected)
@@ -64,7 +66,7 @@ class RecordTable:
         return pa.Table.from_arrays(arrays, schema=self.schema)
 
 
-_COLLECTED = tuple((field.name, field.type) for field in _schema(_FIELDS))
+_VALUES = attrgetter(*(name for name, _ in _FIELDS))
 
 
 class RecordWriter:

@@ -62,18 +62,17 @@ def chat_file(path: str, check: Callable[[object], str], images: str, check_imag
         images: folder of the images below the output folder.
         check_image: what is wrong with an image file.
     """
-    return json_list(path, path, check=partial(_problem, check, images, check_image), identify=_id, excerpt=_answer)
+    return json_list(path, path, parse=loads, check=partial(_problem, check, images, check_image), identify=_id, excerpt=_answer)
 
 
-def _problem(check: Callable[[object], str], images: str, check_image: Callable[[str], str], output: str, data: bytes) -> str:
-    sample = loads(data)
+def _problem(check: Callable[[object], str], images: str, check_image: Callable[[str], str], output: str, sample: dict) -> str:
     folder = storage.join(output, images) if images else output
     return check(sample) or check_image(storage.join(folder, sample['image']))
 
 
-def _id(data: bytes) -> str:
-    return loads(data)['id']
+def _id(sample: dict) -> str:
+    return sample['id']
 
 
-def _answer(data: bytes) -> str:
-    return loads(data)['conversations'][-1]['value'][:_SHOWN_CHARS]
+def _answer(sample: dict) -> str:
+    return sample['conversations'][-1]['value'][:_SHOWN_CHARS]

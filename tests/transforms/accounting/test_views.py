@@ -23,7 +23,7 @@ def rows(count: int, start: int = 0) -> pa.Table:
 
 def sample_of(*tables: pa.Table) -> list[int]:
     whole = Views()
-    for part, table in enumerate(tables):
+    for table in tables:
         viewer = Viewer(0, 0, 7, ('width',), ())
         viewer.update(table, ('width',))
         whole.add(viewer.views)
