@@ -1,8 +1,9 @@
-"""What accounting costs: `python -m benchmarks.accounting [--records N ...] [--runner-flags ...]`.
+"""What accounting costs: `python -m benchmarks.accounting [--records N ...] [--folder FOLDER]`.
 
 Outcomes are generated in 100 parts and accounted for as a pipeline does it: made, collected, merged, counted, saved. Shown
 for each size: CPU seconds of all processes and per record, the making of the outcomes included; the seconds of the last,
-serial step; and the peak memory of the largest process. Each run is a process of its own.
+serial step, and of those what joining and flushing files took; and the peak memory of the largest process. Each run is a process
+of its own.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ def once(records: int, output: str, flags: list[str]) -> None:
     from apache_beam.options.pipeline_options import PipelineOptions
 
     from transforms import CollectAccounts, FinishRun
+    from transforms.accounting import finish
+    from transforms.accounting.product import JoinedFile
     from transforms.accounting.step import StepOutput
     from transforms.accounting.table import RecordTable
     from transforms.report.page import Histogram, Report
@@ -48,10 +51,22 @@ def once(records: int, output: str, flags: list[str]) -> None:
 
     class Timed(FinishRun):
         def finish(self, key, parts):  # noqa: ANN001, ANN202
+            apart: list[float] = []
+
+            def timed(step):  # noqa: ANN001, ANN202
+                def run_it(*args):  # noqa: ANN002, ANN202
+                    begun = time.monotonic()
+                    result = step(*args)
+                    apart.append(time.monotonic() - begun)
+                    return result
+
+                return run_it
+
+            JoinedFile.join, finish.flush = timed(JoinedFile.join), timed(finish.flush)
             start = time.monotonic()
             run = super().finish(key, parts)
             with open(f'{self.run.output}/serial', 'w') as file:
-                file.write(str(time.monotonic() - start))
+                file.write(f'{time.monotonic() - start} {sum(apart)}')
             return run
 
     table = RecordTable((('width', 'int32'), ('height', 'int32'), ('language', 'string')))
@@ -67,8 +82,8 @@ def once(records: int, output: str, flags: list[str]) -> None:
     assert state == 'done', state
     both = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     with open(f'{output}/serial') as file:
-        serial = float(file.read())
-    print(json.dumps({'cpu': sum(use.ru_utime + use.ru_stime for use in both), 'serial': serial,
+        serial, apart = map(float, file.read().split())
+    print(json.dumps({'cpu': sum(use.ru_utime + use.ru_stime for use in both), 'serial': serial, 'apart': apart,
                       'peak': max(use.ru_maxrss for use in both) / 1024}))
 
 
@@ -78,15 +93,15 @@ def main() -> None:
     parser.add_argument('--records', type=int, nargs='+', default=[1_000_000, 10_000_000])
     parser.add_argument('--once', nargs=2, metavar=('N', 'OUTPUT'), default=None)
     parser.add_argument('--folder', default=None, help='where outputs go; on the disk that is to be measured')
-    parser.add_argument('--flink_job_server_jar', default='', help='measures embedded Flink too (CPU of its Java is not seen)')
+    parser.add_argument('--flink_jar', default='', help='measures embedded Flink too (CPU of its Java is not seen)')
     asked, flags = parser.parse_known_args()
     if asked.once:
         once(int(asked.once[0]), asked.once[1], flags)
         return
     runners = {'one worker': [], 'two workers': ['--direct_running_mode=multi_processing', '--direct_num_workers=2']}
-    if asked.flink_job_server_jar:
-        runners['Flink'] = ['--runner=FlinkRunner', '--parallelism=2', f'--flink_job_server_jar={asked.flink_job_server_jar}']
-    print(f"{'runner':12} {'records':>12} {'wall s':>8} {'CPU s':>8} {'us/record':>10} {'serial s':>9} {'peak MiB':>9}")
+    if asked.flink_jar:
+        runners['Flink'] = ['--runner=FlinkRunner', '--parallelism=2', f'--flink_job_server_jar={asked.flink_jar}']
+    print(f"{'runner':12} {'records':>12} {'wall s':>8} {'CPU s':>8} {'us/record':>10} {'serial s':>9} {'joining s':>9} {'peak MiB':>9}")
     for name, own in runners.items():
         for records in asked.records:
             with tempfile.TemporaryDirectory(dir=asked.folder) as output:
@@ -97,7 +112,7 @@ def main() -> None:
                     raise SystemExit(done.stderr)
                 found = json.loads(done.stdout.strip().splitlines()[-1])
             print(f"{name:12} {records:12,} {time.monotonic() - start:8.1f} {found['cpu']:8.1f} "
-                  f"{1e6 * found['cpu'] / records:10.2f} {found['serial']:9.2f} {found['peak']:9.0f}", flush=True)
+                  f"{1e6 * found['cpu'] / records:10.2f} {found['serial']:9.2f} {found['apart']:9.2f} {found['peak']:9.0f}", flush=True)
 
 
 if __name__ == '__main__':

@@ -1,8 +1,9 @@
 """Two outputs side by side: `python -m benchmarks.compare_outputs ONE TWO`; exit code 1 when they differ.
 
 For changes that must not change what comes out: images, chat files and error logs are compared by their bytes, the manifest
-as paths and hashes (without records/), the records tables as rows by identity (columns that only one side has are named and
-passed over), run.json by its accounts, summed over the files of a source.
+as paths and hashes (without records/), the records tables as rows by source number, file and row (columns that only one side
+has are named and passed over), run.json by its accounts of each source, subset and split. Where one side is of an earlier
+version, which knew no sources by number, rows go by file and row, and accounts are summed by address.
 """
 
 from __future__ import annotations

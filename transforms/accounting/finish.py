@@ -47,7 +47,8 @@ class FinishRun(beam.PTransform):
     When the accounts hold: records/, errors.jsonl, the products, report.html, manifest.json, run.json, then the empty
     `_SUCCESS`, each after what it vouches for was flushed to the disk; then one commit where the output's place is the Hub;
     then the work folder is removed. When they do not: the same with state 'failed' and the reasons, without manifest and
-    `_SUCCESS`; the outputs made so far and the work folder stay, so that the run can be resumed.
+    `_SUCCESS`, and without the products where a part has a problem; the outputs made so far and the work folder stay, so that
+    the run can be resumed.
 
     Two keyed steps: references by part (0.3 KB for 4,000 records), and one summary for each part. Seeds make sure that
     each part has one, also of nothing. CombineGlobally would do that with a side input, which a streaming engine holds
@@ -56,7 +57,7 @@ class FinishRun(beam.PTransform):
     Args:
         run: what run this is.
         table: the columns of records/.
-        products: one-file products, made unless a part could not be finished.
+        products: one-file products, made unless a part has a problem.
         report: what report.html shows beside the accounts.
         log: name of a plain error log beside errors.jsonl, '' for none.
     """

@@ -114,13 +114,15 @@ class _ChunkWriter:
 class FinishPart:
     """Finishes a part: its records in order, its share of each product, its lines of the manifest and of the error log.
 
-    Memory: a batch of each fragment that overlaps, at most 256 KiB for each of 256.
+    Memory: a batch of each fragment that overlaps, about 256 KiB for each of at most 256, a row group of records, and the
+    hashes of a product's ids where they must be unique.
 
     Args:
         run: the run.
         table: columns of records/.
         products: those that are joined from payloads.
         logs: of failures: `errors.jsonl`, and a plain log where one is asked for.
+        manifest: the list of files that were written.
         report: what it shows.
     """
 

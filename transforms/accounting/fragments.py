@@ -23,7 +23,7 @@ PAYLOADS = pa.schema([('file', pa.string()), ('row', pa.int64()), ('payload', pa
 
 @dataclass(frozen=True)
 class FragmentRef:
-    """One sorted file of `rows` rows: its part, kind and path, its first identity within the part, and its kind."""
+    """One sorted file of `rows` rows: its part, the kind of its rows, its path, and its first identity within the part."""
 
     part: int
     kind: str

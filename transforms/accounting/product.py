@@ -22,7 +22,7 @@ class Chunk:
 
 
 class Product(Protocol):
-    """What FinishRun makes when the accounts hold."""
+    """What FinishRun makes unless a part has a problem."""
 
     path: str
 

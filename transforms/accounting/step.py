@@ -88,7 +88,7 @@ class _CollectFn(beam.DoFn):
 
 @dataclass(eq=False)
 class CollectAccounts(beam.PTransform):
-    """PCollection[Outcome | Payload | Count | UnitError | OutputFile] to PCollection[(part, reference or count)].
+    """PCollection of Outcome, Payload, Count, UnitError or OutputFile to PCollection of (part, reference or count or the like).
 
     Belongs into the stage where its input arises. Outcomes and payloads become fragments, 4 MiB of them held in all; what
     leaves is one reference for about 4,000 records. A retried bundle leaves fragments that nobody refers to.

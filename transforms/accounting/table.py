@@ -28,15 +28,20 @@ def _schema(columns: Sequence[tuple[str, str]]) -> pa.Schema:
 
 @dataclass(frozen=True)
 class RecordTable:
-    """The records table of a pipeline: identity, outcome, what was written where, then what it measures.
+    """The records table of a pipeline: source, identity, outcome, what was written where, then what the pipeline measures.
 
     Attributes:
-        columns: its own columns, `(name, Arrow type)`; their values are in `Outcome.details`.
+        columns: its own columns, `(name, Arrow type)`, named unlike those that every table has; their values are in
+            `Outcome.details`.
         shared_outputs: whether records may share a file that each calls its own; the manifest lists it once.
     """
 
     columns: tuple[tuple[str, str], ...] = ()
     shared_outputs: bool = False
+
+    def __post_init__(self) -> None:
+        if common := {name for name, _ in (*_SOURCE, *_FIELDS)} & {name for name, _ in self.columns}:
+            raise ValueError(f'columns has {min(common)}, which every records table has: choose another name')
 
     def to_batch(self, outcomes: list[Outcome]) -> pa.RecordBatch:
         """Outcomes as columns of `collected`, in their order; a detail that is no column is left out."""

@@ -35,7 +35,7 @@ class _WriteImageFn(beam.DoFn):
 
 @dataclass(eq=False)
 class WriteImages(beam.PTransform):
-    """PCollection[PageImage] to the same without payloads, each image now a file under `output`.
+    """PCollection[PageImage] to the same without payloads, each image now a file below the run's output folder.
 
     Outcomes that carry neither payload nor error (they come from a journal) are not written again.
 

@@ -16,7 +16,7 @@ from transforms.read_hf.folders import is_media, plan_media
 from transforms.read_hf.rows import DEFAULT_LIMITS, ReadLimits
 from transforms.read_hf.schemas import split_schema
 from transforms.read_hf.units import Origin, UnitChain, plan_units
-from transforms.run.source import PART_BYTES, Part, Source
+from transforms.run.source import PART_BYTES, PART_ROWS, Part, Source
 
 HUB_PARQUET = 'refs/convert/parquet'
 
@@ -99,7 +99,7 @@ def plan_read(source: str, subset: str = '', split: str = 'all', columns: tuple[
 def _with_parts(chains: list[UnitChain], numbers: dict[tuple[str, str], int]) -> tuple[tuple[UnitChain, ...], tuple[Part, ...]]:
     """The chains with units that know their source and part. A part is a range of a source's units, in identity order.
 
-    It has at most 256 MiB of files, or one unit that cannot be cut.
+    It has at most `PART_BYTES` of files, in folders of images `PART_ROWS` of them, or one unit that cannot be cut.
     """
     units = sorted(((numbers[u.origin.subset, u.origin.split], u.origin.file, u.start, u) for c in chains for u in c.units),
                    key=lambda entry: entry[:3])
@@ -107,8 +107,8 @@ def _with_parts(chains: list[UnitChain], numbers: dict[tuple[str, str], int]) ->
     origins: dict[int, Origin] = {}
     held = 0
     for number, _, _, unit in units:
-        size = unit.end - unit.start
-        if not parts or parts[-1].source != number or held + size > PART_BYTES:
+        size, limit = unit.end - unit.start, PART_ROWS if unit.layout.format in ('image', 'audio') else PART_BYTES
+        if not parts or parts[-1].source != number or held + size > limit:
             parts.append(Part(len(parts), number))
             held = 0
         held += size

@@ -81,7 +81,7 @@ def render_report(output: str, run: dict, unit_errors: Sequence[UnitError], view
     """The page for a run.
 
     Args:
-        output: output folder, of whose images small copies are made.
+        output: output folder, for sections that show files of it.
         run: the content of run.json.
         unit_errors: what is wrong with whole units, the first few.
         views: of the outcomes.

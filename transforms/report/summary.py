@@ -37,7 +37,7 @@ class UnitError:
 
 @dataclass(frozen=True)
 class Count:
-    """A count of one part: `kind` is 'read', an outcome, or 'warning'; `name` the reason within it; `file` where it is known."""
+    """A count of one part: `kind` is 'read', an outcome, or 'warning'; `name` the reason within it; `file`, where known, for people."""
 
     part: int
     kind: str

@@ -1,1 +1,1 @@
-"""What a run is: its folders, start-up check, signs of life, journal."""
+"""What a run is: its sources and parts, folders, start-up check, signs of life, journal."""

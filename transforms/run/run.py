@@ -23,7 +23,7 @@ class Run:
 
     Attributes:
         pipeline: name of the pipeline, such as 'olmocr'.
-        run_id: unique name of this run; it is in run.json and nowhere else. '' switches the workers' checks off.
+        run_id: unique name of this run; of what stays, only run.json holds it. '' switches the workers' checks off.
         output: output folder.
         work: folder for state and intermediate files, removed by finishing.
         sources: what is read, by number.
@@ -70,7 +70,7 @@ class Run:
 
     @property
     def fragments(self) -> str:
-        """Folder of outcomes and products on their way to finishing."""
+        """Folder of outcomes and payloads on their way to finishing."""
         return join(self.work, 'fragments')
 
     @property
@@ -83,7 +83,7 @@ class Run:
         return self.sources[self.parts[part].source]
 
     def names_twice(self, source: Source) -> bool:
-        """Whether another source has the same address, subset and split."""
+        """Whether another source is the same but for its number."""
         return any(other.number != source.number and replace(other, number=source.number) == source for other in self.sources)
 
     def claim(self) -> None:

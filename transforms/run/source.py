@@ -39,7 +39,7 @@ class Source:
 class Part:
     """A range of one source's records whose accounts are finished together, by one worker.
 
-    At most `PART_ROWS` records where their number is known, else `PART_BYTES` of files; a file that cannot be cut is one part.
+    At most `PART_ROWS` rows (olmocr), `PART_BYTES` of files (ReadHF) or 1,024 files (render_pdf). What cannot be cut stays whole.
     Parts are numbered in the order of their records, over all sources.
     """
 
