@@ -90,8 +90,8 @@ def _read_and_render(pipeline: beam.Pipeline, settings: OlmocrSettings) -> tuple
     labels = pipeline | 'ReadLabels' >> ReadOlmocrLabels(
         settings.found, settings.rules, settings.run, settings.extension, settings.limit)
     images = labels.main | 'PagesToImages' >> PagesToImages(
-        settings.found.root, settings.render, settings.run, settings.render_processes,
-        settings.rules.rotation == 'correct', bool(settings.limit), settings.product != 'annotations')
+        settings.found.root, settings.render, settings.run, settings.render_processes, upright=settings.rules.rotation == 'correct',
+        stop_early=bool(settings.limit), render=settings.product != 'annotations')
     return labels, images
 
 

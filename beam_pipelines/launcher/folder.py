@@ -83,10 +83,9 @@ def sweep(output: str) -> None:
     """Removes what a run that was killed had half written beside its final names."""
     if not storage.is_local(output):
         return
-    for place in (output, os.path.join(output, 'records')):
-        for name in os.listdir(place) if os.path.isdir(place) else ():
-            if _HALF_WRITTEN.match(name):
-                os.unlink(os.path.join(place, name))
+    for name in os.listdir(output) if os.path.isdir(output) else ():
+        if _HALF_WRITTEN.match(name):
+            os.unlink(os.path.join(output, name))
 
 
 def _read_json(path: str) -> dict:
@@ -112,7 +111,9 @@ def clear(output: str) -> None:
     if not storage.is_local(output):
         storage.delete_tree(output)
         return
-    for name in os.listdir(output) if os.path.isdir(output) else ():
+    # In an order that may be cut off anywhere: what says that a run is done goes first, what says whose it is last.
+    order = {'_SUCCESS': 0, WORK: 2, 'run.json': 3}
+    for name in sorted(os.listdir(output) if os.path.isdir(output) else (), key=lambda name: (order.get(name, 1), name)):
         path = os.path.join(output, name)
         if name == WORK:
             clear_work(path)

@@ -37,7 +37,7 @@ from transforms.hub.path import HubPath, is_hub
 from transforms.hub.publish import check_writer
 from transforms.hub.settings import configure
 from transforms.run.cores import usable_cores
-from transforms.run.journal import Journal
+from transforms.run.journal import Journal, drop_failures
 from transforms.run.run import Run
 from transforms.run.versions import versions_of
 
@@ -157,8 +157,10 @@ class _Launch:
                 return RunResult('done', 0, earlier.run)
             folder.check_space(output, self.plan.output_bytes, flags.force)
             self.engine.preflight()
+            run = self._run_of()
+            run.claim()  # before anything is deleted: workers of an earlier try stop then
             self._start(earlier)
-            return self._execute()
+            return self._execute(run)
         except storage.RunAborted as error:
             return self._failed(str(error))
         finally:
@@ -193,11 +195,12 @@ class _Launch:
         self._print_plan()
         if earlier.state == 'unfinished':
             print_line('resuming: finished records are kept')
+        if earlier.state == 'new':
+            storage.delete_tree(storage.join(self.context.work, 'journal'))
         if self.arguments.flags.retry_failed:
             self._keep_all_but_failed(earlier)
-        else:
-            for name in ('rows', 'index', 'fragments', 'parts', 'spill'):  # made anew; only the journal is worth keeping
-                storage.delete_tree(storage.join(self.context.work, name))
+        for name in ('rows', 'index', 'fragments', 'parts', 'spill'):  # made anew; only the journal is worth keeping
+            storage.delete_tree(storage.join(self.context.work, name))
         folder.sweep(output)
         folder.save_state(output, self.spec.name, self.identity)
         for name in ('_SUCCESS', 'manifest.json'):
@@ -210,7 +213,10 @@ class _Launch:
             raise UsageError(f'--retry_failed: {self.context.output} holds no run; start without it')
         journal_folder = storage.join(self.context.work, 'journal')
         if earlier.state == 'unfinished':
-            return  # it was such a retry, or was stopped before anything failed for good: go on with it
+            if earlier.run.get('state') == 'failed':
+                drop_failures(journal_folder)
+            return  # else it was such a retry, or was stopped before anything failed for good: go on with it
+        storage.delete_tree(journal_folder)  # of a finished run whose work folder could not be removed
         if not self.spec.journal_entries:
             return
         journal, entry_of = Journal(journal_folder), self.spec.journal_entries(self.settings)
@@ -236,9 +242,8 @@ class _Launch:
             max_failed_units=flags.max_failed_units,
             hub=hub_settings(flags, self.context.local_workers), publish=self.publish)
 
-    def _execute(self) -> RunResult:
-        run, flags, work = self._run_of(), self.arguments.flags, self.context.work
-        run.claim()
+    def _execute(self, run: Run) -> RunResult:
+        flags, work = self.arguments.flags, self.context.work
         meter.save(work)  # what planning took
         settings = replace(self.settings, run=run)
         name = f"{self.spec.name.replace('_', '-')}-{run.run_id[:8]}"

@@ -133,3 +133,16 @@ def test_the_embedded_sample_runs_without_flags(tmp_path):
     assert done.stderr == ''
     assert 'download allenai/olmOCR-mix-1025' in done.stdout
     assert load(tmp_path / 'output' / 'olmocr' / 'run.json')['totals']['written'] == 17
+
+
+def test_deleting_begins_with_what_says_done_and_ends_with_whose_it_is(tmp_path, monkeypatch):
+    from beam_pipelines.launcher import folder
+
+    for name in ('_SUCCESS', 'a', 'run.json', 'z'):
+        (tmp_path / name).write_text('{}')
+    (tmp_path / '.work').mkdir()
+    gone = []
+    real = folder.os.unlink
+    monkeypatch.setattr(folder.os, 'unlink', lambda path: gone.append(os.path.basename(path)) or real(path))
+    folder.clear(str(tmp_path))
+    assert gone == ['_SUCCESS', 'a', 'z', 'run.json']

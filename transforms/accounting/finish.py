@@ -88,7 +88,7 @@ class FinishRun(beam.PTransform):
 
     def finish(self, key: str, parts: Iterable[PartSummary]) -> dict:
         """Decides whether the run failed, saves that, and returns it; again for a run that is done, as after a restart."""
-        run = {'state': 'failed', 'exit_code': 1, 'run_id': self.run.run_id, 'problems': []}
+        run = {**run_json(self.run, []), 'state': 'failed', 'exit_code': 1, 'problems': []}
         try:
             if self.run.is_taken_over():
                 return run  # the folder is another run's now
@@ -111,6 +111,8 @@ class FinishRun(beam.PTransform):
         try:
             if done := self.run.saved_verdict():
                 return done
+            if self.run.is_taken_over():
+                return run
         except (OSError, ValueError) as error:
             run['problems'].append(describe(error))
         self._save_verdict_alone(run)
@@ -124,7 +126,7 @@ class FinishRun(beam.PTransform):
         if not any(part.problems for part in parts):
             outputs += self._join(self.products, parts)
             if twice := [name for product in self.products if (name := self._twice(product, parts))]:
-                run.update(state='failed', exit_code=1, problems=twice)
+                run.update(state='failed', exit_code=1, problems=[*run['problems'], *twice])
         storage.write_bytes(self._path('report.html'), self._report(run, parts).encode())
         if run['state'] == 'done':
             flush(self.run.output)  # before the manifest vouches for it
@@ -132,8 +134,9 @@ class FinishRun(beam.PTransform):
         storage.write_bytes(self._path('run.json'), orjson.dumps(run, option=_INDENTED))
         if run['state'] == 'done':
             flush(self.run.output)
+            if self.run.is_taken_over():
+                raise storage.RunAborted('another run has taken over the output')
             storage.write_bytes(self._path('_SUCCESS'), b'')
-            flush(self.run.output)
             self._publish()
             self._clean_up()
 
@@ -156,19 +159,35 @@ class FinishRun(beam.PTransform):
         lines = [orjson.dumps({'path': file.path, 'bytes': file.bytes, 'sha256': file.sha256}) for file in own]
         head = storage.join(self.run.work, 'parts', 'manifest-head')
         storage.write_bytes(head, self._manifest.separator.join(lines))
-        self._manifest.join(self.run.output, [Chunk(head, len(lines)), *(part.chunks[MANIFEST] for part in parts)])
+        chunks = [part.chunks[MANIFEST] for part in parts]
+        if self.table.shared_outputs and len(chunks) > 1:
+            chunks = [self._listed_once(chunks)]
+        self._manifest.join(self.run.output, [Chunk(head, len(lines)), *chunks])
+
+    def _listed_once(self, chunks: list[Chunk]) -> Chunk:
+        """The lines of all parts without those of a file that records of several parts share."""
+        path, separator = storage.join(self.run.work, 'parts', 'manifest-once'), self._manifest.separator
+        lines = dict.fromkeys(line for chunk in chunks if chunk.items for line in storage.read_bytes(chunk.path).split(separator))
+        storage.write_bytes(path, separator.join(lines))
+        return Chunk(path, len(lines))
 
     def _report(self, run: dict, parts: list[PartSummary]) -> str:
         views = Views()
         for part in parts:
             views.add(part.views)
-        return render_report(self.run.output, run, [error for part in parts for error in part.unit_errors], views, self.report)
+        errors = [error for part in parts for error in part.unit_errors]
+        try:
+            return render_report(self.run.output, run, errors, views, self.report)
+        except Exception as error:  # what only informs never fails a run
+            _LOG.warning('the report is without its sections: %s', error)
+            return render_report(self.run.output, run, errors, views, Report())
 
     def _publish(self) -> None:
-        """Makes one commit of the output where the Hub is its place; it is done only when that is."""
-        if not self.run.publish or not storage.exists(storage.join(self.run.work, 'state.json')):
-            return
+        """Flushes `_SUCCESS`, and makes one commit of the output where the Hub is its place; it is done only when that is."""
         try:
+            flush(self.run.output)
+            if not self.run.publish or not storage.exists(storage.join(self.run.work, 'state.json')):
+                return
             publish(self.run.output, HubPath.parse(self.run.publish), f'{self.run.pipeline} of {self.run.sources[0].address}')
         except BaseException:
             storage.delete_file(self._path('_SUCCESS'))
@@ -177,6 +196,8 @@ class FinishRun(beam.PTransform):
     def _clean_up(self) -> None:
         """Removes the work folder; the run is done whether that succeeds or not."""
         try:
+            if self.run.is_taken_over():
+                return
             # The state first: it says that something is still to be published.
             storage.delete_file(storage.join(self.run.work, 'state.json'))
             storage.delete_tree(self.run.work)

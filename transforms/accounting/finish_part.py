@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -76,7 +77,7 @@ def error_line(source: Source, item: UnitError | dict, several: bool = False) ->
     if isinstance(item, UnitError):
         return {**line, 'file': item.file, 'unit': item.unit, 'stage': item.stage, 'error': item.error,
                 'message': item.message, 'count': item.count}
-    return {**line, 'file': item['file'], 'row': item['row'], 'id': item['id'], 'stage': item['stage'] or 'render',
+    return {**line, 'file': item['file'], 'row': item['row'], 'id': item['id'], 'stage': item['stage'],
             'error': item['reason'], 'message': item['message']}
 
 
@@ -114,7 +115,7 @@ class _ChunkWriter:
 class FinishPart:
     """Finishes a part: its records in order, its share of each product, its lines of the manifest and of the error log.
 
-    Memory: a batch of each fragment that overlaps, about 256 KiB for each of at most 256, a row group of records, and the
+    Memory: a batch of each fragment that overlaps, about 256 KiB for each of at most 200, a row group of records, and the
     hashes of a product's ids where they must be unique.
 
     Args:
@@ -148,7 +149,7 @@ class FinishPart:
     def _finish(self, summary: PartSummary, items: list[object]) -> None:
         part, run = summary.part, self.run
         source, refs = run.source_of(part), [i for i in items if isinstance(i, FragmentRef)]
-        errors = sorted((i for i in items if isinstance(i, UnitError)), key=lambda e: (e.file, e.unit, e.error))
+        errors = sorted((i for i in items if isinstance(i, UnitError)), key=lambda e: (e.file, e.unit, e.error, e.message, e.count))
         summary.units = Counter(error.error for error in errors)
         summary.unit_errors = errors[:SHOWN_UNITS]
         files = sorted((i for i in items if isinstance(i, OutputFile)), key=lambda f: f.path)
@@ -161,7 +162,7 @@ class FinishPart:
                                     f'in part {part} of {len(run.parts)}')
         for product in self.products:
             self._product(summary, product, [r for r in refs if r.kind == product.kind], viewer)
-        summary.views = viewer.views
+        summary.views = viewer.finish()
         if run.workers_elsewhere:
             flush(run.output)
 
@@ -219,14 +220,14 @@ class FinishPart:
             self._log(source, row, chunks)
 
     def _log(self, source: Source, item: UnitError | dict, chunks: dict[str, _ChunkWriter]) -> None:
-        line = error_line(source, item, self.run.names_twice(source))
+        line = error_line(source, item, self.run.names_twice(source.number))
         for log in self.logs:
             chunks[log.path].write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) if log.path == ERRORS
                                    else log_line(line).encode())
 
     def _product(self, summary: PartSummary, product: JoinedFile, refs: list[FragmentRef], viewer: Viewer) -> None:
         path, shown, texts = self._chunk_path(product.path, summary.part), viewer.sampled, {}
-        ids, problems = [], 0
+        ids, problems = array('Q'), 0
         with storage.atomic_writer(path) as file:
             chunk = _ChunkWriter(product, file)
             for name, row, data in read_payloads(refs, self.run.fragments):
@@ -240,11 +241,14 @@ class FinishPart:
                     texts[name, row] = product.excerpt(item)
                 chunk.write(data)
             chunk.flush()
+        if chunk.items != sum(ref.rows for ref in refs):
+            summary.problems.append(f'{product.path}: part {summary.part} has {chunk.items} items, '
+                                    f'{sum(ref.rows for ref in refs)} were collected')
         viewer.add_text(texts)
         hashes = ''
         if product.identify:
             hashes = f'{path}.ids'
-            storage.write_bytes(hashes, np.sort(np.array(ids, np.uint64)).tobytes())
+            storage.write_bytes(hashes, np.sort(np.frombuffer(ids, np.uint64)).tobytes())
         summary.chunks[product.path] = Chunk(path, chunk.items, hashes)
 
 
@@ -274,7 +278,7 @@ class _Manifest:
         self._chunk.write(*map(orjson.dumps, rows))
 
     def _is_new(self, path: str) -> bool:
-        mark = hash(path)  # 8 bytes a path are enough
+        mark = _hash(path)
         if mark in self._seen:
             return False
         self._seen.add(mark)

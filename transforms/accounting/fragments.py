@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from transforms.files import storage
 
 _BATCH_ROWS, _BATCH_BYTES = 1024, 256 << 10
-_OPEN_FRAGMENTS = 256
+_OPEN_FRAGMENTS = 100  # and as many while they are merged in two steps: macOS allows 256 open files
 PAYLOADS = pa.schema([('file', pa.string()), ('row', pa.int64()), ('payload', pa.binary())])
 
 
@@ -106,7 +106,7 @@ def _padded(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 def merge_fragments(refs: Iterable[FragmentRef], schema: pa.Schema, folder: str) -> Iterator[pa.Table]:
     """All rows of fragments of one kind in identity order, as tables of `schema`, of at most a batch of each.
 
-    Where more than 256 fragments overlap they are merged in two steps, by way of files in `folder`.
+    Where more than 100 fragments overlap they are merged in two steps, by way of files in `folder`.
     """
     waiting = sorted(refs, key=lambda ref: (ref.first, ref.path), reverse=True)
     cursors: list[_Cursor] = []
@@ -126,7 +126,7 @@ def merge_fragments(refs: Iterable[FragmentRef], schema: pa.Schema, folder: str)
 
 
 def _merged_in_groups(waiting: list[FragmentRef], schema: pa.Schema, folder: str) -> list[FragmentRef]:
-    """The same rows in a 256th of the files."""
+    """The same rows in a hundredth of the files."""
     groups = [waiting[i:i + _OPEN_FRAGMENTS] for i in range(0, len(waiting), _OPEN_FRAGMENTS)]
     return [write_fragment(folder, group[0].part, group[0].kind,
                            (batch for table in merge_fragments(group, schema, folder) for batch in table.to_batches()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from apache_beam.transforms.window import GlobalWindows
 
 from transforms.accounting.fragments import FragmentRef, write_fragment, write_payloads
 from transforms.accounting.outcome import Outcome, OutputFile, Payload
-from transforms.accounting.table import RecordTable
+from transforms.accounting.table import RecordTable, as_text
 from transforms.report.summary import Count, UnitError
 from transforms.run.run import Run
 
@@ -61,6 +61,8 @@ class _CollectFn(beam.DoFn):
             return ()
         if kind is not UnitError and kind is not OutputFile:
             raise TypeError(f'{kind.__name__} is nothing that accounts take')
+        if kind is UnitError:
+            item = replace(item, file=as_text(item.file), unit=as_text(item.unit), message=as_text(item.message))
         return [(item.part, item)]
 
     def _hold(self, key: tuple[int, str], size: int) -> Sequence[tuple[int, FragmentRef]]:

@@ -46,9 +46,9 @@ class RecordTable:
     def to_batch(self, outcomes: list[Outcome]) -> pa.RecordBatch:
         """Outcomes as columns of `collected`, in their order; a detail that is no column is left out."""
         columns = zip(*map(_VALUES, outcomes), strict=True)
-        arrays = [pa.array(values, field.type) for values, field in zip(columns, _schema(_FIELDS), strict=True)]
+        arrays = [_array(values, field.type) for values, field in zip(columns, _schema(_FIELDS), strict=True)]
         details = [o.details for o in outcomes]
-        arrays += [pa.array([d.get(f.name) for d in details], f.type) for f in _schema(self.columns)]
+        arrays += [_array([d.get(f.name) for d in details], f.type) for f in _schema(self.columns)]
         return pa.record_batch(arrays, schema=self.collected)
 
     @property
@@ -72,6 +72,18 @@ class RecordTable:
 
 
 _VALUES = attrgetter(*(name for name, _ in _FIELDS))
+
+
+def as_text(text: str) -> str:
+    """The text without lone surrogates, which no file can hold: names of strangers' files may have them."""
+    return text.encode('utf-8', 'backslashreplace').decode()
+
+
+def _array(values: Sequence[object], kind: pa.DataType) -> pa.Array:
+    try:
+        return pa.array(values, kind)
+    except UnicodeEncodeError:
+        return pa.array([as_text(value) if isinstance(value, str) else value for value in values], kind)
 
 
 class RecordWriter:

@@ -15,7 +15,6 @@ from transforms.report.summary import EXAMPLES, SAMPLE_SIZE, SampledRecord, View
 
 # Decades below 1, powers of two from there.
 _EDGES = np.concatenate([10.0 ** np.arange(-9, 0), 2.0 ** np.arange(0, 63)])
-_TOO_MANY_LABELS = 1000
 
 
 def labels_of(column: pa.ChunkedArray) -> Counter:
@@ -95,6 +94,12 @@ class Viewer:
                 same = table.filter(pc.and_(pc.equal(table['outcome'], outcome), pc.equal(table['reason'], reason)))
                 for row in same.slice(0, EXAMPLES - len(shown)).to_pylist():
                     shown.append((row['id'], row['file'], row['row'], row['message']))
+
+    def finish(self) -> Views:
+        """The part's views, of constant size."""
+        whole = Views()
+        whole.add(self.views)
+        return whole
 
     @property
     def sampled(self) -> set[tuple[str, int]]:

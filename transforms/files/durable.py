@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import sys
 from functools import cache
@@ -56,6 +57,9 @@ def _flush_one(path: str) -> None:
     except FileNotFoundError:
         return  # a worker's file of the moment
     try:
-        os.fsync(descriptor)
+        if full := getattr(fcntl, 'F_FULLFSYNC', 0):  # macOS: its fsync leaves data in the disk's own memory
+            fcntl.fcntl(descriptor, full)
+        else:
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -70,7 +70,7 @@ class _CopyFn(beam.DoFn):
 
     def setup(self) -> None:
         self._pool: RenderPool = acquire_pool(self._settings, self._processes)
-        self._writer = WriteOnce(self._run, self._run.staging_dir)
+        self._writer = WriteOnce(self._run)
 
     def teardown(self) -> None:
         release_pool(self._pool)

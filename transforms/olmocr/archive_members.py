@@ -22,7 +22,7 @@ class ArchiveMembers:
         path: of the tarball.
         wanted: names that rows ask for.
         max_bytes: size of one member.
-        look_ahead: whether to look at the names beforehand.
+        scan_first: whether to look at the names beforehand.
 
     Attributes:
         duplicates: how many members were passed over for a later one of their name.

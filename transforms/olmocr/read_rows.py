@@ -148,6 +148,8 @@ class _ReadRowsFn(beam.DoFn):
         partition, counts, seen, read = _PartitionByArchive(file, self._folder), Counter(), set(), 0
         index = ArchiveIndex(self._index_folder) if file.kind == '0225' else None
         for item in read_raw_rows(file):
+            if self._limit and read >= self._limit:
+                break
             if isinstance(item, UnitError):
                 yield TaggedOutput(ACCOUNTS, item)
                 # Rows that are known to be lost are read and failed, so that the accounts tell of them.
@@ -156,8 +158,6 @@ class _ReadRowsFn(beam.DoFn):
                 counts[item.part, 'read', ''] += lost
                 counts[item.part, 'failed', item.error] += lost
                 continue
-            if self._limit and read >= self._limit:
-                break
             read += 1
             part = file.part_of(item[0])
             counts[part, 'read', ''] += 1

@@ -35,7 +35,7 @@ def _thumbnail(path: str) -> str:
             image.thumbnail((_THUMB_PIXELS, _THUMB_PIXELS))
             out = io.BytesIO()
             image.convert('L' if image.mode == 'L' else 'RGB').save(out, 'JPEG', quality=72)
-    except OSError:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return ''
     return base64.b64encode(out.getvalue()).decode()
 

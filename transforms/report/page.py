@@ -124,6 +124,6 @@ def _charts(views: Views, report: Report) -> Iterator[tuple[str, list[tuple[str,
 
 def _order(label: str) -> tuple[int, float, str]:
     try:
-        return 0, float(label.split(' ')[0].replace(',', '')), ''
+        return 0, float(label.split(' ')[0].replace(',', '')), label
     except ValueError:
         return 1, 0.0, label

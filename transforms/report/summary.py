@@ -10,6 +10,7 @@ from typing import Any
 
 EXAMPLES = 3
 SAMPLE_SIZE = 20
+LABELS, OTHER = 200, '(other)'
 
 
 @dataclass(frozen=True)
@@ -89,9 +90,17 @@ class Views:
             mine = self.examples.setdefault(reason, [])
             mine += examples[:EXAMPLES - len(mine)]
         for column, counts in other.histograms.items():
-            self.histograms.setdefault(column, Counter()).update(counts)
+            self.histograms[column] = _few(self.histograms.get(column, Counter()) + counts)
         smallest = heapq.nsmallest(SAMPLE_SIZE, [*self.sample, *other.sample], key=lambda record: record.rank)
         self.sample = sorted(smallest, key=lambda record: (record.part, record.file, record.row))
+
+
+def _few(counts: Counter) -> Counter:
+    """The most frequent labels; the rest, of texts that anybody may write, are one."""
+    if len(counts) <= LABELS:
+        return counts
+    frequent = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:LABELS - 1]
+    return Counter(dict(frequent)) + Counter({OTHER: counts.total() - sum(n for _, n in frequent)})
 
 
 def account_of(counts: Iterable[Count]) -> dict:

@@ -78,6 +78,22 @@ def read_journal(folder: str, unit: str) -> dict[tuple[str, int], dict]:
     return journaled
 
 
+def drop_failures(folder: str) -> None:
+    """Removes the lines of what failed or was dropped from all journals, so that it is done again."""
+    for info in storage.list_files(folder, '**/*.jsonl') if storage.exists(folder) else ():
+        lines = storage.read_bytes(info.path).splitlines(keepends=True)
+        kept = [line for line in lines if not _has_failed(line)]
+        if len(kept) < len(lines):
+            storage.write_bytes(info.path, b''.join(kept))
+
+
+def _has_failed(line: bytes) -> bool:
+    try:
+        return bool(orjson.loads(line)[2].get('error'))
+    except ValueError:
+        return True  # torn by a kill
+
+
 def is_output_there(output: str, outcome: dict) -> bool:
     """Whether what a journal says was written (`output`, `bytes`) is there; a failure needs no file.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 
 import orjson
 
@@ -82,9 +82,16 @@ class Run:
         """The source whose records a part holds."""
         return self.sources[self.parts[part].source]
 
-    def names_twice(self, source: Source) -> bool:
-        """Whether another source is the same but for its number."""
-        return any(other.number != source.number and replace(other, number=source.number) == source for other in self.sources)
+    def names_twice(self, number: int) -> bool:
+        """Whether another source is the same as this one but for its number."""
+        return number in self._twice
+
+    @cached_property
+    def _twice(self) -> frozenset[int]:
+        numbers: dict[Source, list[int]] = {}
+        for source in self.sources:
+            numbers.setdefault(replace(source, number=0), []).append(source.number)
+        return frozenset(number for same in numbers.values() if same[1:] for number in same)
 
     def claim(self) -> None:
         """Makes the work folder this run's own; workers of an earlier one find out at their next stage."""

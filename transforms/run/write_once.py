@@ -15,13 +15,12 @@ class WriteOnce:
     """Journals an outcome, then gives its file its name: what can be seen under its name is never made again.
 
     Args:
-        run: the run, for its folders.
-        staging_dir: local folder on the disk of the output where bytes wait for their names; '' to write them under
-            their names at once, before the journal's line.
+        run: the run, for its folders. Bytes wait for their names in its staging folder; where it has none they are written
+            under their names at once, before the journal's line.
     """
 
-    def __init__(self, run: Run, staging_dir: str = '') -> None:
-        self._output, self._staging_dir, self._flushes = run.output, staging_dir, run.workers_elsewhere
+    def __init__(self, run: Run) -> None:
+        self._output, self._staging_dir, self._flushes = run.output, run.staging_dir, run.workers_elsewhere
         self._journal = Journal(run.journal)
         self._folders: set[str] = set()
 

@@ -10,7 +10,8 @@ import pytest
 
 from tests.helpers import load, run_in
 from transforms import CollectAccounts, FinishRun
-from transforms.accounting import finish, finish_part, table
+from transforms.accounting import finish, finish_part
+from transforms.accounting import table as tables
 from transforms.accounting.finish_part import FinishPart, PartSummary
 from transforms.accounting.outcome import DROPPED, FAILED, WRITTEN, Outcome, OutputFile, Payload
 from transforms.accounting.product import JoinedFile, json_list
@@ -19,7 +20,7 @@ from transforms.accounting.table import RecordTable, read_records
 from transforms.accounting.verdict import failure_reasons
 from transforms.files import atomic_file, durable, storage
 from transforms.files.storage import RunAborted
-from transforms.report.page import Histogram, Report
+from transforms.report.page import Histogram, Report, Section
 from transforms.report.summary import Count, UnitError, account_of
 from transforms.run.source import Part, Source
 
@@ -48,11 +49,11 @@ def collect(run, items) -> list[tuple[int, object]]:
     return out + [value.value for value in fn.finish_bundle()]
 
 
-def finish_with(run, items, **changes) -> dict:
+def finish_with(run, items, table=TABLE, **changes) -> dict:
     """Finishes a run without a pipeline."""
-    step = FinishRun(run, TABLE, **changes)
+    step = FinishRun(run, table, **changes)
     joined = tuple(p for p in step.products if isinstance(p, JoinedFile))
-    part = FinishPart(run, TABLE, joined, step._logs, step._manifest, step.report)
+    part = FinishPart(run, table, joined, step._logs, step._manifest, step.report)
     said = collect(run, items)
     return step.finish('', [part(p.number, [item for number, item in said if number == p.number]) for p in run.parts])
 
@@ -141,7 +142,7 @@ def test_a_late_try_of_a_finished_run_does_not_spoil_its_verdict(tmp_path, monke
         assert finish_with(run, [written(0), Count(0, 'read', '', 1)])['exit_code'] == 0
         raise FileNotFoundError('its fragments are gone')
 
-    monkeypatch.setattr(finish, 'run_json', meanwhile)
+    monkeypatch.setattr(finish.meter, 'saved_total', meanwhile)
     assert step.finish('', [])['exit_code'] == 0
     assert load(tmp_path / 'run.json')['exit_code'] == 0
 
@@ -254,7 +255,7 @@ def test_finishing_in_a_pipeline_accounts_for_parts_without_records(tmp_path, pi
 
 
 def test_the_bytes_of_records_do_not_depend_on_how_they_were_collected(tmp_path, monkeypatch):
-    monkeypatch.setattr(table, 'GROUP_ROWS', 64)
+    monkeypatch.setattr(tables, 'GROUP_ROWS', 64)
     hashes = set()
     for number, size in enumerate((1000, 7, 64, 65)):
         run = run_in(tmp_path / str(number))
@@ -264,6 +265,47 @@ def test_the_bytes_of_records_do_not_depend_on_how_they_were_collected(tmp_path,
         hashes.add(done.files[0].sha256)
     assert len(hashes) == 1
     assert pq.read_metadata(tmp_path / '0' / 'records' / 'part-00000-of-00001.parquet').num_row_groups == 5
+
+
+def test_names_that_no_file_can_hold_are_escaped(tmp_path):
+    bad = 'link to \udcff'
+    items = [Outcome(0, 'a', 0, bad, FAILED, 'PdfMissing', bad, stage='read'), written(1), UnitError(0, 'a', bad, 'read', 'E', bad),
+             Count(0, 'read', '', 2)]
+    assert finish_with(run_in(tmp_path, max_failed_units=1), items)['state'] == 'done'
+    assert [r['message'] for r in read_records(str(tmp_path))] == ['link to \\udcff', '']
+    assert (tmp_path / 'errors.jsonl').read_text().count('link to') == 4
+
+
+def test_a_file_that_records_of_several_parts_share_is_listed_once(tmp_path):
+    run = run_in(tmp_path, parts=(Part(0, 0), Part(1, 0)))
+    items = [written(0, 0, output='images/same.png'), written(1, 0, output='images/same.png'),
+             written(2, 1, output='images/same.png'), Count(0, 'read', '', 2), Count(1, 'read', '', 1)]
+    shared = RecordTable(TABLE.columns, shared_outputs=True)
+    assert finish_with(run, items, table=shared)['state'] == 'done'
+    assert [m['path'] for m in load(tmp_path / 'manifest.json')].count('images/same.png') == 1
+
+
+def test_a_verdict_has_all_its_fields_whatever_goes_wrong(tmp_path, monkeypatch):
+    def refuse(self):
+        raise OSError('the disk is gone')
+
+    monkeypatch.setattr('transforms.run.run.Run.is_taken_over', refuse)
+    run = FinishRun(run_in(tmp_path), TABLE).finish('', [])
+    assert (run['problems'][0], run['totals']['read']) == ('OSError: the disk is gone', 0)
+
+
+def test_a_report_that_cannot_be_made_fails_no_run(tmp_path):
+    def broken(output, views):
+        raise ValueError('no such picture')
+
+    report = Report(sections=(Section('transforms.pdf', 'contact_sheet.html', broken),))
+    assert finish_with(run_in(tmp_path), [], report=report)['state'] == 'done'
+    assert (tmp_path / 'report.html').exists()
+
+
+def test_a_column_that_every_table_has_is_refused():
+    with pytest.raises(ValueError, match='columns has split'):
+        RecordTable((('split', 'string'),))
 
 
 def test_things_that_are_no_accounts_are_refused(tmp_path):

@@ -43,3 +43,11 @@ def test_ranks_depend_on_seed_source_and_identity():
     assert (same != ranks(2, 0, table)).all()
     assert (same != ranks(1, 1, table)).all()
     assert len(set(same.tolist())) == 100
+
+
+def test_texts_that_anybody_may_write_do_not_make_views_grow():
+    table = rows(1000).set_column(7, 'width', pa.array([f'label {i}' if i % 2 else 'en' for i in range(1000)]))
+    viewer = Viewer(0, 0, 7, ('width',), ())
+    viewer.update(table, ())
+    shown = viewer.finish().histograms['width']
+    assert (len(shown), shown['en'], shown.total()) == (200, 500, 1000)

@@ -110,6 +110,19 @@ def test_a_damaged_row_group_costs_itself(tmp_path, page_pdf):
     assert [row for row, _ in (i for i in found if not isinstance(i, UnitError))] == [*range(8), *range(16, 24)]
 
 
+def test_a_limit_stops_before_a_damaged_row_group(tmp_path, page_pdf):
+    pages = [Page(f'p{i}', page_pdf, 'some text ' * 50) for i in range(24)]
+    write_split(tmp_path, 'x', 'train', pages, row_group=8)
+    path = tmp_path / 'x_train.parquet'
+    chunk = pq.ParquetFile(path).metadata.row_group(1).column(10)
+    data = bytearray(path.read_bytes())
+    start = chunk.dictionary_page_offset or chunk.data_page_offset
+    data[start:start + 24] = b'\xff' * 24
+    path.write_bytes(data)
+    assert 'faults' not in read_rows(tmp_path, tmp_path / 'w', limit=8)
+    assert 'faults' in read_rows(tmp_path, tmp_path / 'w', limit=9)
+
+
 def test_a_text_that_is_no_utf8_costs_its_row(tmp_path):
     table = pa.table({'id': ['a', 'b'], 'pdf_relpath': ['t.tar.gz:a.pdf', 't.tar.gz:b.pdf'],
                       'natural_text': pa.array([b'\xff\xff', b'fine']).cast(pa.binary())})

@@ -1,4 +1,4 @@
-from transforms.run.journal import Journal, read_journal, unit_folder
+from transforms.run.journal import Journal, drop_failures, read_journal, unit_folder
 
 
 def test_what_was_added_is_read_from_all_writers(tmp_path):
@@ -23,3 +23,14 @@ def test_a_torn_line_is_ignored(tmp_path):
 
 def test_an_unknown_unit_has_no_journal(tmp_path):
     assert read_journal(str(tmp_path), 'never seen') == {}
+
+
+def test_failures_can_be_dropped_so_that_they_are_done_again(tmp_path):
+    journal = Journal(str(tmp_path))
+    journal.add('u', 'f', 0, {'output': 'a.png', 'bytes': 1})
+    journal.add('u', 'f', 1, {'error': 'DamagedPdf'})
+    journal.add('u', '', 0, {'orphan_member': 1})
+    journal.close()
+    drop_failures(str(tmp_path))
+    assert set(read_journal(str(tmp_path), 'u')) == {('f', 0), ('', 0)}
+    drop_failures(str(tmp_path / 'nothing'))
