@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from transforms.accounting.fragments import FragmentRef, identity_at, merge_fragments, read_payloads
 from transforms.accounting.outcome import FAILED, OutputFile
-from transforms.accounting.product import Chunk, JoinedFile
+from transforms.accounting.product import LIST_SEPARATOR, Chunk, JoinedFile
 from transforms.accounting.step import RECORDS
 from transforms.accounting.table import RecordTable, RecordWriter, records_path
 from transforms.accounting.views import Viewer
@@ -34,6 +34,7 @@ _SHOWN = 5
 _HELD_BYTES = 256 << 10
 SHOWN_UNITS = 100
 _LISTED = ['path', 'bytes', 'sha256']
+_ESCAPED = '["\\\\\\x00-\\x1f]'  # what JSON escapes
 
 
 @dataclass
@@ -103,12 +104,16 @@ class _ChunkWriter:
         if self._bytes > _HELD_BYTES:
             self.flush()
 
+    def write_joined(self, data: bytes, items: int) -> None:
+        """Items that have their separators already."""
+        self.flush()
+        self._file.write((self._separator if self.items else b'') + data)
+        self.items += items
+
     def flush(self) -> None:
         if self._held:
-            head = self._separator if self.items else b''
-            self._file.write(head + self._separator.join(self._held))
-            self.items += len(self._held)
-            self._held, self._bytes = [], 0
+            held, self._held, self._bytes = self._held, [], 0
+            self.write_joined(self._separator.join(held), len(held))
 
 
 @dataclass(frozen=True)
@@ -262,6 +267,14 @@ def _outcomes(table: pa.Table) -> Iterator[tuple[tuple[str, str], int]]:
         yield (row['outcome'], row['reason']), row['count_all']
 
 
+def _manifest_lines(own: pa.Table) -> bytes:
+    """The JSON objects of rows whose paths need no escapes, joined: ten times as fast as one by one."""
+    lines = pc.binary_join_element_wise('{"path":"', own['path'], '","bytes":', own['bytes'].cast(pa.string()), ',"sha256":"',
+                                        own['sha256'], '"}', '').combine_chunks()
+    joined = pc.binary_join(pa.ListArray.from_arrays([0, len(lines)], lines), LIST_SEPARATOR.decode())
+    return joined[0].as_buffer().to_pybytes()
+
+
 class _Manifest:
     """A line for each file: those that hold many records first, then each record's own in identity order."""
 
@@ -272,9 +285,12 @@ class _Manifest:
 
     def update(self, table: pa.Table) -> None:
         own = table.filter(pc.not_equal(table['sha256'], '')).select(['output', 'bytes', 'sha256']).rename_columns(_LISTED)
-        rows = own.to_pylist()
-        if self._shared:
-            rows = [row for row in rows if self._is_new(row['path'])]
+        if not own.num_rows:
+            return
+        if not self._shared and not pc.any(pc.match_substring_regex(own['path'], _ESCAPED)).as_py():
+            self._chunk.write_joined(_manifest_lines(own), own.num_rows)
+            return
+        rows = [row for row in own.to_pylist() if not self._shared or self._is_new(row['path'])]
         self._chunk.write(*map(orjson.dumps, rows))
 
     def _is_new(self, path: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from transforms.accounting.outcome import OutputFile
 from transforms.files import storage
 
+LIST_SEPARATOR = b',\n'
 _COPY_BYTES = 1 << 20
 
 
@@ -78,4 +79,4 @@ def _blocks(path: str) -> Iterator[bytes]:
 
 def json_list(path: str, kind: str = '', **checks: Callable) -> JoinedFile:
     """A JSON list, an item a line."""
-    return JoinedFile(path, kind, b'[\n', b',\n', b'\n]\n', b'[]\n', **checks)
+    return JoinedFile(path, kind, b'[\n', LIST_SEPARATOR, b'\n]\n', b'[]\n', **checks)

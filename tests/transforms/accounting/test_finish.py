@@ -5,8 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import apache_beam as beam
+import orjson
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.helpers import load, run_in
 from transforms import CollectAccounts, FinishRun
@@ -330,3 +333,14 @@ def test_success_is_what_counts_when_the_state_was_left(tmp_path):
     identity = {'options': {}, 'inputs': [], 'versions': {}}
     assert inspect(str(tmp_path), 'p', identity).state == 'done'
     assert inspect(str(tmp_path), 'p', identity, publishes=True).state == 'unfinished'
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=['Cs']), min_size=1, max_size=8), min_size=1, max_size=6, unique=True))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_path_is_listed_as_it_is(tmp_path_factory, paths):
+    folder = tmp_path_factory.mktemp('run')
+    items = [written(i, output=path) for i, path in enumerate(paths)]
+    assert finish_with(run_in(folder), [*items, Count(0, 'read', '', len(paths))])['state'] == 'done'
+    listed = load(folder / 'manifest.json')
+    assert [m['path'] for m in listed if m['sha256'] == 'ff'] == paths
+    assert (folder / 'manifest.json').read_bytes() == b'[\n' + b',\n'.join(map(orjson.dumps, listed)) + b'\n]\n'
