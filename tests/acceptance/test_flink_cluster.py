@@ -124,7 +124,9 @@ def test_job_manager_killed(healthy, large, tmp_path, seed):
     """The launcher submits again when it is back; a launcher that gave up goes on by the same command."""
     run = Run(healthy, large[0], tmp_path / 'out', *FLAGS, *(('--resubmits=0',) if seed else ()))
     run.wait_until_running()
-    run.wait_until_rendered(random.Random(seed).randint(0, 800))
+    if seed:
+        run.wait_until_rendered(10)
+    # At its start: once all of its tasks are deployed, a job of this length may finish before its JobManager is back.
     healthy.restart('jobmanager')
     if seed:
         _, stderr = run.finish(1)

@@ -76,8 +76,12 @@ class FlinkCluster:
         return [entry.get('stacktrace', '') for entry in history] or list(filter(None, [exceptions.get('root-exception')]))
 
     def busy_hosts(self, job_id: str) -> list[str]:
-        """Hosts of the TaskManagers on which tasks of the job are running."""
-        vertices = [v['id'] for v in self._ask(f'jobs/{job_id}')['vertices'] if any(map(v['tasks'].get, _ON_A_HOST))]
+        """Hosts of the TaskManagers that the job waits for: of running tasks whose inputs are all there."""
+        job = self._ask(f'jobs/{job_id}')
+        states = {v['id']: v['status'] for v in job['vertices']}
+        inputs = {node['id']: [i['id'] for i in node.get('inputs', ())] for node in job.get('plan', {}).get('nodes', ())}
+        vertices = [v['id'] for v in job['vertices'] if any(map(v['tasks'].get, _ON_A_HOST))
+                    and all(states.get(i, 'FINISHED') == 'FINISHED' for i in inputs.get(v['id'], ()))]
         return sorted({task['host'] for vertex in vertices
                        for task in self._ask(f'jobs/{job_id}/vertices/{vertex}')['subtasks']
                        if task['status'] in _ON_A_HOST and task.get('host')})
