@@ -30,7 +30,7 @@ from transforms.pdf.pool import RenderPool, acquire_pool, release_pool
 from transforms.pdf.settings import RenderSettings
 from transforms.pdf.sheet import CONTACT_SHEET
 from transforms.report.page import Histogram, Report
-from transforms.run.hints import hinted
+from transforms.run.hints import InOneStage
 from transforms.run.journal import is_output_there, read_journal
 from transforms.run.run import Run
 from transforms.run.start_up_check import StartUpCheck
@@ -191,19 +191,13 @@ class CopyImages(beam.PTransform):
     processes: int = 1
 
     def expand(self, units: beam.PCollection[ChatUnit]):  # noqa: ANN201 - Beam reads tuples wrongly
-        return units | 'InOneStage' >> hinted(_InOneStage(self), self.run.worker_hints)
+        return units | 'InOneStage' >> InOneStage(self._copy, self.run.worker_hints)
 
-
-@dataclass(eq=False)
-class _InOneStage(beam.PTransform):
-    """From the check to the accounts all is one fused stage, for it carries images; so hints go on all of it."""
-
-    asked: CopyImages
-
-    def expand(self, units: beam.PCollection[ChatUnit]):  # noqa: ANN201 - Beam reads tuples wrongly
-        asked, run = self.asked, self.asked.run
+    def _copy(self, units: beam.PCollection[ChatUnit]) -> StepOutput:
+        """From the check to the accounts all is one fused stage, for it carries images."""
+        run = self.run
         copied = units | 'Check' >> StartUpCheck(run) | 'Copy' >> beam.ParDo(
-            _CopyFn(asked.found, run, asked.settings, asked.processes)).with_outputs(ACCOUNTS, main='main')
+            _CopyFn(self.found, run, self.settings, self.processes)).with_outputs(ACCOUNTS, main='main')
         return StepOutput(copied.main, (copied.main | 'CollectSamples' >> CollectAccounts(run),
                                         copied.accounts | 'CollectOutcomes' >> CollectAccounts(run, CC3M_TABLE)))
 

@@ -11,7 +11,7 @@ from transforms.olmocr.read_rows import PageUnit
 from transforms.pdf.render_pdf import RenderPDF
 from transforms.pdf.settings import RenderSettings
 from transforms.pdf.write_images import WriteImages
-from transforms.run.hints import hinted
+from transforms.run.hints import InOneStage
 from transforms.run.run import Run
 from transforms.run.start_up_check import StartUpCheck
 
@@ -39,21 +39,15 @@ class PagesToImages(beam.PTransform):
     render: bool = True
 
     def expand(self, units: beam.PCollection[PageUnit]):  # noqa: ANN201 - Beam reads tuples wrongly
-        return units | 'InOneStage' >> hinted(_InOneStage(self), self.run.worker_hints)
+        return units | 'InOneStage' >> InOneStage(self._read_and_write, self.run.worker_hints)
 
-
-@dataclass(eq=False)
-class _InOneStage(beam.PTransform):
-    """From the check to the accounts all is one fused stage, for it carries the documents' bytes; so hints go on all of it."""
-
-    asked: PagesToImages
-
-    def expand(self, units: beam.PCollection[PageUnit]):  # noqa: ANN201 - Beam reads tuples wrongly
-        asked, run = self.asked, self.asked.run
+    def _read_and_write(self, units: beam.PCollection[PageUnit]) -> StepOutput:
+        """From the check to the accounts all is one fused stage, for it carries the documents' bytes."""
+        run = self.run
         pages = units | 'Check' >> StartUpCheck(run) | 'ReadPages' >> ReadArchivePages(
-            asked.root, run, asked.upright, asked.stop_early, asked.settings.max_input_bytes)
-        if asked.render:
-            images = pages.main | 'RenderPDF' >> RenderPDF(asked.settings, asked.processes, run.staging_dir)
+            self.root, run, self.upright, self.stop_early, self.settings.max_input_bytes)
+        if self.render:
+            images = pages.main | 'RenderPDF' >> RenderPDF(self.settings, self.processes, run.staging_dir)
         else:
             images = pages.main | 'KeepAsTheyAre' >> beam.Map(as_extracted)
         images = images | 'WriteImages' >> WriteImages(run)

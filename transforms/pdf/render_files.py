@@ -10,7 +10,7 @@ from transforms.pdf.outcomes import PAGE_TABLE, page_outcome
 from transforms.pdf.render_pdf import RenderPDF
 from transforms.pdf.settings import RenderSettings
 from transforms.pdf.write_images import WriteImages
-from transforms.run.hints import hinted
+from transforms.run.hints import InOneStage
 from transforms.run.run import Run
 from transforms.run.start_up_check import StartUpCheck
 
@@ -41,20 +41,14 @@ class RenderFiles(beam.PTransform):
 
     def expand(self, pbegin: beam.pvalue.PBegin):  # noqa: ANN201 - Beam reads tuples wrongly
         groups = pbegin | 'Files' >> beam.Create(self.groups)
-        return groups | 'Render' >> hinted(_RenderGroups(self), self.run.worker_hints)
+        return groups | 'InOneStage' >> InOneStage(self._render, self.run.worker_hints)
 
-
-@dataclass(eq=False)
-class _RenderGroups(beam.PTransform):
-    """One fused stage, for it carries the documents' bytes; so the same resource hints go on all of it."""
-
-    asked: RenderFiles
-
-    def expand(self, groups: beam.PCollection[FileGroup]):  # noqa: ANN201 - Beam reads tuples wrongly
-        asked, run = self.asked, self.asked.run
+    def _render(self, groups: beam.PCollection[FileGroup]) -> StepOutput:
+        """From the check to the accounts all is one fused stage, for it carries the documents' bytes."""
+        run = self.run
         listed = groups | 'Check' >> StartUpCheck(run) | 'ListPages' >> ListPdfPages(
-            asked.root, asked.settings, run, asked.processes, asked.selection, asked.max_pages, asked.limit)
-        images = (listed.main | 'RenderPDF' >> RenderPDF(asked.settings, asked.processes, run.staging_dir)
+            self.root, self.settings, run, self.processes, self.selection, self.max_pages, self.limit)
+        images = (listed.main | 'RenderPDF' >> RenderPDF(self.settings, self.processes, run.staging_dir)
                   | 'WriteImages' >> WriteImages(run))
         return StepOutput(images, (listed.accounts | 'CollectListed' >> CollectAccounts(run), images
                                    | 'ToOutcome' >> beam.Map(page_outcome) | 'CollectRendered' >> CollectAccounts(run, PAGE_TABLE)))

@@ -244,8 +244,12 @@ def test_a_flush_that_fails_is_an_error(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(not hasattr(os, 'sync'), reason='no sync on this system')
 def test_flushing_works_here(tmp_path):
+    (tmp_path / 'a').write_bytes(b'x')
     durable.flush(str(tmp_path))
     durable._flush_files(str(tmp_path))
+    assert (tmp_path / 'a').read_bytes() == b'x'
+    with pytest.raises(RunAborted):
+        durable.flush(str(tmp_path / 'none'))
 
 
 def test_finishing_in_a_pipeline_accounts_for_parts_without_records(tmp_path, pipeline):

@@ -95,15 +95,20 @@ def test_a_second_row_with_the_same_id_is_dropped(tmp_path, page_pdf):
     assert [(r.row, r.reason) for r in cut['outcomes']] == [(1, 'duplicate_id')]
 
 
-def test_a_damaged_row_group_costs_itself(tmp_path, page_pdf):
+def write_damaged(folder, page_pdf) -> None:
+    """Three row groups of eight rows, of which the second is damaged."""
     pages = [Page(f'p{i}', page_pdf, 'some text ' * 50) for i in range(24)]
-    write_split(tmp_path, 'x', 'train', pages, row_group=8)
-    path = tmp_path / 'x_train.parquet'
+    write_split(folder, 'x', 'train', pages, row_group=8)
+    path = folder / 'x_train.parquet'
     chunk = pq.ParquetFile(path).metadata.row_group(1).column(10)
     data = bytearray(path.read_bytes())
     start = chunk.dictionary_page_offset or chunk.data_page_offset
     data[start:start + 24] = b'\xff' * 24
     path.write_bytes(data)
+
+
+def test_a_damaged_row_group_costs_itself(tmp_path, page_pdf):
+    write_damaged(tmp_path, page_pdf)
     found = list(read_raw_rows(discover(str(tmp_path), (), 'all').files[0]))
     errors = [item for item in found if isinstance(item, UnitError)]
     assert [(e.unit, e.error, e.count) for e in errors] == [('row group 1', 'DamagedRowGroup', 8)]
@@ -111,14 +116,7 @@ def test_a_damaged_row_group_costs_itself(tmp_path, page_pdf):
 
 
 def test_a_limit_stops_before_a_damaged_row_group(tmp_path, page_pdf):
-    pages = [Page(f'p{i}', page_pdf, 'some text ' * 50) for i in range(24)]
-    write_split(tmp_path, 'x', 'train', pages, row_group=8)
-    path = tmp_path / 'x_train.parquet'
-    chunk = pq.ParquetFile(path).metadata.row_group(1).column(10)
-    data = bytearray(path.read_bytes())
-    start = chunk.dictionary_page_offset or chunk.data_page_offset
-    data[start:start + 24] = b'\xff' * 24
-    path.write_bytes(data)
+    write_damaged(tmp_path, page_pdf)
     assert 'faults' not in read_rows(tmp_path, tmp_path / 'w', limit=8)
     assert 'faults' in read_rows(tmp_path, tmp_path / 'w', limit=9)
 
