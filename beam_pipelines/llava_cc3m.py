@@ -47,7 +47,7 @@ def build(pipeline: beam.Pipeline, settings: Cc3mSettings) -> None:
     run = settings.run
     # Records are checked by themselves, then cut by where their images lie; images are read, checked and written in one step.
     chat = pipeline | 'CutChat' >> CutChat(settings.found, run, settings.fix, settings.limit)
-    samples = chat.main | 'CopyImages' >> CopyImages(settings.found, run, settings.checking, settings.processes)
+    samples = chat.main | 'CopyImages' >> CopyImages(settings.found, run, settings.limits, settings.processes)
     (chat, samples) | 'FinishRun' >> FinishRun(run, CC3M_TABLE, (chat_product(),), CC3M_REPORT)
 
 

@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / 'deploy' / 'flink' / 'local_cluster.sh'
 PORT = 8191
 MASTER = f'10.77.{PORT % 250}.1:{PORT}' if os.geteuid() == 0 else f'127.0.0.1:{PORT}'
-KINDS = {'TaskManagerRunner': 'TaskManagers', 'SdkHarness': 'workers', 'transforms.pdf.child': 'rendering',
+KINDS = {'TaskManagerRunner': 'TaskManagers', 'SdkHarness': 'workers', 'transforms.sandbox.child': 'rendering',
          'StandaloneSession': 'JobManager', 'job-server': 'job server', 'beam_pipelines.olmocr': 'launcher'}
 
 

@@ -9,9 +9,9 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from options.context import Context
 from options.hub import byte_size
+from transforms.image.check_image import ImageLimits
 from transforms.llava_cc3m.discover import Cc3mInput, discover
 from transforms.llava_cc3m.rules import FIXES
-from transforms.pdf.settings import RenderSettings
 from transforms.run.run import Run
 
 
@@ -40,7 +40,7 @@ class Cc3mSettings:
 
     Attributes:
         found: the input.
-        checking: limits of one image.
+        limits: of one image.
         fix: what may be changed in a record.
         limit: records to read, 0 for all.
         seed: of the report's sample.
@@ -49,7 +49,7 @@ class Cc3mSettings:
     """
 
     found: Cc3mInput
-    checking: RenderSettings
+    limits: ImageLimits
     fix: str = 'none'
     limit: int = 0
     seed: int = 0
@@ -66,8 +66,6 @@ def cc3m_settings(context: Context) -> Cc3mSettings:
     flags = context.flags
     if flags.max_image_pixels < 1:
         raise ValueError(f'--max_image_pixels={flags.max_image_pixels} must be at least 1')
-    # The children are those that render PDFs; here they only open images.
-    checking = RenderSettings(engine='pdfium', max_pixels=flags.max_image_pixels, max_input_bytes=flags.max_image_bytes,
-                              min_side=flags.min_image_side)
-    return Cc3mSettings(found=discover(context.input), checking=checking,
+    limits = ImageLimits(flags.max_image_bytes, flags.max_image_pixels, flags.min_image_side)
+    return Cc3mSettings(found=discover(context.input), limits=limits,
                         fix=flags.fix, limit=flags.limit, seed=flags.seed, processes=context.render_processes)

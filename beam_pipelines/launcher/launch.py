@@ -36,10 +36,10 @@ from transforms.hub import meter
 from transforms.hub.path import HubPath, is_hub
 from transforms.hub.publish import check_writer
 from transforms.hub.settings import configure
-from transforms.run.cores import usable_cores
 from transforms.run.journal import Journal, drop_failures
 from transforms.run.run import Run
 from transforms.run.versions import versions_of
+from transforms.sandbox.cores import usable_cores
 
 SAMPLE = 'embedded sample'
 _LOG = logging.getLogger(__name__)

@@ -1,9 +1,7 @@
 """CopyImages: units of records to checked images under their final names, byte for byte."""
 
 import hashlib
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import starmap
 from typing import BinaryIO, Literal
@@ -21,20 +19,21 @@ from transforms.accounting.table import RecordTable
 from transforms.files import storage
 from transforms.files.json_values import loads
 from transforms.files.zip_index import BadZip, ZipEntry, read_member
+from transforms.image.check_image import CheckImage, ImageLimits
+from transforms.image.sheet import CONTACT_SHEET
 from transforms.llava.validate import check_image_exists
 from transforms.llava.write_llava import chat_file
 from transforms.llava_cc3m.cut_chat import PART, ChatUnit
 from transforms.llava_cc3m.discover import CHAT, Cc3mInput
 from transforms.llava_cc3m.rules import check_sample
-from transforms.pdf.pool import RenderPool, acquire_pool, release_pool
-from transforms.pdf.settings import RenderSettings
-from transforms.pdf.sheet import CONTACT_SHEET
 from transforms.report.page import Histogram, Report
 from transforms.run.hints import InOneStage
 from transforms.run.journal import is_output_there, read_journal
 from transforms.run.run import Run
 from transforms.run.start_up_check import StartUpCheck
 from transforms.run.write_once import WriteOnce
+from transforms.sandbox.pool import Answer, Pool, acquire_pool, release_pool
+from transforms.sandbox.window import Window
 
 IMAGES = 'images'
 COLUMNS = (('width', 'int32'), ('height', 'int32'), ('format', 'string'))
@@ -42,7 +41,7 @@ CC3M_TABLE = RecordTable(COLUMNS, shared_outputs=True)  # two records may name o
 CC3M_REPORT = Report((Histogram('bytes', 'Image file size, bytes'), Histogram('width', 'Image width, pixels'),
                       Histogram('height', 'Image height, pixels'), Histogram('format', 'Format')), (CONTACT_SHEET,))
 _AHEAD = 8
-_REASONS = {'PageTooBig': 'image_too_big', 'PageTimeout': 'image_too_big', 'PageOutOfMemory': 'image_too_big',
+_REASONS = {'ImageTooBig': 'image_too_big', 'ImageTimeout': 'image_too_big', 'ImageOutOfMemory': 'image_too_big',
             'ImageTooSmall': 'image_too_small', 'TruncatedImage': 'image_truncated'}
 
 
@@ -64,12 +63,12 @@ def _task(file: str, row: int, payload: bytes) -> _Task:
 
 
 class _CopyFn(beam.DoFn):
-    def __init__(self, found: Cc3mInput, run: Run, settings: RenderSettings, processes: int) -> None:
-        self._found, self._run, self._settings, self._processes = found, run, settings, processes
+    def __init__(self, found: Cc3mInput, run: Run, limits: ImageLimits, processes: int) -> None:
+        self._found, self._run, self._limits, self._processes = found, run, limits, processes
         self._output = run.output
 
     def setup(self) -> None:
-        self._pool: RenderPool = acquire_pool(self._settings, self._processes)
+        self._pool: Pool = acquire_pool((CheckImage,), self._limits, self._processes)
         self._writer = WriteOnce(self._run)
 
     def teardown(self) -> None:
@@ -112,18 +111,17 @@ class _CopyFn(beam.DoFn):
         """Outcomes in the order of the tasks, some images being checked at one time."""
         if not tasks:
             return
-        under_way: deque[tuple[_Task, bytes, Future | dict]] = deque()
+        window: Window[tuple[_Task, bytes]] = Window(self._pool, _AHEAD * self._pool.processes, in_order=True)
         source = self._open_archive(unit, tasks)
         try:
             for task in tasks:
                 data = self._read(source, task)
-                checked = data if isinstance(data, dict) else self._pool.submit(
-                    {'op': 'check', 'name': task.image}, data)
-                under_way.append((task, b'' if isinstance(data, dict) else data, checked))
-                if len(under_way) > _AHEAD * self._pool.processes:
-                    yield self._checked(*under_way.popleft())
-            while under_way:
-                yield self._checked(*under_way.popleft())
+                if isinstance(data, dict):
+                    yield task, b'', data
+                    continue
+                window.submit((task, data), CheckImage, {}, data)
+                yield from map(_checked, window.ready())
+            yield from map(_checked, window.rest())
         finally:
             if source:
                 source.close()
@@ -137,7 +135,7 @@ class _CopyFn(beam.DoFn):
         return source
 
     def _read(self, source: BinaryIO | None, task: _Task) -> bytes | dict:
-        limit = self._settings.max_input_bytes
+        limit = self._limits.max_bytes
         if source is not None:
             if max(task.entry.size, task.entry.packed) > limit:
                 return _dropped('image_too_big', f'it has {task.entry.size} bytes, over the limit of {limit}')
@@ -153,15 +151,14 @@ class _CopyFn(beam.DoFn):
             return _dropped('image_too_big', f'it has {storage.size_of(path)} bytes, over the limit of {limit}')
         return storage.read_bytes(path)
 
-    @staticmethod
-    def _checked(task: _Task, data: bytes, checked: Future | dict) -> tuple[_Task, bytes, dict]:
-        if isinstance(checked, dict):
-            return task, b'', checked
-        header = checked.result().header
-        if error := header.get('error'):
-            return task, b'', _dropped(_REASONS.get(error, 'image_undecodable'), header['message'])
-        return task, data, {'output': f'{IMAGES}/{task.image}', 'bytes': len(data),
-                            'sha256': hashlib.sha256(data).hexdigest(), **{name: header[name] for name, _ in COLUMNS}}
+
+def _checked(answered: tuple[tuple[_Task, bytes], Answer]) -> tuple[_Task, bytes, dict]:
+    (task, data), answer = answered
+    header = answer.header
+    if error := header.get('error'):
+        return task, b'', _dropped(_REASONS.get(error, 'image_undecodable'), header['message'])
+    return task, data, {'output': f'{IMAGES}/{task.image}', 'bytes': len(data),
+                        'sha256': hashlib.sha256(data).hexdigest(), **{name: header[name] for name, _ in COLUMNS}}
 
 
 def _dropped(reason: str, message: str) -> dict:
@@ -178,7 +175,7 @@ class CopyImages(beam.PTransform):
     Args:
         found: the input.
         run: the run.
-        settings: limits of bytes, pixels, CPU time and memory.
+        limits: of an image.
         processes: checking processes of each worker, 0 for one on each of its cores.
 
     Raises:
@@ -187,7 +184,7 @@ class CopyImages(beam.PTransform):
 
     found: Cc3mInput
     run: Run
-    settings: RenderSettings
+    limits: ImageLimits
     processes: int = 1
 
     def expand(self, units: beam.PCollection[ChatUnit]):  # noqa: ANN201 - Beam reads tuples wrongly
@@ -197,7 +194,7 @@ class CopyImages(beam.PTransform):
         """From the check to the accounts all is one fused stage, for it carries images."""
         run = self.run
         copied = units | 'Check' >> StartUpCheck(run) | 'Copy' >> beam.ParDo(
-            _CopyFn(self.found, run, self.settings, self.processes)).with_outputs(ACCOUNTS, main='main')
+            _CopyFn(self.found, run, self.limits, self.processes)).with_outputs(ACCOUNTS, main='main')
         return StepOutput(copied.main, (copied.main | 'CollectSamples' >> CollectAccounts(run),
                                         copied.accounts | 'CollectOutcomes' >> CollectAccounts(run, CC3M_TABLE)))
 

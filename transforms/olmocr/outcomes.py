@@ -8,6 +8,7 @@ import orjson
 from transforms.accounting.outcome import Outcome, Payload
 from transforms.accounting.table import RecordTable
 from transforms.files import storage
+from transforms.image.sheet import CONTACT_SHEET
 from transforms.llava.conversation import LabelledImage
 from transforms.olmocr.discover import ANNOTATIONS
 from transforms.olmocr.read_rows import unit_group, unit_name
@@ -21,7 +22,6 @@ from transforms.pdf.outcomes import (
     multi_page_warning,
 )
 from transforms.pdf.pages import PageImage, PdfPage
-from transforms.pdf.sheet import CONTACT_SHEET
 from transforms.report.page import Histogram, Report
 from transforms.report.summary import Count
 

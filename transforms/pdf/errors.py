@@ -6,6 +6,8 @@ the outcome of a record.
 
 from __future__ import annotations
 
+from transforms.sandbox.operation import ErrorNames, OperationError
+
 ERROR_ORDER = (
     'PdfMissing',        # the archive or folder is there, the file is not
     'NotAPdf',           # the first bytes are no PDF (or, for an image, no PNG or JPEG)
@@ -24,12 +26,11 @@ ERROR_ORDER = (
 FINAL_ERRORS = frozenset({'NotAPdf', 'PageTimeout', 'PageTooBig', 'ImageTooSmall', 'PageOutOfMemory', 'RenderCrash'})
 
 
-class PageError(Exception):
-    """A page that could not be rendered: `name` is one of ERROR_ORDER, the text says what happened."""
+SANDBOX_ERRORS = ErrorNames(timeout='PageTimeout', out_of_memory='PageOutOfMemory', crash='RenderCrash', damaged='DamagedPdf')
 
-    def __init__(self, name: str, message: str) -> None:
-        super().__init__(message)
-        self.name = name
+
+class PageError(OperationError):
+    """A page that could not be rendered: `name` is one of ERROR_ORDER, the text says what happened."""
 
 
 def deciding_error(first: PageError, second: PageError) -> PageError:

@@ -3,7 +3,6 @@
 import argparse
 import hashlib
 import os
-import queue
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,12 +15,15 @@ import transforms.hub.filesystem  # noqa: F401 - registers hf:// with Beam
 from transforms.accounting.outcome import DROPPED, Outcome
 from transforms.accounting.step import ACCOUNTS
 from transforms.files import storage
+from transforms.pdf.count_pages import CountPages
 from transforms.pdf.pages import PageImage, PdfPage
-from transforms.pdf.pool import acquire_pool, release_pool
+from transforms.pdf.render_page import PDF_OPERATIONS
 from transforms.pdf.settings import RenderSettings
 from transforms.report.summary import Count
 from transforms.run.journal import is_output_there, read_journal
 from transforms.run.run import Run
+from transforms.sandbox.pool import Answer, acquire_pool, release_pool
+from transforms.sandbox.window import Window
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class _ListFn(beam.DoFn):
         self._journal, self._output = run.journal, run.output
 
     def setup(self) -> None:
-        self._pool = acquire_pool(self._settings, self._processes)
+        self._pool = acquire_pool(PDF_OPERATIONS, self._settings, self._processes)
 
     def teardown(self) -> None:
         release_pool(self._pool)
@@ -100,7 +102,8 @@ class _ListFn(beam.DoFn):
             PdfPage | PageImage | TaggedOutput[Literal['accounts'], object]]:
         journaled = read_journal(self._journal, group.name)
         read = 0
-        for file, answer in self._counted(group.files):
+        for file, counted in self._counted(group.files):
+            answer = counted.header
             if self._limit and read >= self._limit:
                 break
             if answer.get('error'):
@@ -118,25 +121,16 @@ class _ListFn(beam.DoFn):
                     yield TaggedOutput(ACCOUNTS, Outcome(group.part, name, page, page_id(name, page), DROPPED, 'over_page_limit'))
         yield TaggedOutput(ACCOUNTS, Count(group.part, 'read', '', read))
 
-    def _counted(self, files: Iterable[str]) -> Iterator[tuple[str, dict]]:
+    def _counted(self, files: Iterable[str]) -> Iterator[tuple[str, Answer]]:
         """Each file with its page count or error, in order, a few of them under way at a time."""
-        waiting: queue.SimpleQueue = queue.SimpleQueue()
-        for i, file in enumerate(files):
-            waiting.put((file, self._count(file)))
-            if i >= 2 * self._pool.processes:
-                yield self._counted_next(waiting)
-        while not waiting.empty():
-            yield self._counted_next(waiting)
-
-    @staticmethod
-    def _counted_next(waiting: queue.SimpleQueue) -> tuple[str, dict]:
-        file, future = waiting.get()
-        return file, future.result().header
-
-    def _count(self, file: str) -> object:
-        path = storage.join(self._root, file)
-        task = {'op': 'count', 'name': file, 'path': os.path.abspath(path) if storage.is_local(path) else ''}
-        return self._pool.submit(task, b'' if storage.is_local(path) else storage.read_bytes(path))
+        window: Window[str] = Window(self._pool, 2 * self._pool.processes, in_order=True)
+        for file in files:
+            path = storage.join(self._root, file)
+            here = storage.is_local(path)
+            window.submit(file, CountPages, {'name': file, 'path': os.path.abspath(path) if here else ''},
+                          b'' if here else storage.read_bytes(path))
+            yield from window.ready()
+        yield from window.rest()
 
     def _page(self, group: FileGroup, file: str, page: int) -> PdfPage:
         path = storage.join(self._root, file)

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Iterator
 
 from transforms.accounting.outcome import DROPPED, FAILED, WRITTEN, Outcome
 from transforms.accounting.table import RecordTable
+from transforms.image.sheet import CONTACT_SHEET
 from transforms.pdf.list_pages import FileGroup, display_name, page_id
 from transforms.pdf.pages import PageImage
-from transforms.pdf.sheet import CONTACT_SHEET
 from transforms.report.page import Histogram, Report
 from transforms.report.summary import Count
 

@@ -1,7 +1,6 @@
 """RenderPDF: pages of PDFs (bytes or paths) to encoded images, in sandboxed child processes."""
 
 import os
-import queue
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -12,15 +11,15 @@ from apache_beam.transforms.window import GlobalWindows
 
 from transforms.files import storage
 from transforms.pdf.pages import PageImage, PdfPage
-from transforms.pdf.pool import Answer, acquire_pool, release_pool
+from transforms.pdf.render_page import PDF_OPERATIONS, RenderPage
 from transforms.pdf.settings import RenderSettings
-
-_MAX_BYTES_UNDER_WAY = 256 << 20
+from transforms.sandbox.pool import Answer, acquire_pool, release_pool
+from transforms.sandbox.window import Window
 
 
 def task_header(page: PdfPage, staging_dir: str) -> dict:
     """The task that a child process gets for `page`."""
-    header = {'op': 'page', 'name': page.name, 'path': page.path and os.path.abspath(page.path), 'page': page.page,
+    header = {'name': page.name, 'path': page.path and os.path.abspath(page.path), 'page': page.page,
               'rotation': page.rotation, 'expect_ink': page.expect_ink}
     if staging_dir:
         header['spill'] = os.path.abspath(os.path.join(staging_dir, uuid.uuid4().hex))
@@ -28,16 +27,13 @@ def task_header(page: PdfPage, staging_dir: str) -> dict:
 
 
 class _RenderFn(beam.DoFn):
-    """Keeps a window of pages under way in the pool, so that every child always has the next one."""
-
     def __init__(self, settings: RenderSettings, processes: int, staging_dir: str) -> None:
         self._settings, self._processes, self._staging_dir = settings, processes, staging_dir
         self._rendered = Metrics.counter(type(self), 'pages_rendered')
         self._failed = Metrics.counter(type(self), 'pages_failed')
 
     def setup(self) -> None:
-        self._pool = acquire_pool(self._settings, self._processes)
-        self._window = 2 * self._pool.processes + 1
+        self._pool = acquire_pool(PDF_OPERATIONS, self._settings, self._processes)
         if self._staging_dir:
             with storage.storage_errors(self._staging_dir):
                 os.makedirs(self._staging_dir, exist_ok=True)
@@ -46,38 +42,20 @@ class _RenderFn(beam.DoFn):
         release_pool(self._pool)
 
     def start_bundle(self) -> None:
-        self._done: queue.SimpleQueue = queue.SimpleQueue()
-        self._pages_under_way = self._bytes_under_way = 0
+        self._window: Window[PdfPage] = Window(self._pool, 2 * self._pool.processes + 1)
 
     def process(self, element: PdfPage | PageImage) -> Iterator[PageImage]:
         if isinstance(element, PageImage):
             yield element
             return
-        self._submit(element)
-        while self._pages_under_way and (self._is_full() or not self._done.empty()):
-            yield self._next()
+        self._window.submit(replace(element, data=b''), RenderPage, task_header(element, self._staging_dir), element.data)
+        yield from map(self._image, self._window.ready())
 
     def finish_bundle(self) -> Iterator[object]:
-        while self._pages_under_way:
-            yield GlobalWindows.windowed_value(self._next())
+        yield from map(GlobalWindows.windowed_value, map(self._image, self._window.rest()))
 
-    def _is_full(self) -> bool:
-        return (self._pages_under_way > self._window
-                or (self._bytes_under_way > _MAX_BYTES_UNDER_WAY and self._pages_under_way > 1))
-
-    def _submit(self, page: PdfPage) -> None:
-        size, done = len(page.data), self._done
-        light = replace(page, data=b'')
-        self._pages_under_way += 1
-        self._bytes_under_way += size
-        future = self._pool.submit(task_header(page, self._staging_dir), page.data)
-        future.add_done_callback(lambda answered: done.put((light, size, answered)))
-
-    def _next(self) -> PageImage:
-        page, size, answered = self._done.get()
-        self._pages_under_way -= 1
-        self._bytes_under_way -= size
-        answer: Answer = answered.result()
+    def _image(self, answered: tuple[PdfPage, Answer]) -> PageImage:
+        page, answer = answered
         if errno := answer.header.get('spill_errno'):
             with storage.storage_errors(self._staging_dir):
                 raise OSError(errno, os.strerror(errno))

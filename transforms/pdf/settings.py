@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 ENGINES = ('auto', 'pdfium', 'mupdf')
 IMAGE_FORMATS = ('png', 'jpg', 'webp')
@@ -71,7 +71,3 @@ class RenderSettings:
     def extension(self) -> str:
         """The file name's ending for images of this format, without the dot."""
         return self.image_format
-
-    def as_dict(self) -> dict[str, object]:
-        """The settings as JSON values, for a child process."""
-        return asdict(self)

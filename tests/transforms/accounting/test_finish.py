@@ -305,7 +305,7 @@ def test_a_report_that_cannot_be_made_fails_no_run(tmp_path):
     def broken(output, views):
         raise ValueError('no such picture')
 
-    report = Report(sections=(Section('transforms.pdf', 'contact_sheet.html', broken),))
+    report = Report(sections=(Section('transforms.image', 'contact_sheet.html', broken),))
     assert finish_with(run_in(tmp_path), [], report=report)['state'] == 'done'
     assert (tmp_path / 'report.html').exists()
 

@@ -6,12 +6,13 @@ import pytest
 from PIL import Image
 
 from tests.helpers import pdf_of_objects
-from transforms.pdf.child import _Worker
+from transforms.pdf.count_pages import CountPages
 from transforms.pdf.engines import MupdfDocument, PdfiumDocument
 from transforms.pdf.errors import PageError
 from transforms.pdf.images import render_image
 from transforms.pdf.settings import RenderSettings
 from transforms.pdf.sizes import output_size
+from transforms.sandbox.child import _answer
 
 SMALL = RenderSettings(max_size=200)
 
@@ -185,13 +186,13 @@ def test_a_document_without_pages_is_told_apart_whatever_failed_before_it(tmp_pa
     # An XFA form loads without a page tree: its pages would be made by a script.
     empty = pdf_of_objects(b'<</Type/Catalog/AcroForm<</XFA 2 0 R>>>>', b'<</Length 5>>\nstream\n<xdp>\nendstream')
 
-    worker = _Worker(RenderSettings(engine='pdfium'))
+    counting = CountPages(RenderSettings(engine='pdfium'))
 
     def error_of(data: bytes) -> str:
         path = tmp_path / 'file.pdf'
         path.write_bytes(data)
-        task = {'op': 'count', 'name': 'file.pdf', 'path': str(path) if as_path else ''}
-        return worker.answer(task, b'' if as_path else data)[0]['error']
+        task = {'name': 'file.pdf', 'path': str(path) if as_path else ''}
+        return _answer(counting, task, b'' if as_path else data)[0]['error']
 
     assert [error_of(data) for data in (locked, empty, b'%PDF-1.7 no more', empty, locked)] \
         == ['EncryptedPdf', 'EmptyPdf', 'DamagedPdf', 'EmptyPdf', 'EncryptedPdf']

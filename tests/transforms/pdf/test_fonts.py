@@ -5,8 +5,9 @@ import pytest
 from tests.beam_pipelines.test_public_reports import HAS_CJK
 from tests.helpers import pdf_of_objects
 from transforms.pdf.fonts import SUBSTITUTED, Letters, Requested, is_shown
-from transforms.pdf.pool import RenderPool
+from transforms.pdf.render_page import PDF_OPERATIONS, RenderPage
 from transforms.pdf.settings import RenderSettings
+from transforms.sandbox.pool import Pool
 
 pytestmark = pytest.mark.skipif(HAS_CJK, reason='fonts for Chinese and Japanese are installed here')
 JAPANESE = b'/Type/Font/Subtype/Type0/BaseFont/HeiseiMin-W3/Encoding/%s/DescendantFonts[6 0 R]'
@@ -41,15 +42,15 @@ HEBREW = dict(
 
 @pytest.fixture(scope='module')
 def pools():
-    made = {engine: RenderPool(RenderSettings(engine=engine, max_size=400), 1) for engine in ('auto', 'pdfium')}
+    made = {engine: Pool(PDF_OPERATIONS, RenderSettings(engine=engine, max_size=400), 1) for engine in ('auto', 'pdfium')}
     yield made
     for pool in made.values():
         pool.close()
 
 
 def outcome(pools, engine: str, document: bytes) -> str:
-    task = {'op': 'page', 'name': 'a.pdf', 'path': '', 'page': 0, 'rotation': 0, 'expect_ink': True}
-    header = pools[engine].submit(task, document).result().header
+    task = {'name': 'a.pdf', 'path': '', 'page': 0, 'rotation': 0, 'expect_ink': True}
+    header = pools[engine].submit(RenderPage, task, document).result().header
     return header.get('error') or header['engine']
 
 

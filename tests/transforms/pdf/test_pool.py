@@ -5,26 +5,28 @@ import psutil
 import pymupdf
 import pytest
 
+from transforms.pdf.count_pages import CountPages
 from transforms.pdf.errors import ERROR_ORDER, PageError, deciding_error
-from transforms.pdf.pool import RenderPool, acquire_pool, release_pool
+from transforms.pdf.render_page import PDF_OPERATIONS, RenderPage
 from transforms.pdf.settings import RenderSettings
+from transforms.sandbox.pool import Pool, acquire_pool, release_pool
 
 SETTINGS = RenderSettings(max_size=300, cpu_seconds=2, memory_bytes=1 << 30)
 
 
 @pytest.fixture(scope='module')
 def pool():
-    made = RenderPool(SETTINGS, 1)
+    made = Pool(PDF_OPERATIONS, SETTINGS, 1)
     yield made
     made.close()
 
 
 def task(**changes) -> dict:
-    return {'op': 'page', 'name': 'a.pdf', 'path': '', 'page': 0, 'rotation': 0, 'expect_ink': True, **changes}
+    return {'name': 'a.pdf', 'path': '', 'page': 0, 'rotation': 0, 'expect_ink': True, **changes}
 
 
 def ask(pool, data: bytes, **changes) -> dict:
-    return pool.submit(task(**changes), data).result(60).header
+    return pool.submit(RenderPage, task(**changes), data).result(60).header
 
 
 def pdf_with_content(content: bytes, resources: str = '<<>>') -> bytes:
@@ -59,7 +61,7 @@ def self_calling_pdf() -> bytes:
 
 
 def test_a_page_comes_back_as_an_image(pool, page_pdf):
-    answer = pool.submit(task(), page_pdf).result(60)
+    answer = pool.submit(RenderPage, task(), page_pdf).result(60)
     assert answer.body.startswith(b'\x89PNG')
     assert (answer.header['height'], answer.header['engine'], answer.header['pages']) == (300, 'pdfium', 1)
     assert answer.header['bytes'] == len(answer.body)
@@ -71,7 +73,7 @@ def test_same_bytes_from_memory_and_from_a_path(pool, page_pdf, tmp_path):
 
 
 def test_spilling_writes_the_image_itself(pool, page_pdf, tmp_path):
-    answer = pool.submit(task(spill=str(tmp_path / 'out')), page_pdf).result(60)
+    answer = pool.submit(RenderPage, task(spill=str(tmp_path / 'out')), page_pdf).result(60)
     assert answer.body == b''
     assert (tmp_path / 'out').read_bytes().startswith(b'\x89PNG')
     assert ask(pool, page_pdf, spill=str(tmp_path / 'no' / 'folder'))['spill_errno'] == 2
@@ -92,14 +94,14 @@ def test_a_blank_page_with_text_is_a_failure_and_without_is_not(pool):
 
 
 def test_cpu_limit(page_pdf):
-    pool = RenderPool(RenderSettings(max_size=300, cpu_seconds=0.3), 1)
+    pool = Pool(PDF_OPERATIONS, RenderSettings(max_size=300, cpu_seconds=0.3), 1)
     assert ask(pool, slow_pdf())['error'] == 'PageTimeout'
     assert 'error' not in ask(pool, page_pdf)
     pool.close()
 
 
 def test_memory_limit_is_told_from_a_crash(page_pdf):
-    pool = RenderPool(RenderSettings(max_size=300, memory_bytes=700 << 20, engine='pdfium'), 1)
+    pool = Pool(PDF_OPERATIONS, RenderSettings(max_size=300, memory_bytes=700 << 20, engine='pdfium'), 1)
     assert 'error' not in ask(pool, page_pdf)
     assert ask(pool, self_calling_pdf())['error'] == 'PageOutOfMemory'
     assert 'error' not in ask(pool, page_pdf)
@@ -107,16 +109,16 @@ def test_memory_limit_is_told_from_a_crash(page_pdf):
 
 
 def test_a_killed_child_costs_nothing(page_pdf):
-    pool = RenderPool(SETTINGS, 1)
+    pool = Pool(PDF_OPERATIONS, SETTINGS, 1)
     first = ask(pool, page_pdf)
-    child = next(c for c in psutil.Process().children() if 'transforms.pdf.child' in ' '.join(c.cmdline()))
+    child = next(c for c in psutil.Process().children() if 'transforms.sandbox.child' in ' '.join(c.cmdline()))
     os.kill(child.pid, signal.SIGKILL)
     assert ask(pool, page_pdf) == first
     pool.close()
 
 
 def test_an_engine_by_name_never_falls_back():
-    pool = RenderPool(RenderSettings(max_size=300, engine='mupdf'), 1)
+    pool = Pool(PDF_OPERATIONS, RenderSettings(max_size=300, engine='mupdf'), 1)
     assert ask(pool, pdf_with_content(b'0 0 100 100 re f'))['engine'] == 'mupdf'
     pool.close()
 
@@ -125,19 +127,19 @@ def test_counting_pages(pool):
     document = pymupdf.open()
     for _ in range(7):
         document.new_page()
-    assert ask(pool, document.tobytes(), op='count')['pages'] == 7
+    assert pool.submit(CountPages, task(), document.tobytes()).result(60).header['pages'] == 7
 
 
 def test_a_child_that_cannot_start_is_an_error_not_a_verdict(monkeypatch):
-    monkeypatch.setattr('transforms.pdf.pool.sys.executable', '/bin/false')
-    pool = RenderPool(RenderSettings(max_size=301), 1)
+    monkeypatch.setattr('transforms.sandbox.pool.sys.executable', '/bin/false')
+    pool = Pool(PDF_OPERATIONS, RenderSettings(max_size=301), 1)
     with pytest.raises(RuntimeError, match='could not start'):
         ask(pool, b'%PDF-1.4')
     pool.close()
 
 
 def test_one_pool_for_each_process_and_settings():
-    one, two = acquire_pool(SETTINGS, 1), acquire_pool(SETTINGS, 1)
+    one, two = acquire_pool(PDF_OPERATIONS, SETTINGS, 1), acquire_pool(PDF_OPERATIONS, SETTINGS, 1)
     assert one is two
     release_pool(one)
     assert any(t.is_alive() for t in one._threads)
@@ -163,10 +165,10 @@ def test_a_page_does_not_depend_on_what_was_rendered_before():
     names = ('NoSuchFont', 'Arial,Bold', 'Times-Italic', 'Wingdings', 'AnotherMissing-Bold')
     alone = []
     for name in names:
-        pool = RenderPool(SETTINGS, 1)
+        pool = Pool(PDF_OPERATIONS, SETTINGS, 1)
         alone.append(ask(pool, page_with_font(name))['sha256'])
         pool.close()
-    pool = RenderPool(SETTINGS, 1)
+    pool = Pool(PDF_OPERATIONS, SETTINGS, 1)
     for order in (names, names[::-1]):
         together = [ask(pool, page_with_font(name))['sha256'] for name in order]
         assert together == [alone[names.index(name)] for name in order]

@@ -5,10 +5,11 @@ from apache_beam.testing.util import assert_that, equal_to
 from tests.helpers import run_in
 from transforms import PdfPage, RenderPDF, RenderSettings, WriteImages
 from transforms.pdf.pages import PageImage
-from transforms.pdf.pool import acquire_pool, release_pool
-from transforms.run.cores import usable_cores
+from transforms.pdf.render_page import PDF_OPERATIONS
 from transforms.run.journal import read_journal
 from transforms.run.run import Run
+from transforms.sandbox.cores import usable_cores
+from transforms.sandbox.pool import acquire_pool, release_pool
 
 SETTINGS = RenderSettings(max_size=200)
 
@@ -39,7 +40,7 @@ def test_processes_must_not_be_negative():
 
 
 def test_no_number_of_processes_is_one_a_core():
-    pool = acquire_pool(SETTINGS, 0)
+    pool = acquire_pool(PDF_OPERATIONS, SETTINGS, 0)
     try:
         assert pool.processes == usable_cores()
     finally:

@@ -19,45 +19,52 @@ import tempfile
 import threading
 import time
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from transforms.pdf.frames import read_frame, write_frame
-from transforms.pdf.settings import RenderSettings
-from transforms.run.cores import usable_cores
+from transforms.sandbox.cores import usable_cores
+from transforms.sandbox.frames import read_frame, write_frame
+from transforms.sandbox.limits import HAS_MEMORY_LIMIT
+from transforms.sandbox.operation import ErrorNames, Operation, SandboxSettings
 
 _ROOT = Path(__file__).resolve().parents[2]
 _CORRUPTION = re.compile(rb'corrupt|invalid|double free|smashing|overflow detected|[Aa]ssert')
 _KILLED_TRIES = 3
 _WALL_FACTOR = 10
-_HAS_MEMORY_LIMIT = sys.platform.startswith('linux')
+Operations = tuple[type[Operation], ...]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a child said of one task: its JSON header, and the image's bytes unless they were spilled."""
+    """What a child said of one task: its JSON header (with `error` and `message` where it failed), and bytes."""
 
     header: dict
     body: bytes = b''
 
 
-class RenderPool:
-    """Runs tasks in `processes` children. `submit` returns a future of Answer; `close` ends the children."""
+class Pool:
+    """Runs tasks in `processes` children. `submit` returns a future of Answer; `close` ends the children.
 
-    def __init__(self, settings: RenderSettings, processes: int) -> None:
+    Args:
+        operations: what the children can do.
+        settings: of these operations, limits included.
+        processes: number of children, at least 1.
+    """
+
+    def __init__(self, operations: Operations, settings: SandboxSettings, processes: int) -> None:
         if processes < 1:
             raise ValueError(f'processes is {processes}, must be at least 1')
-        self.settings, self.processes = settings, processes
+        self.operations, self.settings, self.processes = operations, settings, processes
         self._tasks: queue.SimpleQueue = queue.SimpleQueue()
-        self._threads = [threading.Thread(target=self._serve, name=f'render-{i}', daemon=True)
+        self._threads = [threading.Thread(target=self._serve, name=f'sandbox-{i}', daemon=True)
                          for i in range(processes)]
         for thread in self._threads:
             thread.start()
 
-    def submit(self, header: dict, payload: bytes = b'') -> Future:
-        """Queues one task. The caller bounds how many are under way."""
+    def submit(self, operation: type[Operation], header: dict, payload: bytes = b'') -> Future:
+        """Queues one task. A `Window` bounds how many are under way."""
         future: Future = Future()
-        self._tasks.put((header, payload, future))
+        self._tasks.put((operation, header, payload, future))
         return future
 
     def close(self) -> None:
@@ -70,9 +77,9 @@ class RenderPool:
     def _serve(self) -> None:
         child = None
         while (task := self._tasks.get()) is not None:
-            header, payload, future = task
+            operation, header, payload, future = task
             try:
-                answer, child = run_task(child, self.settings, header, payload)
+                answer, child = self._run(child, operation, header, payload)
                 future.set_result(answer)
             except BaseException as error:  # a bug, or no process could be started: the caller must see it
                 child = None
@@ -81,68 +88,68 @@ class RenderPool:
         if child:
             child.close()
 
-
-def run_task(child: _Child | None, settings: RenderSettings, header: dict,
+    def _run(self, child: _Child | None, operation: type[Operation], header: dict,
              payload: bytes) -> tuple[Answer, _Child | None]:
-    """Runs one task to its verdict; returns it and the child to go on with (None: start a fresh one)."""
-    for attempt in range(1, _KILLED_TRIES + 1):
-        child = child or _Child(settings)
-        fresh = child.served == 0
-        answer = child.ask(header, payload)
-        error = answer.header.get('error')
-        if child.dead or answer.header.get('recycle'):
-            child.close()
-            child = None
-        if answer.header.pop('killed', False) and attempt < _KILLED_TRIES:
-            continue
-        if fresh or error not in ('RenderCrash', 'PageOutOfMemory'):
-            break
-    return answer, child
+        """Runs one task to its verdict; returns it and the child to go on with (None: start a fresh one)."""
+        for attempt in range(1, _KILLED_TRIES + 1):
+            child = child or _Child(self.operations, self.settings)
+            fresh = child.served == 0
+            answer = child.ask(operation, header, payload)
+            error = answer.header.get('error')
+            if child.dead or answer.header.get('recycle'):
+                child.close()
+                child = None
+            if answer.header.pop('killed', False) and attempt < _KILLED_TRIES:
+                continue
+            if fresh or error not in (operation.errors.crash, operation.errors.out_of_memory):
+                break
+        return answer, child
 
 
 class _Child:
     """One child process and the pipes to it."""
 
-    def __init__(self, settings: RenderSettings) -> None:
+    def __init__(self, operations: Operations, settings: SandboxSettings) -> None:
         self._settings = settings
         self._stderr = tempfile.TemporaryFile()
         environment = {**os.environ, 'PYTHONPATH': str(_ROOT), 'OPENBLAS_NUM_THREADS': '1', 'OMP_NUM_THREADS': '1',
                        'PYMUPDF_SUGGEST_LAYOUT_ANALYZER': '0', 'PYTHONSAFEPATH': '1'}
         self._process = subprocess.Popen(
-            [sys.executable, '-m', 'transforms.pdf.child', json.dumps(settings.as_dict())],
+            [sys.executable, '-m', 'transforms.sandbox.child',
+             json.dumps([[operation.path() for operation in operations], asdict(settings)])],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr, cwd='/', env=environment,
             bufsize=1 << 20)
         self.served = 0
         self.dead = False
 
-    def ask(self, header: dict, payload: bytes) -> Answer:
+    def ask(self, operation: type[Operation], header: dict, payload: bytes) -> Answer:
         """Sends one task and waits for the answer, or for the death that is one."""
         deadline = time.monotonic() + _WALL_FACTOR * self._settings.cpu_seconds
-        verdict = None
+        killed_for = None
         try:
-            write_frame(self._process.stdin, header, payload)
-            verdict = self._wait(deadline)
-            frame = None if verdict else read_frame(self._process.stdout)
+            write_frame(self._process.stdin, {**header, 'operation': operation.path()}, payload)
+            killed_for = self._wait(deadline, operation.errors)
+            frame = None if killed_for else read_frame(self._process.stdout)
         except BrokenPipeError:
             frame = None
         self.served += 1
         if frame is not None:
             return Answer(*frame)
-        return self._post_mortem(verdict)
+        return self._post_mortem(killed_for, operation.errors)
 
-    def _wait(self, deadline: float) -> str:
+    def _wait(self, deadline: float, names: ErrorNames) -> str:
         """'' when an answer can be read (or the child died), else the limit that the child was killed for."""
-        step = 600.0 if _HAS_MEMORY_LIMIT else 0.2
+        step = 600.0 if HAS_MEMORY_LIMIT else 0.2
         while True:
             left = deadline - time.monotonic()
             if left <= 0:
                 self._process.kill()
-                return 'PageTimeout'
+                return names.timeout
             if select.select([self._process.stdout], [], [], min(left, step))[0]:
                 return ''
-            if not _HAS_MEMORY_LIMIT and self._resident() > self._settings.memory_bytes:
+            if not HAS_MEMORY_LIMIT and self._resident() > self._settings.memory_bytes:
                 self._process.kill()
-                return 'PageOutOfMemory'
+                return names.out_of_memory
 
     def _resident(self) -> int:
         import psutil
@@ -152,28 +159,25 @@ class _Child:
         except psutil.Error:
             return 0
 
-    def _post_mortem(self, verdict: str) -> Answer:
+    def _post_mortem(self, killed_for: str | None, names: ErrorNames) -> Answer:
         self.dead = True
         code = self._process.wait()
         limits = self._settings
-        if verdict == 'PageTimeout' or code == -signal.SIGPROF:
-            return _failed('PageTimeout', f'over {limits.cpu_seconds:g} s of CPU time')
-        if verdict == 'PageOutOfMemory':
-            return _failed(verdict, f'over {limits.memory_bytes >> 20} MiB of memory')
+        if killed_for == names.timeout or code == -signal.SIGPROF:
+            return _failed(names.timeout, f'over {limits.cpu_seconds:g} s of CPU time')
+        if killed_for == names.out_of_memory:
+            return _failed(names.out_of_memory, f'over {limits.memory_bytes >> 20} MiB of memory')
         if code == -signal.SIGABRT and not _CORRUPTION.search(self._stderr_tail()):
             # pdfium and the C++ library abort, in silence, when a memory request is refused.
-            return _failed('PageOutOfMemory', f'over {limits.memory_bytes >> 20} MiB of memory')
+            return _failed(names.out_of_memory, f'over {limits.memory_bytes >> 20} MiB of memory')
         if code == -signal.SIGKILL:
-            return Answer({'error': 'RenderCrash', 'message': 'the render process was killed', 'killed': True})
+            return Answer({'error': names.crash, 'message': 'the child process was killed', 'killed': True})
         if code < 0:
-            return _failed('RenderCrash', f'the engine died of {signal.Signals(-code).name}')
-        return self._not_started(code)
-
-    def _not_started(self, code: int) -> Answer:
+            return _failed(names.crash, f'the engine died of {signal.Signals(-code).name}')
         if self.served <= 1:
             tail = self._stderr_tail().decode(errors='replace').strip().splitlines() or ['no message']
-            raise RuntimeError(f'a render process could not start (exit code {code}): {tail[-1]}')
-        return _failed('RenderCrash', f'the render process ended with code {code}')
+            raise RuntimeError(f'a child process could not start (exit code {code}): {tail[-1]}')
+        return _failed(names.crash, f'the child process ended with code {code}')
 
     def _stderr_tail(self) -> bytes:
         size = self._stderr.seek(0, os.SEEK_END)
@@ -198,24 +202,24 @@ def _failed(name: str, message: str) -> Answer:
     return Answer({'error': name, 'message': message})
 
 
-_POOLS: dict[tuple[RenderSettings, int], list] = {}
+_POOLS: dict[tuple[Operations, SandboxSettings, int], list] = {}
 _POOLS_LOCK = threading.Lock()
 
 
-def acquire_pool(settings: RenderSettings, processes: int) -> RenderPool:
-    """The one pool of this process for these settings, started when first asked for; 0 processes are one a core."""
+def acquire_pool(operations: Operations, settings: SandboxSettings, processes: int) -> Pool:
+    """The one pool of this process for these, started when first asked for; 0 processes are one a core."""
     processes = processes or usable_cores()
     with _POOLS_LOCK:
-        entry = _POOLS.setdefault((settings, processes), [None, 0])
-        entry[0] = entry[0] or RenderPool(settings, processes)
+        entry = _POOLS.setdefault((operations, settings, processes), [None, 0])
+        entry[0] = entry[0] or Pool(operations, settings, processes)
         entry[1] += 1
         return entry[0]
 
 
-def release_pool(pool: RenderPool) -> None:
+def release_pool(pool: Pool) -> None:
     """Gives one claim back; the last one closes the pool."""
     with _POOLS_LOCK:
-        key = (pool.settings, pool.processes)
+        key = (pool.operations, pool.settings, pool.processes)
         _POOLS[key][1] -= 1
         if _POOLS[key][1]:
             return

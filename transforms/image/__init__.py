@@ -1,0 +1,1 @@
+"""Images as such: whether they can be decoded."""

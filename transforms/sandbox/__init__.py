@@ -1,0 +1,1 @@
+"""Limited child processes for native decoders of strangers' bytes: a pool, its children, and what they are told to do."""
