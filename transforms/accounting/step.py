@@ -37,18 +37,24 @@ class StepOutput(NamedTuple):
     accounts: tuple[beam.PCollection, ...]
 
 
-class _CollectFn(beam.DoFn):
+class Collector:
+    """Outcomes and payloads to fragments, 4 MiB of them held in all; counts are added up, the rest passes.
+
+    Args:
+        folder: of the fragments.
+        table: the columns that the outcomes' details have.
+    """
+
     def __init__(self, folder: str, table: RecordTable) -> None:
         self._folder, self._table = folder, table
-
-    def start_bundle(self) -> None:
         self._outcomes: defaultdict[int, list[Outcome]] = defaultdict(list)
         self._payloads: defaultdict[tuple[int, str], list[tuple[str, int, bytes]]] = defaultdict(list)
         self._sizes: Counter = Counter()
         self._counts: Counter = Counter()
         self._held = 0
 
-    def process(self, item: object) -> Sequence[tuple[int, object]]:
+    def add(self, item: object) -> Sequence[tuple[int, object]]:
+        """Takes an Outcome, Payload, Count, UnitError or OutputFile; gives (part, what is ready)."""
         kind = type(item)
         if kind is Outcome:
             self._outcomes[item.part].append(item)
@@ -81,11 +87,27 @@ class _CollectFn(beam.DoFn):
         outcomes.sort(key=_IDENTITY)
         return part, write_fragment(self._folder, part, kind, [self._table.to_batch(outcomes)], len(outcomes))
 
-    def finish_bundle(self) -> Iterator[object]:
+    def finish(self) -> Iterator[tuple[int, object]]:
+        """Gives (part, what is left), and is empty then."""
         for key in sorted(self._sizes):
-            yield GlobalWindows.windowed_value(self._flush(key))
+            yield self._flush(key)
         for (part, kind, name), count in sorted(self._counts.items()):
-            yield GlobalWindows.windowed_value((part, Count(part, kind, name, count)))
+            yield part, Count(part, kind, name, count)
+        self._counts.clear()
+
+
+class _CollectFn(beam.DoFn):
+    def __init__(self, folder: str, table: RecordTable) -> None:
+        self._folder, self._table = folder, table
+
+    def start_bundle(self) -> None:
+        self._collector = Collector(self._folder, self._table)
+
+    def process(self, item: object) -> Sequence[tuple[int, object]]:
+        return self._collector.add(item)
+
+    def finish_bundle(self) -> Iterator[object]:
+        yield from map(GlobalWindows.windowed_value, self._collector.finish())
 
 
 @dataclass(eq=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,6 +14,13 @@ from transforms.files.parquet_footer import ColumnChunk, FooterError, column_chu
 
 _BUFFER = 1 << 20
 _MAX_FOOTER = 32 << 20
+
+
+class RowGroup(NamedTuple):
+    """What a footer says of a row group: rows, and bytes before compression."""
+
+    rows: int
+    bytes: int
 
 
 class Footer:
@@ -39,6 +46,14 @@ class Footer:
         if len(chunks) != self.metadata.num_row_groups:
             raise FooterError(f'{len(chunks)} row groups where {self.metadata.num_row_groups} are expected')
         return chunks
+
+    @cached_property
+    def row_groups(self) -> tuple[RowGroup, ...]:
+        """Rows and bytes of each row group; () where they contradict the file's number of rows."""
+        groups = [self.metadata.row_group(number) for number in range(self.metadata.num_row_groups)]
+        sizes = tuple(RowGroup(group.num_rows, max(0, group.total_byte_size)) for group in groups)
+        is_sound = all(size.rows >= 0 for size in sizes) and sum(size.rows for size in sizes) == self.metadata.num_rows
+        return sizes if is_sound else ()
 
     def ranges(self, columns: Sequence[str] | None = None,
                row_groups: Iterable[int] | None = None) -> list[tuple[int, int]]:

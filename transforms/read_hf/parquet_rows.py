@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from itertools import accumulate
 from typing import BinaryIO
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from transforms.files.parquet import Footer, is_encrypted, open_parquet
 from transforms.files.parquet import read_footer as read_any_footer
@@ -46,7 +48,7 @@ def read_footer(root: str, file: FileInfo, source: BinaryIO, limits: ReadLimits)
 
 
 def read_parquet(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
-    """Rows of the row groups that begin in the unit's range; a row group that cannot be read is lost alone."""
+    """The unit's rows by number, or those of the row groups that begin in its bytes; a row group that cannot be read is lost alone."""
     footer = read_footer(unit.root, unit.file, source, limits)
     meta = footer.metadata
     try:
@@ -65,22 +67,34 @@ def read_parquet(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
     for group in range(meta.num_row_groups):
         count = meta.row_group(group).num_rows
         if group in groups:
-            done = 0
-            try:
-                for batch in parquet.iter_batches(BATCH_ROWS, row_groups=[group], columns=fitter.present):
-                    yield from batch_rows(batch, first + done, fitter)
-                    done += batch.num_rows
-                if done != count:
-                    yield _lost(group, count - done, f'it holds {done} rows, its footer says {count}')
-            except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
-                yield _lost(group, count - done, first_line(error),
-                            'EncryptedFile' if is_encrypted(error) else 'DamagedRowGroup')
+            yield from _group_rows(parquet, group, first, count, unit.rows or (first, first + count), fitter)
         first += count
 
 
+def _group_rows(parquet: pq.ParquetFile, group: int, first: int, count: int, wanted: tuple[int, int], fitter: Fitter) -> Rows:
+    """The wanted rows [from, to) of a row group that holds the rows from `first` on."""
+    at, end = first, min(first + count, wanted[1])
+    try:
+        for batch in parquet.iter_batches(BATCH_ROWS, row_groups=[group], columns=fitter.present):
+            skipped = max(0, wanted[0] - at)
+            if skipped < batch.num_rows:
+                yield from batch_rows(batch.slice(skipped, end - at - skipped), at + skipped, fitter)
+            at += batch.num_rows
+            if at >= end:
+                break
+        if at < end:
+            yield _lost(group, end - max(at, wanted[0]), f'it holds {at - first} rows, its footer says {count}')
+    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+        yield _lost(group, end - max(at, wanted[0]), first_line(error),
+                    'EncryptedFile' if is_encrypted(error) else 'DamagedRowGroup')
+
+
 def _groups_of(unit: ReadUnit, footer: Footer) -> set[int]:
-    """The row groups that begin in the unit's range; of a file that is one unit all."""
+    """The row groups that begin in the unit's range, or hold rows of it; of a file that is one unit all."""
     groups = range(footer.metadata.num_row_groups)
+    if unit.rows:
+        ends = list(accumulate(footer.metadata.row_group(group).num_rows for group in groups))
+        return {g for g in groups if max([0, *ends][g], unit.rows[0]) < min(ends[g], unit.rows[1])}
     if unit.is_first and unit.end == unit.file.size:
         return set(groups)
     starts = [min((chunk.start for chunk in chunks), default=0) for chunks in footer.chunks]

@@ -14,8 +14,8 @@ from transforms.read_hf.card import DatasetError
 from transforms.read_hf.data_files import Dataset, Split, find_dataset
 from transforms.read_hf.folders import is_media, plan_media
 from transforms.read_hf.rows import DEFAULT_LIMITS, ReadLimits
-from transforms.read_hf.schemas import split_schema
-from transforms.read_hf.units import Origin, UnitChain, plan_units
+from transforms.read_hf.schemas import split_types
+from transforms.read_hf.units import Origin, ReadUnit, UnitChain, plan_units
 from transforms.run.source import PART_BYTES, PART_ROWS, Part, Source
 
 HUB_PARQUET = 'refs/convert/parquet'
@@ -49,6 +49,24 @@ class ReadPlan:
         return sum(file.size for split in self.splits for file in split.files)
 
     @property
+    def rows(self) -> int:
+        """How many records there are, 0 where no footer tells."""
+        counts = [unit.row_count for chain in self.chains for unit in chain.units]
+        return 0 if None in counts else sum(counts)
+
+    @property
+    def chains_by_part(self) -> tuple[UnitChain, ...]:
+        """A chain for each part, which reads its units in identity order."""
+        units: dict[int, list[ReadUnit]] = {part.number: [] for part in self.parts}
+        limits: dict[int, int] = {}
+        for chain in self.chains:
+            for unit in chain.units:
+                units[unit.origin.part].append(unit)
+                limits[unit.origin.part] = chain.limit
+        return tuple(UnitChain(tuple(sorted(own, key=lambda unit: (unit.origin.file, unit.start))), limits[part])
+                     for part, own in units.items())
+
+    @property
     def inputs(self) -> tuple[tuple[str, int, float | str], ...]:
         """The chosen files as (path, bytes, fingerprint), for telling a changed input."""
         return tuple((file.path, file.size, file.fingerprint) for split in self.splits for file in split.files)
@@ -70,14 +88,28 @@ def resolve(source: str, hub_parquet: bool = False) -> str:
     return storage.pin(source)
 
 
-def plan_read(source: str, subset: str = '', split: str = 'all', columns: tuple[str, ...] = (), pattern: str = '',
+def plan_read(source: str, subset: str | tuple[str, ...] = '', split: str = 'all', columns: tuple[str, ...] = (), pattern: str = '',
               limit: int = 0, hub_parquet: bool = False, limits: ReadLimits = DEFAULT_LIMITS,
-              heads_only: bool = False) -> ReadPlan:
-    """The plan of `ReadHF`; see there. With `heads_only` types are taken from the heads of a few files."""
+              heads_only: bool = False, part_bytes: int = PART_BYTES) -> ReadPlan:
+    """The plan of `ReadHF`; see there.
+
+    Args:
+        source: as of `ReadHF`, and so are the next ones.
+        subset: name, several names, 'all', or ''.
+        split: name or 'all'.
+        columns: to read; () for all.
+        pattern: glob of data files.
+        limit: of records of each split.
+        hub_parquet: read the Parquet conversion that the Hub made.
+        limits: what one record may cost.
+        heads_only: take types from the heads of a few files.
+        part_bytes: of files in one part; a unit that cannot be cut may have more.
+    """
     root = resolve(source, hub_parquet)
     dataset = find_dataset(root, pattern)
     root, revision = dataset.root, storage.revision_of(root)
-    chosen = dataset.choose(subset, split)
+    names = (subset,) if isinstance(subset, str) else subset
+    chosen = tuple(one for name in dict.fromkeys(names) for one in dataset.choose(name, split))
     chains: list[UnitChain] = []
     sources = tuple(Source(number, source, revision, one.subset, one.name, root) for number, one in enumerate(chosen))
     for one in chosen:
@@ -85,33 +117,36 @@ def plan_read(source: str, subset: str = '', split: str = 'all', columns: tuple[
         if is_media(one):
             siblings = tuple(s for s in dataset.splits if s.subset == one.subset)
             chains += plan_media(one, siblings, root, source, revision, columns_of, limit,
-                                 lambda beside: _serialized(split_schema(root, beside, {}, limits, heads_only)))
+                                 lambda beside: _serialized(split_types(root, beside, {}, limits, heads_only).schema))
             continue
-        schema = split_schema(root, one, dataset.card, limits, heads_only, limit)
+        schema, row_groups = split_types(root, one, dataset.card, limits, heads_only, limit)
         if schema.names and columns_of:
             _check_columns(columns_of, schema.names, one)
         chains += plan_units(one, root, source, revision, columns_of, limit,
-                             schema=_serialized(schema))
-    chains, parts = _with_parts(chains, {(one.subset, one.split): one.number for one in sources})
+                             schema=_serialized(schema), row_groups=row_groups)
+    chains, parts = _with_parts(chains, {(one.subset, one.split): one.number for one in sources}, part_bytes)
     return ReadPlan(root, revision, dataset, chosen, chains, sources, parts)
 
 
-def _with_parts(chains: list[UnitChain], numbers: dict[tuple[str, str], int]) -> tuple[tuple[UnitChain, ...], tuple[Part, ...]]:
+def _with_parts(chains: list[UnitChain], numbers: dict[tuple[str, str], int],
+                part_bytes: int) -> tuple[tuple[UnitChain, ...], tuple[Part, ...]]:
     """The chains with units that know their source and part. A part is a range of a source's units, in identity order.
 
-    It has at most `PART_BYTES` of files, in folders of images `PART_ROWS` of them, or one unit that cannot be cut.
+    It has at most `part_bytes` of files and, where footers tell, `PART_ROWS`; or one unit that cannot be cut, or a chain that
+    is read only as far as is needed.
     """
-    units = sorted(((numbers[u.origin.subset, u.origin.split], u.origin.file, u.start, u) for c in chains for u in c.units),
-                   key=lambda entry: entry[:3])
+    units = sorted(((numbers[u.origin.subset, u.origin.split], u.origin.file, u.start, u, bool(c.limit))
+                    for c in chains for u in c.units), key=lambda entry: entry[:3])
     parts: list[Part] = []
     origins: dict[int, Origin] = {}
-    held = 0
-    for number, _, _, unit in units:
-        size, limit = unit.end - unit.start, PART_ROWS if unit.layout.format in ('image', 'audio') else PART_BYTES
-        if not parts or parts[-1].source != number or held + size > limit:
+    held = rows = 0
+    for number, _, _, unit, is_chained in units:
+        size, count = unit.bytes, unit.row_count or 0
+        if not parts or parts[-1].source != number or (
+                not is_chained and (held + size > part_bytes or rows + count > PART_ROWS)):
             parts.append(Part(len(parts), number))
-            held = 0
-        held += size
+            held = rows = 0
+        held, rows = held + size, rows + count
         origins[id(unit)] = replace(unit.origin, number=number, part=len(parts) - 1)
     placed = tuple(replace(c, units=tuple(replace(u, origin=origins[id(u)]) for u in c.units)) for c in chains)
     return placed, tuple(parts)

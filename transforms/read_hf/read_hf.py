@@ -2,8 +2,9 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import KW_ONLY, dataclass, field
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import apache_beam as beam
@@ -17,6 +18,9 @@ from transforms.read_hf.read_unit import read_unit
 from transforms.read_hf.rows import BadRow, LostPart, ReadLimits, UnitFault
 from transforms.read_hf.units import Origin, ReadUnit, UnitChain
 from transforms.report.summary import Count, UnitError
+from transforms.run.hints import InOneStage
+from transforms.run.part_stream import PartStream
+from transforms.run.progress import add_done
 from transforms.run.run import Run
 from transforms.run.start_up_check import StartUpCheck
 
@@ -55,6 +59,59 @@ class ReadOutput(NamedTuple):
     faults: beam.PCollection
 
 
+def read_chain(chain: UnitChain, limits: ReadLimits, done: Callable[[int], None] | None = None) -> Iterator[
+        HFRecord | Outcome | Count | UnitError]:
+    """Records of a chain of units in order, what is wrong between them, and at the end how many were read of each file.
+
+    Args:
+        chain: the units, and how many records are wanted.
+        limits: what one record may cost.
+        done: called now and then with the bytes of input that were worked off since.
+    """
+    read: Counter = Counter()
+    for unit in chain.units:
+        left = chain.limit - sum(read.values()) if chain.limit else -1
+        if left == 0:
+            break
+        yield from _read(unit, left, read, limits, done)
+    for (part, file), count in sorted(read.items()):
+        yield Count(part, 'read', '', count, file)
+
+
+def _read(unit: ReadUnit, left: int, read: Counter, limits: ReadLimits, done: Callable[[int], None] | None) -> Iterator[object]:
+    origin, count = unit.origin, 0
+    rows = read_unit(unit, limits, done)
+    try:
+        for item in rows:
+            if type(item) is LostPart:
+                yield UnitError(origin.part, origin.file, item.part, 'read', item.error, item.message, item.count)
+                # Rows that are known to be lost are read and failed, so that the accounts tell of them.
+                lost = min(item.count, left - count) if left >= 0 else item.count
+                count += lost
+                if lost:
+                    yield Count(origin.part, 'failed', item.error, lost, origin.file)
+                if count == left:
+                    break
+                continue
+            row, values = item
+            count += 1
+            if type(values) is BadRow:
+                yield Outcome(origin.part, origin.file, row, '', FAILED, values.error, values.message, stage='read')
+            else:
+                yield HFRecord(origin, row, values)
+            if count == left:
+                break
+    except UnitFault as fault:
+        yield UnitError(origin.part, origin.file, unit.label, 'read', fault.error, str(fault))
+    finally:
+        rows.close()
+    if count:
+        read[origin.part, origin.file] += count
+
+
+_TAGS = {Outcome: 'outcomes', Count: 'counts', UnitError: 'faults'}
+
+
 class _ReadUnitsFn(beam.DoFn):
     def __init__(self, limits: ReadLimits) -> None:
         self._limits = limits
@@ -62,47 +119,17 @@ class _ReadUnitsFn(beam.DoFn):
     def process(self, chain: UnitChain) -> Iterator[
             HFRecord | TaggedOutput[Literal['outcomes'], Outcome] | TaggedOutput[Literal['counts'], Count]
             | TaggedOutput[Literal['faults'], UnitError]]:
-        read: Counter = Counter()
-        for unit in chain.units:
-            left = chain.limit - sum(read.values()) if chain.limit else -1
-            if left == 0:
-                break
-            yield from self._read(unit, left, read)
-        for (part, file), count in sorted(read.items()):
-            yield TaggedOutput('counts', Count(part, 'read', '', count, file))
+        for item in read_chain(chain, self._limits):
+            yield item if type(item) is HFRecord else TaggedOutput(_TAGS[type(item)], item)
 
-    def _read(self, unit: ReadUnit, left: int, read: Counter) -> Iterator[object]:
-        origin, count = unit.origin, 0
-        rows = read_unit(unit, self._limits)
-        try:
-            for item in rows:
-                if type(item) is LostPart:
-                    yield TaggedOutput('faults', UnitError(origin.part, origin.file, item.part, 'read', item.error,
-                                                           item.message, item.count))
-                    # Rows that are known to be lost are read and failed, so that the accounts tell of them.
-                    lost = min(item.count, left - count) if left >= 0 else item.count
-                    count += lost
-                    if lost:
-                        yield TaggedOutput('counts', Count(origin.part, 'failed', item.error, lost, origin.file))
-                    if count == left:
-                        break
-                    continue
-                row, values = item
-                count += 1
-                if type(values) is BadRow:
-                    yield TaggedOutput('outcomes', Outcome(origin.part, origin.file, row, '', FAILED, values.error,
-                                                           values.message, stage='read'))
-                else:
-                    yield HFRecord(origin, row, values)
-                if count == left:
-                    break
-        except UnitFault as fault:
-            part = 'whole file' if unit.end - unit.start == unit.file.size else f'bytes {unit.start} to {unit.end}'
-            yield TaggedOutput('faults', UnitError(origin.part, origin.file, part, 'read', fault.error, str(fault)))
-        finally:
-            rows.close()
-        if count:
-            read[origin.part, origin.file] += count
+
+class _OpenPartFn(beam.DoFn):
+    def __init__(self, limits: ReadLimits, run: Run) -> None:
+        self._limits, self._run = limits, run
+
+    def process(self, chain: UnitChain) -> Iterator[PartStream]:
+        done = partial(add_done, self._run.work)
+        yield PartStream(chain.units[0].origin.part, chain.bytes, read_chain(chain, self._limits, done))
 
 
 @dataclass(eq=False)
@@ -128,6 +155,8 @@ class ReadHF(beam.PTransform):
         run: the run that the records are read for: its workers check that they see its folders, take over its settings
             of the Hub and show signs of life, and `accounts` goes to FinishRun. Its sources and parts are those of the plan
             (of several plans: `number_plans`). None outside of a run.
+        by_part: give a PCollection[PartStream] instead, a part's records as one stream: for `ForEachPart`, with which a killed
+            run goes on at the next part. What cannot be read is said within the streams.
 
     Raises:
         ValueError: no such dataset, subset, split or column; the message says what there is.
@@ -145,19 +174,27 @@ class ReadHF(beam.PTransform):
     hub_parquet: bool = False
     limits: ReadLimits = field(default_factory=ReadLimits)
     run: Run | None = None
+    by_part: bool = False
 
     def __post_init__(self) -> None:
+        if self.by_part and self.run is None:
+            raise ValueError('by_part needs run: parts belong to one')
         columns = (self.columns,) if isinstance(self.columns, str) else tuple(self.columns)
         self.plan = self.source if isinstance(self.source, ReadPlan) else plan_read(
             os.fspath(self.source), self.subset, self.split, columns, self.pattern, self.limit, self.hub_parquet, self.limits)
 
     def expand(self, pbegin: beam.pvalue.PBegin):  # noqa: ANN201 - Beam reads tuples wrongly
-        units = pbegin | 'Units' >> beam.Create(self.plan.chains) | 'SpreadUnits' >> beam.Reshuffle()
+        chains = self.plan.chains_by_part if self.by_part else self.plan.chains
+        units = pbegin | 'Units' >> beam.Create(chains) | 'SpreadUnits' >> beam.Reshuffle()
+        if self.by_part:
+            return units | 'InOneStage' >> InOneStage(self._open_parts, self.run.worker_hints)
         if self.run:
             units = units | 'CheckReading' >> StartUpCheck(self.run)
-        read = units | 'ReadUnits' >> beam.ParDo(_ReadUnitsFn(self.limits)).with_outputs(
-            'outcomes', 'counts', 'faults', main='main')
+        read = units | 'ReadUnits' >> beam.ParDo(_ReadUnitsFn(self.limits)).with_outputs(*_TAGS.values(), main='main')
         said = ()
         if self.run:
-            said = tuple(read[name] | f'Collect{name.title()}' >> CollectAccounts(self.run) for name in ('outcomes', 'counts', 'faults'))
+            said = tuple(read[name] | f'Collect{name.title()}' >> CollectAccounts(self.run) for name in _TAGS.values())
         return ReadOutput(read.main, said, read.outcomes, read.counts, read.faults)
+
+    def _open_parts(self, chains: beam.PCollection[UnitChain]) -> beam.PCollection[PartStream]:
+        return chains | 'CheckReading' >> StartUpCheck(self.run) | 'OpenParts' >> beam.ParDo(_OpenPartFn(self.limits, self.run))

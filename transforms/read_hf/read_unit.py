@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import BinaryIO
 
 from transforms.files import storage
@@ -30,6 +31,7 @@ def _read_webdataset(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Ro
     return read_webdataset(unit, source, limits, read_data)
 
 
+_WATCHED_ROWS = 64
 _READERS = {'parquet': read_parquet, 'json': read_json, 'csv': read_csv, 'tsv': read_csv, 'text': _read_text,
             'arrow': read_arrow, 'avro': read_avro, 'webdataset': _read_webdataset, 'zip': _read_zip}
 
@@ -43,8 +45,10 @@ def read_data(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
     return _READERS[unit.layout.format](unit, source, limits)
 
 
-def read_unit(unit: ReadUnit, limits: ReadLimits = DEFAULT_LIMITS) -> Rows:
+def read_unit(unit: ReadUnit, limits: ReadLimits = DEFAULT_LIMITS, done: Callable[[int], None] | None = None) -> Rows:
     """The same of a unit, which is opened here; the file is closed when the rows end or are left.
+
+    `done` is called now and then with the bytes that were worked off since, and at the end: their sum is the unit's.
 
     Raises:
         UnitFault: as `read_data`; the file is not there any more.
@@ -62,8 +66,21 @@ def read_unit(unit: ReadUnit, limits: ReadLimits = DEFAULT_LIMITS) -> Rows:
         rows = read_data(unit, source, limits)
         if dict(unit.params).get('media'):
             rows = read_metadata(unit, rows, limits)
-        yield from rows
+        yield from rows if done is None else _watched(unit, source, rows, done)
         _check_size(unit, source)
+
+
+def _watched(unit: ReadUnit, source: BinaryIO, rows: Rows, done: Callable[[int], None]) -> Rows:
+    at = 0
+    try:
+        for number, item in enumerate(rows):
+            yield item
+            if number % _WATCHED_ROWS == 0:
+                now = min(max(at, source.tell() - unit.start), unit.bytes)
+                done(now - at)
+                at = now
+    finally:
+        done(unit.bytes - at)
 
 
 def _check_size(unit: ReadUnit, source: BinaryIO) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import NamedTuple
 
 import pyarrow as pa
 
 from transforms.files import storage
+from transforms.files.parquet import RowGroup
 from transforms.files.storage import FileInfo
 from transforms.read_hf.csv_rows import csv_types
 from transforms.read_hf.data_files import Split
@@ -17,7 +19,7 @@ from transforms.read_hf.json_kind import HEAD_BYTES, json_kind
 from transforms.read_hf.json_types import JsonTypes, add_stream
 from transforms.read_hf.kinds import COMPLETE, FROM_CARD, merged
 from transforms.read_hf.layouts import layout_of
-from transforms.read_hf.parquet_rows import parquet_schema
+from transforms.read_hf.parquet_rows import parquet_schema, read_footer
 from transforms.read_hf.rows import ReadLimits, UnitFault
 from transforms.read_hf.streams import Stream, open_stream, recoded
 from transforms.read_hf.tables import arrow_schema, avro_schema
@@ -30,8 +32,15 @@ _REMOTE_HEAD, _REMOTE_FILES = 1 << 20, 16
 _USUAL_RATIO = 4
 
 
-def split_schema(root: str, split: Split, card: dict, limits: ReadLimits, heads_only: bool = False,
-                 limit: int = 0) -> pa.Schema:
+class SplitTypes(NamedTuple):
+    """What was found out about a split: its schema, and by path the row groups of the Parquets whose footers were read."""
+
+    schema: pa.Schema
+    row_groups: dict[str, tuple[RowGroup, ...]]
+
+
+def split_types(root: str, split: Split, card: dict, limits: ReadLimits, heads_only: bool = False,
+                limit: int = 0) -> SplitTypes:
     """The columns of a split, with what is known of their types; without columns where a layout has none.
 
     Metadata: `FROM_CARD` when the card gives them; `COMPLETE` when every value of CSV or JSON was looked at. With
@@ -40,14 +49,14 @@ def split_schema(root: str, split: Split, card: dict, limits: ReadLimits, heads_
     """
     formats = {layout.format for file in split.files if (layout := layout_of(file.path))}
     if not formats <= {'parquet', 'json', 'csv', 'tsv', 'arrow', 'avro'}:
-        return pa.schema([])
+        return SplitTypes(pa.schema([]), {})
     features = card_features(card, split.subset)
     if features is not None:
-        return features.with_metadata({FROM_CARD: b''})
+        return SplitTypes(features.with_metadata({FROM_CARD: b''}), {})
     if limit and not storage.is_local(root):
         split = replace(split, files=tuple(_first_files(root, split.files, limits, limit)))
     if formats <= {'json', 'csv', 'tsv'}:
-        return _of_texts(root, split, limits, heads_only)
+        return SplitTypes(_of_texts(root, split, limits, heads_only), {})
     return _of_headers(root, split.files[:1] if heads_only else split.files, limits)
 
 
@@ -66,27 +75,30 @@ def _first_files(root: str, files: tuple[FileInfo, ...], limits: ReadLimits, lim
             return
 
 
-def _of_headers(root: str, files: tuple[FileInfo, ...], limits: ReadLimits) -> pa.Schema:
+def _of_headers(root: str, files: tuple[FileInfo, ...], limits: ReadLimits) -> SplitTypes:
     """From footers and headers; a file with a column type that no earlier file has is refused when it is read."""
     types: dict[str, pa.DataType] = {}
+    row_groups: dict[str, tuple[RowGroup, ...]] = {}
     with ThreadPoolExecutor(_FOOTERS_AT_ONCE) as threads:
-        for schema in threads.map(lambda file: _header(root, file, limits), files):
+        for file, (schema, groups) in zip(files, threads.map(lambda file: _header(root, file, limits), files), strict=True):
+            if groups:
+                row_groups[file.path] = groups
             for field in schema if schema is not None else ():
                 both = merged(types.get(field.name, field.type), field.type)
                 types[field.name] = types[field.name] if both is None else both
-    return pa.schema(types.items())
+    return SplitTypes(pa.schema(types.items()), row_groups)
 
 
-def _header(root: str, file: FileInfo, limits: ReadLimits) -> pa.Schema | None:
-    """The schema of one file; None when it cannot be read, which reading reports."""
+def _header(root: str, file: FileInfo, limits: ReadLimits) -> tuple[pa.Schema | None, tuple[RowGroup, ...]]:
+    """The schema of one file, and its row groups; None when it cannot be read, which reading reports."""
     layout = layout_of(file.path)
     try:
         with storage.open_info(root, file) as source:
             if layout.format == 'parquet':
-                return parquet_schema(root, file, source, limits)[0]
-            return arrow_schema(source) if layout.format == 'arrow' else avro_schema(source)
+                return parquet_schema(root, file, source, limits)[0], read_footer(root, file, source, limits).row_groups
+            return arrow_schema(source) if layout.format == 'arrow' else avro_schema(source), ()
     except (UnitFault, OSError):
-        return None
+        return None, ()
 
 
 def _of_texts(root: str, split: Split, limits: ReadLimits, heads_only: bool) -> pa.Schema:

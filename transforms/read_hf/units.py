@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from transforms.files import storage
 from transforms.files.decompress import compression_of
+from transforms.files.parquet import RowGroup
 from transforms.files.storage import FileInfo
 from transforms.read_hf.data_files import Split
 from transforms.read_hf.json_kind import HEAD_BYTES, json_kind
 from transforms.read_hf.layouts import Layout, layout_of
 from transforms.read_hf.streams import other_encoding
+from transforms.run.source import PART_ROWS
 
 SPLIT_BYTES = 64 << 20
 _GZ_PROBE = 4 << 20
@@ -41,7 +44,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class ReadUnit:
-    """Bytes [start, end) of one file: what begins in it is read by this unit.
+    """Bytes [start, end) of one file, or rows by number: what begins in it is read by this unit.
 
     Attributes:
         origin: of its records.
@@ -49,7 +52,8 @@ class ReadUnit:
         file: the file.
         layout: its format.
         start: first byte.
-        end: behind the last one; the file's size for a whole file.
+        end: behind the last one; the file's size for a whole file. With `rows` both are estimates of where these lie.
+        rows: numbers [first, end) of the rows, where a footer tells how many there are; None for all that begin in the bytes.
         columns: to read; () for all.
         schema: serialized Arrow schema that JSON values are conformed to, b'' for none.
         params: of the format, such as a CSV's `sep`.
@@ -66,6 +70,7 @@ class ReadUnit:
     schema: bytes = b''
     params: tuple[tuple[str, object], ...] = ()
     limited: bool = False
+    rows: tuple[int, int] | None = None
 
     @property
     def path(self) -> str:
@@ -77,6 +82,25 @@ class ReadUnit:
         """Whether it begins its file."""
         return self.start == 0
 
+    @property
+    def bytes(self) -> int:
+        """Of the file that it reads; 0 for references to images or sounds, which are not opened."""
+        return 0 if self.layout.format in ('image', 'audio') else self.end - self.start
+
+    @property
+    def row_count(self) -> int | None:
+        """How many rows it has, None when only reading tells."""
+        if self.layout.format in ('image', 'audio'):
+            return self.end - self.start
+        return self.rows[1] - self.rows[0] if self.rows else None
+
+    @property
+    def label(self) -> str:
+        """What of the file it is, for people."""
+        if self.end - self.start == self.file.size:
+            return 'whole file'
+        return f'rows {self.rows[0]} to {self.rows[1] - 1}' if self.rows else f'bytes {self.start} to {self.end}'
+
 
 @dataclass(frozen=True)
 class UnitChain:
@@ -85,21 +109,56 @@ class UnitChain:
     units: tuple[ReadUnit, ...]
     limit: int = 0
 
+    @property
+    def bytes(self) -> int:
+        """Of the files, or ranges of files, that its units read."""
+        return sum(unit.bytes for unit in self.units)
+
 
 def plan_units(split: Split, root: str, source: str, revision: str, columns: tuple[str, ...] = (), limit: int = 0,
-               split_bytes: int = SPLIT_BYTES, schema: bytes = b'') -> list[UnitChain]:
-    """The units of a split in order. With a limit they are one chain, read in order only as far as is needed."""
-    units = []
-    whole = 1 << 62 if other_encoding(dict(split.params)) else 0  # line ends cannot be found in its bytes
+               split_bytes: int = SPLIT_BYTES, schema: bytes = b'',
+               row_groups: Mapping[str, tuple[RowGroup, ...]] = MappingProxyType({})) -> list[UnitChain]:
+    """The units of a split in order.
+
+    Where `row_groups` (by path) tell how many rows a file has, its units are rows by number. With a limit there are no more
+    of them than it takes; where nothing tells, they are one chain, read in order only as far as is needed.
+    """
+    params = dict(split.params)
+    whole = 1 << 62 if other_encoding(params) else 0  # line ends cannot be found in its bytes
+    units: list[ReadUnit] = []
+    left = limit
     for file in split.files:
-        layout = layout_of(file.path)
+        layout, groups = layout_of(file.path), row_groups.get(file.path, ())
         origin = Origin(source, revision, split.subset, split.name, file.path)
-        for start, end in _ranges(root, file, layout, whole or split_bytes):
+        if groups:
+            cuts = _row_ranges(file.size, groups, split_bytes)
+        else:
+            cuts = ((start, end, None) for start, end in _ranges(root, file, layout, whole or split_bytes))
+        for start, end, rows in cuts:
+            if limit and left > 0 and rows:
+                rows = rows[0], min(rows[1], rows[0] + left)
+                left -= rows[1] - rows[0]
             units.append(ReadUnit(origin, root, file, layout, start, end, columns, schema, split.params,
-                                  limited=bool(limit)))
-    if limit:
-        return [UnitChain(tuple(units), limit)] if units else []
+                                  limited=bool(limit), rows=rows))
+            if limit and left <= 0 and all(unit.rows for unit in units):
+                return [UnitChain((unit,)) for unit in units]
+    if limit and not (units and all(unit.rows for unit in units)):
+        return [UnitChain(tuple(replace(unit, rows=None) if unit.rows else unit for unit in units), limit)] if units else []
     return [UnitChain((unit,)) for unit in units]
+
+
+def _row_ranges(size: int, groups: tuple[RowGroup, ...], split_bytes: int) -> Iterator[tuple[int, int, tuple[int, int]]]:
+    """(first byte, last, rows) of ranges of whole row groups, which have at most `split_bytes` and `PART_ROWS`."""
+    total = sum(group.bytes for group in groups) or 1
+    first = row = start = at = 0
+    for number, group in enumerate(groups):
+        row, at = row + group.rows, at + group.bytes
+        following = groups[number + 1] if number + 1 < len(groups) else None
+        if following is None:
+            yield start * size // total, size, (first, row)
+        elif (at + following.bytes - start) * size // total > split_bytes or row + following.rows - first > PART_ROWS:
+            yield start * size // total, at * size // total, (first, row)
+            first, start = row, at
 
 
 def _ranges(root: str, file: FileInfo, layout: Layout, split_bytes: int) -> Iterator[tuple[int, int]]:

@@ -74,6 +74,11 @@ class Run:
         return join(self.work, 'fragments')
 
     @property
+    def kept(self) -> str:
+        """Folder of the same for parts that are done: it outlives a killed run, as the journal does."""
+        return join(self.work, 'kept')
+
+    @property
     def staging_dir(self) -> str:
         """Where rendered images wait for their names, on the disk of the output; '' where that is no local disk."""
         return join(self.work, 'spill') if is_local(self.work) else ''
