@@ -20,6 +20,7 @@ from beam_pipelines.launcher.human import human_bytes, human_time
 from beam_pipelines.launcher.spec import Plan
 from options.cluster import ClusterOptions
 from options.context import Context
+from options.dataset import SubsetOptions
 from options.hub import HubOptions
 from options.llava import LlavaOptions
 from options.olmocr import OlmocrOptions, OlmocrSettings, olmocr_settings
@@ -52,7 +53,7 @@ Turns olmOCR-mix (labels in Parquet, pages as PDFs in tarballs) into LLaVA train
 chat_eval.json, with records/, errors.jsonl and report.html that account for every row.
 
 --input is the folder that allenai/olmOCR-mix-1025 (or mix-0225) was downloaded to; without it an embedded sample
-is taken. In two steps: --stage=extract writes annotations.json and the documents, --stage=convert reads those.
+is taken. --split=train goes to chat.json, eval to chat_eval.json. In two steps: --stage=extract writes annotations.json and the documents, --stage=convert reads those.
 
   python -m beam_pipelines.olmocr --input data/olmOCR-mix-1025 --output data/olmOCR-llava --max-size 1288"""
 _SAMPLE_NOTE = ('This is the embedded sample. The real dataset: download allenai/olmOCR-mix-1025 (about 200 GB), '
@@ -127,7 +128,7 @@ def plan(settings: OlmocrSettings, context: Context) -> Plan:
 
 SPEC = PipelineSpec(
     name='olmocr', summary='olmOCR-mix (PDF pages with text) to LLaVA conversations and page images',
-    about=ABOUT, options=(RunOptions, OlmocrOptions, LlavaOptions, RenderOptions, HubOptions, ClusterOptions),
+    about=ABOUT, options=(RunOptions, SubsetOptions, OlmocrOptions, LlavaOptions, RenderOptions, HubOptions, ClusterOptions),
     settings=olmocr_settings, plan=plan, build=build_product, byte_packages=BYTE_PACKAGES,
     journal_entries=journal_entries, sample_note=_SAMPLE_NOTE)
 

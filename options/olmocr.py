@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from options.context import Context
+from options.dataset import name_list
 from options.render import render_settings
 from transforms.llava.conversation import DEFAULT_PROMPTS, ToLlavaConversation
 from transforms.llava.special_tokens import find_special_token
@@ -16,24 +17,17 @@ from transforms.olmocr.filters import KEEP_CHOICES, ROTATIONS, RowRules
 from transforms.pdf.settings import RenderSettings
 from transforms.run.run import Run
 
-
-def name_list(text: str) -> tuple[str, ...]:
-    """A comma separated list of names."""
-    return tuple(name.strip() for name in text.split(',') if name.strip())
+SPLITS = ('train', 'eval')  # to chat.json and chat_eval.json
 
 
 class OlmocrOptions(PipelineOptions):
-    """Subset, split, filters by label, stage and preset."""
+    """Filters by label, stage and preset."""
 
     TITLE = 'olmOCR-mix rows'
     NOT_BYTES = frozenset()
 
     @classmethod
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument('--subset', type=name_list, default=(), metavar='A,B',
-                            help='such as 00_documents or books (default: all that are there)')
-        parser.add_argument('--split', choices=('all', 'train', 'eval'), default='all',
-                            help='train goes to chat.json, eval to chat_eval.json')
         parser.add_argument('--language', type=name_list, default=(), metavar='A,B',
                             help="keep these ISO codes only; 'none' is unknown")
         parser.add_argument('--rotation', choices=ROTATIONS, default='correct',
@@ -70,7 +64,7 @@ class OlmocrSettings:
     prompts: tuple[str, ...] = DEFAULT_PROMPTS
     limit: int = 0
     seed: int = 0
-    splits: tuple[str, ...] = ('train', 'eval')
+    splits: tuple[str, ...] = SPLITS
     render_processes: int = 1
     run: Run | None = None
 
@@ -97,13 +91,15 @@ def olmocr_settings(context: Context) -> OlmocrSettings:
         found=found, product='original' if original else 'annotations' if flags.stage == 'extract' else 'llava',
         rules=_rules(flags, original), render=_original_render(flags) if original else render_settings(flags),
         prompts=tuple(flags.prompt or DEFAULT_PROMPTS), limit=flags.limit,
-        seed=flags.seed, splits=('train', 'eval') if flags.split == 'all' else (flags.split,),
+        seed=flags.seed, splits=SPLITS if flags.split == 'all' else (flags.split,),
         render_processes=context.render_processes)
     ToLlavaConversation(settings.prompts)
     return settings
 
 
 def _check(flags: object) -> None:
+    if flags.split not in ('all', *SPLITS):
+        raise ValueError(f'--split={flags.split} is none of all, {", ".join(SPLITS)}')
     if flags.preset == 'original' and flags.stage != 'all':
         raise ValueError('--preset=original does both steps at once: leave --stage out')
     if flags.preset == 'original' and flags.split == 'eval':

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
@@ -36,6 +37,17 @@ def share(text: str) -> float:
     value = float(text)
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f'{text} must be from 0 to 1')
+    return value
+
+
+def byte_size(text: str) -> int:
+    """A number of bytes of at least 1 MB, such as 256MB or 1GB; these are powers of 1,024, as of Beam's flags of sizes."""
+    match = re.fullmatch(r'(\d+)\s*([KMGT]?)i?B?', text.strip(), re.IGNORECASE)
+    if not match:
+        raise argparse.ArgumentTypeError(f'{text} is no size, such as 256MB')
+    value = int(match[1]) << {'': 0, 'K': 10, 'M': 20, 'G': 30, 'T': 40}[match[2].upper()]
+    if value < 1 << 20:
+        raise argparse.ArgumentTypeError(f'{text} must be at least 1MB')
     return value
 
 

@@ -10,6 +10,7 @@ _HOME = {
     'CollectAccounts': 'transforms.accounting.step',
     'CopyImages': 'transforms.llava_cc3m.copy_images',
     'CutChat': 'transforms.llava_cc3m.cut_chat',
+    'ForEachPart': 'transforms.accounting.for_each_part',
     'FinishRun': 'transforms.accounting.finish',
     'PdfPage': 'transforms.pdf.pages',
     'PageImage': 'transforms.pdf.pages',
@@ -24,6 +25,7 @@ _HOME = {
     'RenderSettings': 'transforms.pdf.settings',
     'ToLlavaConversation': 'transforms.llava.conversation',
     'WriteImages': 'transforms.pdf.write_images',
+    'WriteShards': 'transforms.shards.write_shards',
     'WriteLlava': 'transforms.llava.write_llava',
 }
 __all__ = sorted(_HOME)

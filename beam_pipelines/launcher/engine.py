@@ -17,7 +17,7 @@ class Progress(Protocol):
     """What the engine may ask of a run under way."""
 
     def done(self) -> int:
-        """The number of outcomes in the journals so far."""
+        """How much is done so far, in outcomes or bytes."""
 
     def is_over(self) -> bool:
         """Whether the run's own last step has saved its verdict."""

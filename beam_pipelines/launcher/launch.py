@@ -20,9 +20,9 @@ from beam_pipelines.launcher.console import failure_line, print_error, print_lin
 from beam_pipelines.launcher.engine import Engine, JobFailed
 from beam_pipelines.launcher.flink.remote_job import refuse_if_running
 from beam_pipelines.launcher.interrupt import interruptible
-from beam_pipelines.launcher.progress import ProgressBar
+from beam_pipelines.launcher.progress import ByteCounter, JournalCounter, ProgressBar
 from beam_pipelines.launcher.quiet import quiet_workers
-from beam_pipelines.launcher.runners import make_engine, worker_count
+from beam_pipelines.launcher.runners import make_engine, with_workers, worker_count
 from beam_pipelines.launcher.spec import PipelineSpec, Plan, RunResult, UsageError
 from beam_pipelines.launcher.summary import summary_table
 from beam_pipelines.launcher.versions import versions
@@ -128,6 +128,9 @@ class _Launch:
                               workers, usable_cores())
             settings = spec.settings(context)
             plan = spec.plan(settings, context)
+            if spec.in_python:
+                arguments = with_workers(arguments, context.cores, plan)
+                context = replace(context, local_workers=worker_count(arguments))
         except (ValueError, OSError, storage.RunAborted) as error:
             raise error if isinstance(error, UsageError) else UsageError(str(error)) from None
         return cls(spec, arguments, settings, plan, context, make_engine(arguments, print_line, warn), own_process, publish)
@@ -185,6 +188,8 @@ class _Launch:
         width = max(len(name) for name, _ in self.plan.rows)
         for name, value in self.plan.rows:
             print_line(f'{name.ljust(width)}  {value}')
+        if self.spec.in_python and self.context.local_workers:
+            print_line(f"{'with'.ljust(width)}  {self.context.local_workers} worker processes")
         if self.publish:
             print_line(f"{'publish'.ljust(width)}  {self.publish}, as one commit at the end")
         if not self.arguments.flags.input and self.spec.sample_note:
@@ -194,12 +199,13 @@ class _Launch:
         output = self.context.output
         self._print_plan()
         if earlier.state == 'unfinished':
-            print_line('resuming: finished records are kept')
-        if earlier.state == 'new':
-            storage.delete_tree(storage.join(self.context.work, 'journal'))
+            print_line('resuming: what is finished is kept')
+        if earlier.state != 'unfinished':
+            for name in ('journal', 'kept'):
+                storage.delete_tree(storage.join(self.context.work, name))
         if self.arguments.flags.retry_failed:
             self._keep_all_but_failed(earlier)
-        for name in ('rows', 'index', 'fragments', 'parts', 'spill'):  # made anew; only the journal is worth keeping
+        for name in ('rows', 'index', 'fragments', 'parts', 'spill', 'progress'):  # made anew; what the journal tells of is kept
             storage.delete_tree(storage.join(self.context.work, name))
         folder.sweep(output)
         folder.save_state(output, self.spec.name, self.identity)
@@ -265,7 +271,9 @@ class _Launch:
         return self._verdict(run.run_id)
 
     def _progress(self, run_id: str) -> ProgressBar:
-        return ProgressBar(storage.join(self.context.work, 'journal'), self.plan.records, self.plan.unit,
+        work = self.context.work
+        counter = ByteCounter(work) if self.plan.unit == 'B' else JournalCounter(storage.join(work, 'journal'))
+        return ProgressBar(counter, self.plan.records, self.plan.unit,
                            self.arguments.flags.progress, lambda: self._is_over(run_id))
 
     def _is_over(self, run_id: str) -> bool:

@@ -1,4 +1,4 @@
-"""The progress bar: counts the lines that workers append to the journals, wherever those workers are."""
+"""The progress bar: counts what workers leave in the work folder, wherever they are: journal lines, or bytes worked off."""
 
 from __future__ import annotations
 
@@ -9,6 +9,18 @@ import threading
 from collections.abc import Callable
 
 from transforms.files import storage
+from transforms.run.progress import done_bytes
+
+
+class ByteCounter:
+    """Counts the bytes of input that are worked off, in a local work folder."""
+
+    def __init__(self, work: str) -> None:
+        self._work = work
+
+    def count(self) -> int:
+        """The sum over all workers."""
+        return done_bytes(self._work)
 
 
 class JournalCounter:
@@ -45,17 +57,17 @@ class ProgressBar:
     """A tqdm bar that a thread moves twice a second while the runner blocks.
 
     Args:
-        journal: folder of the journals.
-        total: outcomes expected, 0 when unknown.
-        unit: what is counted.
+        counter: says how much is done.
+        total: how much there is, 0 when unknown.
+        unit: what is counted, 'B' for bytes.
         mode: 'auto', 'on' or 'off'.
         is_over: says whether the run has saved its verdict.
     """
 
-    def __init__(self, journal: str, total: int, unit: str, mode: str,
+    def __init__(self, counter: JournalCounter | ByteCounter, total: int, unit: str, mode: str,
                  is_over: Callable[[], bool] = lambda: False) -> None:
         self.is_over = is_over
-        self._counter = JournalCounter(journal)
+        self._counter = counter
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         if mode == 'off' or (mode == 'auto' and not sys.stderr.isatty()):
@@ -64,7 +76,7 @@ class ProgressBar:
 
         already = self._counter.count()
         width = min(100, shutil.get_terminal_size((100, 24)).columns)
-        self._bar = tqdm(total=total or None, initial=already, unit=f' {unit}s', desc='working', smoothing=0.05,
+        self._bar = tqdm(total=total or None, initial=already, unit=unit if unit == 'B' else f' {unit}s', unit_scale=unit == 'B', unit_divisor=1024, desc='working', smoothing=0.05,
                          ncols=width, nrows=24, mininterval=0.4, leave=False)
         self._thread = threading.Thread(target=self._follow, daemon=True)
         self._thread.start()
@@ -76,10 +88,10 @@ class ProgressBar:
         self.close()
 
     def done(self) -> int:
-        """The number of outcomes in the journals so far; 0 when finishing removes them meanwhile."""
+        """How much is done so far; 0 when finishing removes what is counted meanwhile."""
         try:
             return self._counter.count()
-        except OSError:  # finishing removes the journals while they are counted
+        except OSError:  # see above
             return 0
 
     def _follow(self) -> None:
@@ -89,7 +101,7 @@ class ProgressBar:
     def _move(self) -> None:
         try:
             self._bar.n = max(self._bar.n, self._counter.count())
-        except OSError:  # finishing removes the journals while they are counted
+        except OSError:  # as in `done`
             return
         self._bar.refresh()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import apache_beam as beam
@@ -15,9 +16,10 @@ from apache_beam.options.pipeline_options import (
 
 from beam_pipelines.launcher.arguments import Arguments, BeamOptions
 from beam_pipelines.launcher.engine import Engine, Progress
-from beam_pipelines.launcher.spec import UsageError
+from beam_pipelines.launcher.spec import Plan, UsageError
 
 LOCAL_RUNNERS = ('DirectRunner', 'FnApiRunner')
+_WORTH_WORKERS = 64 << 20
 _HOME = str(Path(__file__).resolve().parents[2])
 
 
@@ -44,6 +46,20 @@ def worker_count(arguments: Arguments) -> int:
     if options.direct_running_mode == 'multi_processing':
         return max(1, options.direct_num_workers or os.cpu_count() or 1)
     return 1
+
+
+def with_workers(arguments: Arguments, cores: int, plan: Plan) -> Arguments:
+    """The command line with as many Beam workers on this machine as work in Python itself is worth, unless it names a mode.
+
+    They take some seconds to start, so that a small input gets one.
+    """
+    given = [flag for flag in arguments.beam if flag.startswith(('--direct_running_mode', '--direct_num_workers'))]
+    if arguments.runner not in LOCAL_RUNNERS or given:
+        return arguments
+    is_large = sum(size for _, size, _ in plan.inputs) >= _WORTH_WORKERS
+    workers = arguments.flags.num_workers or (min(cores, len(plan.parts)) if is_large else 1)
+    flags = ['--direct_running_mode=multi_processing', f'--direct_num_workers={workers}'] if workers > 1 else []
+    return replace(arguments, beam=[*arguments.beam, *flags])
 
 
 def _is_elsewhere(arguments: Arguments) -> bool:

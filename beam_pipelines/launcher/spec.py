@@ -23,8 +23,8 @@ class Plan:
         rows: (what, how much) for people.
         inputs: every input file as (relative path, bytes, fingerprint).
         output_bytes: estimate of what will be written.
-        records: records to read, 0 when unknown.
-        unit: what the progress bar counts.
+        records: records to read, 0 when unknown; of the unit 'B' bytes.
+        unit: what the progress bar counts; 'B' for bytes of the input, in a pipeline that works part by part.
         sources: what is read, by number.
         parts: how the accounts are cut, by number.
     """
@@ -53,6 +53,7 @@ class PipelineSpec:
         byte_packages: whose versions decide what it writes: workers must have the launcher's, and resuming those it began with.
         journal_entries: for `--retry_failed`, makes of the settings a function from a row of the records table to its journal
             entry (unit, outcome), None for what must be done again; None for a pipeline that keeps nothing.
+        in_python: whether its work is done in Python itself and not in child processes, so that several workers share a machine.
         sample_note: where the real data comes from, for people who run the embedded sample.
     """
 
@@ -65,6 +66,7 @@ class PipelineSpec:
     build: Callable[[beam.Pipeline, object], None]
     byte_packages: tuple[str, ...] = ()
     journal_entries: Callable[[object], Callable[[dict], tuple[str, dict] | None]] | None = None
+    in_python: bool = False
     sample_note: str = ''
 
 

@@ -19,10 +19,11 @@ from transforms.accounting.fragments import FragmentRef, identity_at, merge_frag
 from transforms.accounting.outcome import FAILED, OutputFile
 from transforms.accounting.product import LIST_SEPARATOR, Chunk, JoinedFile
 from transforms.accounting.step import RECORDS
-from transforms.accounting.table import RecordTable, RecordWriter, records_path
+from transforms.accounting.table import GROUP_ROWS, RecordTable, records_path
 from transforms.accounting.views import Viewer
 from transforms.files import storage
 from transforms.files.durable import flush
+from transforms.files.parquet_writer import RowGroupWriter
 from transforms.report.page import Report
 from transforms.report.summary import Count, UnitError, Views, account_of, balance
 from transforms.run.run import Run
@@ -186,7 +187,7 @@ class FinishPart:
             chunks = {product.path: _ChunkWriter(product, stack.enter_context(
                 storage.atomic_writer(self._chunk_path(product.path, part)))) for product in (*self.logs, self.manifest)}
             manifest = _Manifest(chunks[self.manifest.path], files, self.table.shared_outputs)
-            with RecordWriter(rows, self.table.schema) as writer:
+            with RowGroupWriter(rows, self.table.schema, GROUP_ROWS) as writer:
                 for table in merge_fragments(refs, self.table.collected, self.run.fragments):
                     last = self._check_order(summary, table, last)
                     writer.write(self.table.with_source(table, source))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -84,38 +83,6 @@ def _array(values: Sequence[object], kind: pa.DataType) -> pa.Array:
         return pa.array(values, kind)
     except UnicodeEncodeError:
         return pa.array([as_text(value) if isinstance(value, str) else value for value in values], kind)
-
-
-class RecordWriter:
-    """Writes rows of records/ in row groups of one size, so that the bytes do not depend on how many rows come at a time."""
-
-    def __init__(self, target: BinaryIO, schema: pa.Schema) -> None:
-        self._writer = pq.ParquetWriter(pa.PythonFile(target, 'w'), schema, compression='zstd')
-        self._held: list[pa.Table] = []
-        self._rows = 0
-
-    def write(self, table: pa.Table) -> None:
-        """Adds rows."""
-        self._held.append(table)
-        self._rows += table.num_rows
-        if self._rows >= GROUP_ROWS:
-            rows = pa.concat_tables(self._held)
-            start = 0
-            while rows.num_rows - start >= GROUP_ROWS:
-                self._write_group(rows.slice(start, GROUP_ROWS))
-                start += GROUP_ROWS
-            self._held, self._rows = [rows.slice(start)], rows.num_rows - start
-
-    def _write_group(self, rows: pa.Table) -> None:
-        self._writer.write_table(rows.combine_chunks(), row_group_size=GROUP_ROWS)
-
-    def __enter__(self) -> RecordWriter:
-        return self
-
-    def __exit__(self, kind: type | None, *_: object) -> None:
-        if kind is None and self._rows:
-            self._write_group(pa.concat_tables(self._held))
-        self._writer.close()
 
 
 def records_path(part: int, parts: int) -> str:

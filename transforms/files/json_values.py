@@ -90,23 +90,27 @@ def loads_all(data: bytes) -> list[object]:
     return values
 
 
-def dumps(value: object) -> bytes:
+def dumps(value: object, default: Callable[[object], object] | None = None) -> bytes:
     """A value as JSON that `loads` gives back: NaN and infinities as Python writes them, integers of any size.
+
+    Args:
+        value: of what JSON has a form for; with `default` also times, which become ISO 8601.
+        default: gives a value that JSON can hold for one that it cannot.
 
     Raises:
         ValueError: it holds half a surrogate pair.
         TypeError: it holds what JSON has no form for.
     """
     try:
-        data = orjson.dumps(value)
+        data = orjson.dumps(value, default)
     except TypeError:  # an integer of more than 64 bits, or what Python's writer refuses too
-        return _python_dumps(value)
+        return _python_dumps(value, default)
     # orjson writes null for NaN and infinities.
-    return _python_dumps(value) if b'null' in data and _is_not_finite(value) else data
+    return _python_dumps(value, default) if b'null' in data and _is_not_finite(value) else data
 
 
-def _python_dumps(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(',', ':')).encode()
+def _python_dumps(value: object, default: Callable[[object], object] | None) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(',', ':'), default=default).encode()
 
 
 def _is_not_finite(value: object) -> bool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
+
+from apache_beam import coders
 
 
 @dataclass(slots=True)
@@ -23,3 +25,25 @@ class PartStream:
     part: int
     bytes: int
     items: Iterator[Any]
+
+
+class _WithinAStage(coders.Coder):
+    """Refuses to encode; runners ask for the size of an element now and then, and are told 0."""
+
+    def encode(self, value: PartStream) -> NoReturn:
+        raise TypeError(f'part {value.part} would leave its stage as a stream: InOneStage with other hints cuts a stage, and so does a shuffle')
+
+    def decode(self, encoded: bytes) -> NoReturn:
+        raise TypeError('a stream of a part cannot come from another stage')
+
+    def estimate_size(self, value: PartStream) -> int:
+        return 0
+
+    def is_deterministic(self) -> bool:
+        return False
+
+    def to_type_hint(self) -> type:
+        return PartStream
+
+
+coders.registry.register_coder(PartStream, _WithinAStage)

@@ -124,7 +124,7 @@ def test_what_finishing_a_part_raises_becomes_a_problem(tmp_path, monkeypatch):
     def full(*_, **__):
         raise RunAborted('no space left')
 
-    monkeypatch.setattr(finish_part, 'RecordWriter', full)
+    monkeypatch.setattr(finish_part, 'RowGroupWriter', full)
     done = finish_with(run_in(tmp_path), [written(0), Count(0, 'read', '', 1)])
     assert done['problems'][0] == 'no space left'
     assert not (tmp_path / 'records' / 'part-00000-of-00001.parquet').exists()

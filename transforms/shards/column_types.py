@@ -1,0 +1,172 @@
+"""One Arrow type for each column of a split, before its first shard is written: from what the plan knows, else from the records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from transforms.files import storage
+from transforms.read_hf.layouts import layout_of
+from transforms.read_hf.plan import ReadPlan
+from transforms.read_hf.read_unit import read_unit
+from transforms.read_hf.rows import ReadLimits, UnitFault
+from transforms.read_hf.units import ReadUnit
+
+# As for the types of top-level columns (read_hf/schemas.py): all of what lies on this machine up to a limit, else heads.
+_WHOLE_BYTES, _HEAD = 1 << 30, 16 << 20
+_REMOTE_HEAD, _REMOTE_FILES = 1 << 20, 16
+_BATCH = 1000
+# A column of objects with more keys than this is a mapping, not a structure: each key would be a Parquet column.
+_MAX_FIELDS = 1000
+_HEADERS = frozenset({'parquet', 'arrow', 'avro'})
+
+
+@dataclass(frozen=True)
+class ColumnTypes:
+    """The columns of a split.
+
+    Attributes:
+        schema: serialized Arrow schema.
+        json_columns: those that mix types, or have none that Parquet knows: written as JSON text.
+        complete: whether every value was looked at, or a header vouches for it; else a later value that fits no type is refused.
+    """
+
+    schema: bytes
+    json_columns: frozenset[str] = frozenset()
+    complete: bool = True
+
+
+def column_types(plan: ReadPlan, number: int, limits: ReadLimits, look: Callable[[Iterable], Iterable] = iter) -> ColumnTypes:
+    """The types of a split's columns.
+
+    Args:
+        plan: what is read.
+        number: of the split in it.
+        limits: what one record may cost.
+        look: wraps the units that are looked at, for a progress bar.
+    """
+    units = [unit for chain in plan.chains for unit in chain.units if unit.origin.number == plan.sources[number].number]
+    limit = next((chain.limit for chain in plan.chains if chain.units[0].origin.number == plan.sources[number].number), 0)
+    declared = _declared(units)
+    from_headers = {layout_of(file.path).format for file in plan.splits[number].files} <= _HEADERS
+    kinds = {f.name: _for_parquet(f.type, from_headers) for f in declared}
+    if kinds and all(kind is not None for kind in kinds.values()):
+        return ColumnTypes(_serialized(pa.schema(list(kinds.items()), declared.metadata if from_headers else None)), frozenset(), from_headers)
+    columns = {name: _Column(kind) for name, kind in kinds.items()}
+    complete = _look_at(units, limit, columns, limits, look)
+    found = {name: column.kind(complete) for name, column in columns.items()}
+    schema = pa.schema([(name, pa.string() if kind is None else kind) for name, kind in found.items()])
+    return ColumnTypes(_serialized(schema), frozenset(name for name, kind in found.items() if kind is None), complete)
+
+
+def _serialized(schema: pa.Schema) -> bytes:
+    return schema.serialize().to_pybytes()
+
+
+def _declared(units: Sequence[ReadUnit]) -> pa.Schema:
+    """The plan's schema, only of the columns that are read."""
+    schema = pa.ipc.read_schema(pa.BufferReader(units[0].schema)) if units and units[0].schema else pa.schema([])
+    wanted = units[0].columns if units else ()
+    fields = [schema.field(name) for name in wanted if name in schema.names] if wanted else list(schema)
+    keeps = {key: value for key, value in (schema.metadata or {}).items() if key == b'huggingface' and not wanted}
+    return pa.schema(fields, keeps or None)
+
+
+def _for_parquet(kind: pa.DataType, is_exact: bool) -> pa.DataType | None:
+    """The type to write values of a type as; None when it leaves something open, or Parquet has no form for it."""
+    types = pa.types
+    if isinstance(kind, pa.BaseExtensionType):
+        return _for_parquet(kind.storage_type, is_exact)
+    if types.is_dictionary(kind):
+        return _for_parquet(kind.value_type, is_exact)
+    if types.is_null(kind):
+        return None
+    if types.is_timestamp(kind) and not is_exact:
+        return pa.timestamp('us', kind.tz)  # JSON and CSV have times of microseconds
+    if types.is_struct(kind):
+        inner = [(f.name, _for_parquet(f.type, is_exact)) for f in kind]
+        return pa.struct(inner) if inner and all(t is not None for _, t in inner) else None
+    if types.is_list(kind) or types.is_large_list(kind):
+        inner = _for_parquet(kind.value_type, is_exact)
+        return None if inner is None else pa.list_(inner)
+    return kind
+
+
+def _look_at(units: Sequence[ReadUnit], limit: int, columns: dict[str, _Column], limits: ReadLimits,
+             look: Callable[[Iterable], Iterable]) -> bool:
+    """Widens the types by the records; whether all were looked at."""
+    is_local = all(storage.is_local(unit.path) for unit in units)
+    whole = is_local and sum(unit.bytes for unit in units) <= _WHOLE_BYTES
+    step = 1 if is_local or not units else -(-len(units) // _REMOTE_FILES)
+    complete, left = whole and step == 1, limit or -1
+    for unit in look(units[::step]):
+        budget = unit.bytes + 1 if whole else _HEAD if is_local else _REMOTE_HEAD
+        for rows in _batches(unit, limits, budget):
+            rows = rows if left < 0 else rows[:left]
+            left -= len(rows) if left >= 0 else 0
+            for name in {name: None for row in rows for name in row}:
+                columns.setdefault(name, _Column(None)).add([row.get(name) for row in rows])
+            if left == 0:
+                return complete
+    return complete
+
+
+def _batches(unit: ReadUnit, limits: ReadLimits, budget: int) -> Iterator[list[dict]]:
+    """The records of a unit as far as `budget` bytes of it go; what cannot be read is passed over, for reading reports it."""
+    done, rows = [0], []
+    stream = read_unit(unit, limits, lambda size: done.append(done.pop() + size))
+    try:
+        for item in stream:
+            if type(item) is tuple and type(item[1]) is dict:
+                rows.append(item[1])
+            if len(rows) >= _BATCH:
+                yield rows
+                rows = []
+                if done[0] >= budget:
+                    break
+    except UnitFault:
+        pass
+    finally:
+        stream.close()
+    yield rows
+
+
+@dataclass
+class _Column:
+    """What is known of a column: a settled type, or what its values had so far."""
+
+    settled: pa.DataType | None
+    seen: pa.DataType = field(default_factory=pa.null)
+    is_mixed: bool = False
+
+    def add(self, values: list) -> None:
+        if self.settled is not None or self.is_mixed:
+            return
+        try:
+            kinds = [pa.schema([('', self.seen)]), pa.schema([('', pa.array(values).type)])]
+            self.seen = pa.unify_schemas(kinds, promote_options='permissive').field(0).type
+        except (pa.ArrowException, ValueError, TypeError, OverflowError, RecursionError):
+            self.is_mixed = True
+        self.is_mixed = self.is_mixed or _fields(self.seen) > _MAX_FIELDS
+
+    def kind(self, complete: bool) -> pa.DataType | None:
+        """The type to write, None for JSON text."""
+        if self.settled is not None:
+            return self.settled
+        if self.is_mixed or _holds_empty_struct(self.seen) or (not complete and pa.types.is_null(self.seen)):
+            return None
+        return self.seen
+
+
+def _inner(kind: pa.DataType) -> list[pa.DataType]:
+    return [kind.field(i).type for i in range(kind.num_fields)]
+
+
+def _fields(kind: pa.DataType) -> int:
+    return sum(map(_fields, _inner(kind))) if kind.num_fields else 1
+
+
+def _holds_empty_struct(kind: pa.DataType) -> bool:
+    return (pa.types.is_struct(kind) and not kind.num_fields) or any(map(_holds_empty_struct, _inner(kind)))

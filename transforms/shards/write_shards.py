@@ -1,0 +1,122 @@
+"""WriteShards: the records of each part to one file, which appears complete or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol
+
+import apache_beam as beam
+
+from transforms.accounting.for_each_part import ForEachPart, Said
+from transforms.accounting.outcome import FAILED, WRITTEN, Outcome, OutputFile
+from transforms.accounting.step import StepOutput
+from transforms.accounting.table import RecordTable
+from transforms.files import storage
+from transforms.read_hf.read_hf import HFRecord
+from transforms.run.part_stream import PartStream
+from transforms.run.run import Run
+from transforms.shards.column_types import ColumnTypes
+from transforms.shards.json_lines import JsonLinesWriter
+from transforms.shards.parquet_shard import ParquetShardWriter
+
+FORMATS = {'jsonl': '.jsonl.gz', 'parquet': '.parquet'}
+_BATCH_ROWS, _BATCH_BYTES = 512, 8 << 20
+
+
+class ShardWriter(Protocol):
+    """Writes records to an open file."""
+
+    def write(self, rows: Sequence[dict]) -> list[str]:
+        """Adds records; gives for each why it cannot be written, '' for those that are."""
+
+    def close(self) -> None:
+        """Writes what is held."""
+
+
+@dataclass(frozen=True)
+class Shards:
+    """What is written where, fixed before the run.
+
+    Attributes:
+        format: 'jsonl' or 'parquet'.
+        paths: of the shard of each part, below the output.
+        types: of the columns of each source, for Parquet.
+    """
+
+    format: str
+    paths: tuple[str, ...]
+    types: tuple[ColumnTypes, ...] = ()
+
+    def writer(self, target: BinaryIO, source: int) -> ShardWriter:
+        """A writer of records of a source."""
+        return JsonLinesWriter(target) if self.format == 'jsonl' else ParquetShardWriter(target, self.types[source])
+
+
+@dataclass(frozen=True)
+class _WritePart:
+    shards: Shards
+    run: Run
+
+    def __call__(self, part: int, records: Iterator[HFRecord], say: Callable[[Said], None]) -> None:
+        path = self.shards.paths[part]
+        with storage.atomic_writer(storage.join(self.run.output, path)) as target:
+            with closing(self.shards.writer(target, self.run.parts[part].source)) as writer:
+                for batch in _batches(records):
+                    problems = writer.write([record.values for record in batch])
+                    for record, problem in zip(batch, problems, strict=True):
+                        say(_outcome(part, record, path, problem))
+        say(OutputFile(path, target.size, target.sha256, part))
+
+
+def _batches(records: Iterable[HFRecord]) -> Iterator[list[HFRecord]]:
+    """Batches of bounded memory, which depend on the records alone."""
+    batch, held = [], 0
+    for record in records:
+        batch.append(record)
+        held += _weight(record.values)
+        if len(batch) >= _BATCH_ROWS or held >= _BATCH_BYTES:
+            yield batch
+            batch, held = [], 0
+    if batch:
+        yield batch
+
+
+def _weight(value: object) -> int:
+    """Bytes of the texts and payloads that a value holds, about."""
+    if isinstance(value, (str, bytes)):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(map(_weight, value.values()))
+    return sum(map(_weight, value)) if isinstance(value, (list, tuple)) else 8
+
+
+def _outcome(part: int, record: HFRecord, path: str, problem: str) -> Outcome:
+    given = record.values.get('id')
+    name = str(given) if type(given) in (str, int) else ''
+    if problem:
+        return Outcome(part, record.origin.file, record.row, name, FAILED, 'TypeMismatch', problem, stage='write')
+    return Outcome(part, record.origin.file, record.row, name, WRITTEN, output=path)
+
+
+@dataclass(eq=False)
+class WriteShards(beam.PTransform):
+    """PCollection[PartStream] of HFRecord to StepOutput: a shard for each part, records in the order of the input.
+
+    A killed run goes on at the next part. A record that its format or column type cannot hold is failed as `TypeMismatch`.
+    Memory: 8 MiB or 512 records, and of Parquet a row group of 64 MiB, for each part under way.
+
+    Args:
+        shards: format, names and types.
+        run: the run.
+
+    Raises:
+        RunAborted: the disk is full or the output cannot be written.
+    """
+
+    shards: Shards
+    run: Run
+
+    def expand(self, parts: beam.PCollection[PartStream]) -> StepOutput:
+        return parts | 'ForEachPart' >> ForEachPart(self.run, _WritePart(self.shards, self.run), RecordTable())
