@@ -30,9 +30,9 @@ ABOUT = """\
 Converts a dataset to shards: data/SPLIT-00000-of-00012.jsonl.gz (or .parquet), a README.md by which
 datasets.load_dataset reads them, and records/, errors.jsonl and report.html that account for every record.
 
---input is a folder, a file or hf://datasets/NAMESPACE/NAME[@REVISION], in any layout: Parquet, JSON, JSON lines, CSV, TSV,
-text, Arrow, Avro (each also packed), WebDataset, zip, folders of images or sounds (as references). Without it an embedded
-sample is taken.
+--input is a folder, a file or hf://datasets/NAMESPACE/NAME[@REVISION], in any layout: Parquet, JSON, JSON
+lines, CSV, TSV, text, Arrow, Avro (each also packed), WebDataset, zip, folders of images or sounds (as
+references to the files). Without it an embedded sample is taken.
 
   python -m beam_pipelines.convert --input hf://datasets/ibm/duorc --output data/duorc --format=parquet"""
 

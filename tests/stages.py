@@ -14,6 +14,7 @@ from beam_pipelines.launcher.arguments import parse
 from beam_pipelines.launcher.spec import PipelineSpec
 from beam_pipelines.samples import sample_folder
 from options.context import Context
+from transforms.run.part_stream import PartStream
 from transforms.run.run import Run
 
 _OPTIONS = ('--experiments=pre_optimize=all', '--environment_type=EXTERNAL', '--environment_config=localhost:1')
@@ -74,7 +75,7 @@ def graph_of(build, settings: object) -> Graph:
 
 
 def payload_steps(build, settings: object) -> set[str]:
-    """Names of the steps whose main output has elements that can hold a document or an image: a field `data` of bytes."""
+    """Names of the steps whose main output has elements that can hold a document, an image or a whole part: a field `data` of bytes, or a PartStream."""
     pipeline = beam.Pipeline(runner=PortableRunner(), options=PipelineOptions(list(_OPTIONS)))
     build(pipeline, settings)
     names = set()
@@ -95,7 +96,7 @@ def _types(kind: object) -> list[object]:
 
 
 def _holds_payload(kind: object) -> bool:
-    return is_dataclass(kind) and any(f.name == 'data' and 'bytes' in str(f.type) for f in fields(kind))
+    return kind is PartStream or (is_dataclass(kind) and any(f.name == 'data' and 'bytes' in str(f.type) for f in fields(kind)))
 
 
 def _stage(payload: beam_runner_api_pb2.ExecutableStagePayload) -> Stage:

@@ -16,7 +16,7 @@ from benchmarks.make_large import make
 from tests.conftest import shared
 from tests.flink import JAR, REASON
 from tests.flink_cluster import Cluster
-from tests.helpers import ROOT, assert_same_output, command, load, written_images
+from tests.helpers import ROOT, assert_same_output, command, load, written_images, written_shards
 
 ROOT_REASON = '' if os.geteuid() == 0 else 'no root: TaskManagers need network namespaces of their own'
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(900),
@@ -57,10 +57,10 @@ def large(tmp_path_factory):
 class Run:
     """A launcher under way, and the cluster's view of its jobs."""
 
-    def __init__(self, cluster, source, output, *flags) -> None:
+    def __init__(self, cluster, source, output, *flags, pipeline='olmocr') -> None:
         self.cluster, self.before, self.output = cluster, set(cluster.jobs()), output
         self.process = subprocess.Popen(
-            command('olmocr', f'--input={source}', f'--output={output}', '--runner=FlinkRunner',
+            command(pipeline, f'--input={source}', f'--output={output}', '--runner=FlinkRunner',
                     f'--flink_master={cluster.master}', f'--flink_job_server_jar={JAR.path}', *flags),
             cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
@@ -104,6 +104,21 @@ def test_real_pages(healthy, tmp_path, mode):
 def test_same_bytes_however_it_runs(healthy, large, tmp_path, flags):
     Run(healthy, large[0], tmp_path / 'out', *FLAGS, *flags).finish()
     assert_finished(tmp_path / 'out', large[1])
+
+
+def test_a_part_that_takes_longer_than_the_watchdog_waits(healthy, tmp_path):
+    """No part is finished meanwhile: the worker's heartbeat alone says that it lives."""
+    (tmp_path / 'in').mkdir()
+    line = b'{"id": 1, "text": "%s"}\n' % (b'lorem ipsum ' * 4)
+    with open(tmp_path / 'in' / 'train.jsonl', 'wb') as file:
+        for _ in range(300):
+            file.write(line * 10_000)
+    started = time.monotonic()
+    Run(healthy, tmp_path / 'in', tmp_path / 'out', '--shard_size=1GB', '--stall_seconds=15', '--progress=off', pipeline='convert').finish()
+    run = load(tmp_path / 'out' / 'run.json')
+    assert run['seconds'] > 20, 'too fast to show anything'
+    assert (run['totals']['written'], time.monotonic() - started > 20) == (3_000_000, True)
+    assert len(written_shards(tmp_path / 'out')) == 1
 
 
 @SEEDS

@@ -16,6 +16,7 @@ from tests.helpers import (
     kill_at_random_moments,
     run_process,
     written_images,
+    written_shards,
 )
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(1200)]
@@ -72,6 +73,34 @@ def test_ctrl_c_is_one_line_and_resumable(large, undisturbed, tmp_path, whole_gr
     again = start(large, tmp_path / 'out')
     assert 'resuming' in again.communicate()[0]
     assert_same_output(undisturbed, tmp_path / 'out')
+
+
+@pytest.mark.parametrize('kind', ['jsonl', 'parquet'])
+@pytest.mark.parametrize('workers', [1, 2])
+def test_convert_killed_at_ten_random_moments_goes_on_at_the_next_part(tmp_path, kind, workers):
+    source, output = tmp_path / 'in', tmp_path / 'out'
+    source.mkdir()
+    with open(source / 'train.jsonl', 'w', encoding='utf-8') as file:
+        for i in range(400_000):
+            file.write(f'{{"id": {i}, "text": "{"lorem ipsum dolor " * (i % 17)}", "meta": {{"n": {i}}}}}\n')
+    flags = ('convert', f'--input={source}', f'--format={kind}', '--shard_size=1MB', '--progress=off', f'--num_workers={workers}')
+
+    def begin() -> subprocess.Popen:
+        return subprocess.Popen(command(*flags, f'--output={output}'), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                text=True, start_new_session=True)
+
+    subprocess.run(command(*flags, f'--output={tmp_path}/whole'), cwd=ROOT, check=True, capture_output=True)
+    total = len(written_shards(tmp_path / 'whole'))
+    # Each run but the first is killed while it resumes.
+    killed = kill_at_random_moments(begin, lambda: written_shards(output), total, 10, 20261126, again=workers)
+    seen = written_shards(output)
+    last = begin()
+    printed = last.communicate()
+    assert last.returncode == 0, printed
+    now = written_shards(output)
+    assert sum(now[path] != seen[path] for path in seen) <= workers
+    assert (total >= 60, killed >= 4) == (True, True), (total, killed)
+    assert_same_output(tmp_path / 'whole', output)
 
 
 def killed_at(running: subprocess.Popen, path) -> bool:

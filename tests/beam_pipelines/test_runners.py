@@ -67,6 +67,24 @@ def test_llava_cc3m(tmp_path, flags):
     assert_same_output(tmp_path / 'direct', tmp_path / 'out')
 
 
+@pytest.mark.parametrize('kind', ['jsonl', 'parquet'])
+@pytest.mark.parametrize('flags', [MULTI, *RUNNERS])
+def test_convert(tmp_path, flags, kind):
+    (tmp_path / 'in').mkdir()
+    for split, count in (('train', 60_000), ('test', 5)):  # some shards of the smallest size
+        rows = (json.dumps({'id': i, 'text': f'{split} {i} ' * 5, 'meta': {'n': i}}) for i in range(count))
+        (tmp_path / 'in' / f'{split}.jsonl').write_text('\n'.join(rows))
+    (tmp_path / 'in' / 'train-2.jsonl').write_text('{"id": 1}\n{"id": 2, "text"\n{"id": 3}')
+    for name, runner in (('direct', ()), ('out', flags)):
+        done = run_process('convert', f'--input={tmp_path}/in', f'--output={tmp_path}/{name}', f'--format={kind}', '--shard_size=1MB',
+                           '--progress=off', *runner)
+        assert done.returncode == 0, done.stderr
+    assert_same_output(tmp_path / 'direct', tmp_path / 'out')
+    run = load(tmp_path / 'out' / 'run.json')
+    assert (run['totals']['read'], run['totals']['written']) == (60_008, 60_007)
+    assert len(list((tmp_path / 'out' / 'data').iterdir())) > 5
+
+
 @pytest.mark.parametrize('flags', [MULTI, *RUNNERS[:2]])
 def test_read_hf_from_the_hub(hub, tmp_path, flags):
     for split, count in (('train', 400), ('test', 5)):
@@ -94,11 +112,11 @@ def test_every_pipeline_finds_the_hub_on_its_workers(pipeline, hub, dataset, pag
         source.mkdir()
         (source / 'a.pdf').write_bytes(page_pdf)
     hub.add('me/set', source)
-    sizes = ('--max_size=160',) if pipeline != 'llava_cc3m' else ()
+    sizes = ('--max_size=160',) if pipeline in ('olmocr', 'render_pdf') else ()
     for name, place, runner in (('direct', source, ()), ('out', 'hf://datasets/me/set', flags)):
         done = run_process(pipeline, f'--input={place}', f'--output={tmp_path}/{name}', '--progress=off', *sizes, *runner)
         assert done.returncode == 0, done.stderr
-    for kind in ('*.png', '*.jpg', 'chat*.json'):
+    for kind in ('*.png', '*.jpg', 'chat*.json', '*.jsonl.gz'):
         one, two = ({p.relative_to(tmp_path / name): p.read_bytes() for p in (tmp_path / name).rglob(kind)}
                     for name in ('direct', 'out'))
         assert one == two

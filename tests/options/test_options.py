@@ -45,7 +45,7 @@ def test_dashes_and_documented_aliases(argv):
 
 @pytest.mark.parametrize(('argv', 'words'), [
     (['--imput=a'], 'did you mean --input'), (['--max_siz=3'], 'did you mean --max_size'), (['--max=3'], '--max_'),
-    (['stray'], "unexpected argument 'stray'"), (['--split=test'], 'invalid choice'), (['--limit=-1'], 'at least 0'),
+    (['stray'], "unexpected argument 'stray'"), (['--stage=test'], 'invalid choice'), (['--limit=-1'], 'at least 0'),
     (['--parallelism=2'], 'for --runner=FlinkRunner'), (['--xyzzy'], '--help lists'), (['--render=2'], 'unknown flag')])
 def test_wrong_flags_are_errors_with_a_hint(argv, words):
     with pytest.raises(UsageError, match=words):

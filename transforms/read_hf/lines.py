@@ -12,7 +12,7 @@ from transforms.read_hf.conform import Conformer
 from transforms.read_hf.gz_members import next_member
 from transforms.read_hf.rows import BadRow, LostPart, ReadLimits, Rows, UnitFault
 from transforms.read_hf.streams import GzRange, Stream, open_text
-from transforms.read_hf.units import SPLIT_BYTES, ReadUnit
+from transforms.read_hf.units import ReadUnit
 
 _BLOCK = 1 << 20
 _GZ_ROW_SHIFT = 24
@@ -53,7 +53,7 @@ def read_lines(unit: ReadUnit, source: BinaryIO, limits: ReadLimits,
     stream, base = _open_range(unit, source)
     if stream is None:
         return
-    by_offset = not unit.layout.compression and unit.file.size > SPLIT_BYTES
+    by_offset = not unit.layout.compression and unit.bytes < unit.file.size
     number = base << _GZ_ROW_SHIFT if unit.layout.compression else 0
     blocks = iter_lines(stream, not unit.is_first, limits.line_bytes)
     while True:

@@ -15,7 +15,7 @@ from transforms.read_hf.data_files import Dataset, Split, find_dataset
 from transforms.read_hf.folders import is_media, plan_media
 from transforms.read_hf.rows import DEFAULT_LIMITS, ReadLimits
 from transforms.read_hf.schemas import split_types
-from transforms.read_hf.units import Origin, ReadUnit, UnitChain, plan_units
+from transforms.read_hf.units import SPLIT_BYTES, Origin, ReadUnit, UnitChain, plan_units
 from transforms.run.source import PART_BYTES, PART_ROWS, Part, Source
 
 HUB_PARQUET = 'refs/convert/parquet'
@@ -123,7 +123,7 @@ def plan_read(source: str, subset: str | tuple[str, ...] = '', split: str = 'all
         if schema.names and columns_of:
             _check_columns(columns_of, schema.names, one)
         chains += plan_units(one, root, source, revision, columns_of, limit,
-                             schema=_serialized(schema), row_groups=row_groups)
+                             split_bytes=min(SPLIT_BYTES, part_bytes), schema=_serialized(schema), row_groups=row_groups)
     chains, parts = _with_parts(chains, {(one.subset, one.split): one.number for one in sources}, part_bytes)
     return ReadPlan(root, revision, dataset, chosen, chains, sources, parts)
 

@@ -31,8 +31,8 @@ class HFRecord:
 
     Attributes:
         origin: source, revision, subset, split and file, and the numbers of its source and part in a run.
-        row: its number in the file, from 0. Of a text or JSON lines file of more than 64 MiB it is the byte offset of
-            the line; of a shared gzip or an archive it is ordered, but not counted from 0 without gaps.
+        row: its number in the file, from 0. Of a text or JSON lines file that several workers share (of more than 64 MiB, or
+            a part) it is the byte offset of the line; of a shared gzip or an archive it is ordered, but not counted from 0 without gaps.
         values: by column, as plain Python values.
     """
 

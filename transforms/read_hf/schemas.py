@@ -25,6 +25,7 @@ from transforms.read_hf.streams import Stream, open_stream, recoded
 from transforms.read_hf.tables import arrow_schema, avro_schema
 
 _FOOTERS_AT_ONCE = 16
+FEATURES = b'huggingface'  # under which `datasets` keeps its features in a schema's metadata
 # How much of CSV and JSON is looked at for types: all of what lies on this machine up to a limit, else the head of each
 # file; of a remote set the heads of some files, for each of their bytes crosses the network a second time.
 _WHOLE_BYTES, _HEAD = 1 << 30, 16 << 20
@@ -79,14 +80,17 @@ def _of_headers(root: str, files: tuple[FileInfo, ...], limits: ReadLimits) -> S
     """From footers and headers; a file with a column type that no earlier file has is refused when it is read."""
     types: dict[str, pa.DataType] = {}
     row_groups: dict[str, tuple[RowGroup, ...]] = {}
+    features: set[bytes] = set()
     with ThreadPoolExecutor(_FOOTERS_AT_ONCE) as threads:
         for file, (schema, groups) in zip(files, threads.map(lambda file: _header(root, file, limits), files), strict=True):
             if groups:
                 row_groups[file.path] = groups
+            if schema is not None:
+                features.add((schema.metadata or {}).get(FEATURES, b''))
             for field in schema if schema is not None else ():
                 both = merged(types.get(field.name, field.type), field.type)
                 types[field.name] = types[field.name] if both is None else both
-    return SplitTypes(pa.schema(types.items()), row_groups)
+    return SplitTypes(pa.schema(types.items(), {FEATURES: features.pop()} if len(features) == 1 and b'' not in features else None), row_groups)
 
 
 def _header(root: str, file: FileInfo, limits: ReadLimits) -> tuple[pa.Schema | None, tuple[RowGroup, ...]]:

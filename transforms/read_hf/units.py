@@ -162,15 +162,14 @@ def _row_ranges(size: int, groups: tuple[RowGroup, ...], split_bytes: int) -> It
 
 
 def _ranges(root: str, file: FileInfo, layout: Layout, split_bytes: int) -> Iterator[tuple[int, int]]:
-    parts = max(1, -(-file.size // split_bytes)) if layout.is_splittable and _is_shared(root, file, layout) else 1
+    is_shared = layout.is_splittable and file.size > split_bytes and _can_be_cut(root, file, layout)
+    parts = -(-file.size // split_bytes) if is_shared else 1
     for part in range(parts):
         yield part * split_bytes, file.size if part == parts - 1 else (part + 1) * split_bytes
 
 
-def _is_shared(root: str, file: FileInfo, layout: Layout) -> bool:
-    """Whether a large file can really be cut: a gzip of one member cannot, a .json that is one list neither."""
-    if file.size <= SPLIT_BYTES // 8:
-        return False
+def _can_be_cut(root: str, file: FileInfo, layout: Layout) -> bool:
+    """Whether a file can really be cut: a gzip of one member cannot, a .json that is one list neither."""
     if layout.format in ('json', 'text') and not layout.compression:
         with storage.open_info(root, file) as source:
             head = source.read(HEAD_BYTES)

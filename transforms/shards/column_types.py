@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from transforms.files import storage
+from transforms.read_hf.folders import is_media
 from transforms.read_hf.layouts import layout_of
 from transforms.read_hf.plan import ReadPlan
 from transforms.read_hf.read_unit import read_unit
 from transforms.read_hf.rows import ReadLimits, UnitFault
+from transforms.read_hf.schemas import FEATURES
 from transforms.read_hf.units import ReadUnit
 
 # As for the types of top-level columns (read_hf/schemas.py): all of what lies on this machine up to a limit, else heads.
@@ -49,8 +51,9 @@ def column_types(plan: ReadPlan, number: int, limits: ReadLimits, look: Callable
     """
     units = [unit for chain in plan.chains for unit in chain.units if unit.origin.number == plan.sources[number].number]
     limit = next((chain.limit for chain in plan.chains if chain.units[0].origin.number == plan.sources[number].number), 0)
-    declared = _declared(units)
-    from_headers = {layout_of(file.path).format for file in plan.splits[number].files} <= _HEADERS
+    split = plan.splits[number]
+    declared = pa.schema([]) if is_media(split) else _declared(units)
+    from_headers = {layout_of(file.path).format for file in split.files} <= _HEADERS
     kinds = {f.name: _for_parquet(f.type, from_headers) for f in declared}
     if kinds and all(kind is not None for kind in kinds.values()):
         return ColumnTypes(_serialized(pa.schema(list(kinds.items()), declared.metadata if from_headers else None)), frozenset(), from_headers)
@@ -70,7 +73,7 @@ def _declared(units: Sequence[ReadUnit]) -> pa.Schema:
     schema = pa.ipc.read_schema(pa.BufferReader(units[0].schema)) if units and units[0].schema else pa.schema([])
     wanted = units[0].columns if units else ()
     fields = [schema.field(name) for name in wanted if name in schema.names] if wanted else list(schema)
-    keeps = {key: value for key, value in (schema.metadata or {}).items() if key == b'huggingface' and not wanted}
+    keeps = {key: value for key, value in (schema.metadata or {}).items() if key == FEATURES and value and not wanted}
     return pa.schema(fields, keeps or None)
 
 

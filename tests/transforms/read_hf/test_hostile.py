@@ -229,26 +229,23 @@ def test_arrow_with_offsets_that_point_anywhere(tmp_path):
     assert (count, 'DamagedBatch' in words) == (3, True)
 
 
-def test_a_byte_order_mark_moves_no_border(tmp_path, monkeypatch):
+def test_a_byte_order_mark_moves_no_border(tmp_path):
     from transforms.read_hf import units
     from transforms.read_hf.plan import plan_read
     from transforms.read_hf.read_unit import read_unit
 
     (tmp_path / 'train.jsonl').write_bytes(b'\xef\xbb\xbf' + lines(60))
     plan = plan_read(str(tmp_path))
-    monkeypatch.setattr(units, '_is_shared', lambda *_: True)
     for size in range(14, 90):
         chains = units.plan_units(plan.splits[0], plan.root, 's', '', split_bytes=size)
         assert [v['id'] for c in chains for u in c.units for _, v in read_unit(u)] == list(range(60)), size
 
 
-def test_a_document_over_many_lines_is_never_cut(tmp_path, monkeypatch):
-    from transforms.read_hf import units
+def test_a_document_over_many_lines_is_never_cut(tmp_path):
     from transforms.read_hf.plan import plan_read
 
-    monkeypatch.setattr(units, 'SPLIT_BYTES', 64)
     (tmp_path / 'train.json').write_text(json.dumps({'data': [{'id': i} for i in range(100)]}, indent=1))
-    assert len(plan_read(str(tmp_path)).chains) == 1
+    assert len(plan_read(str(tmp_path), part_bytes=64).chains) == 1
     rows = read_rows(tmp_path)
     assert (len(rows), faults(rows)) == (1, [])
 

@@ -42,7 +42,7 @@ def test_records_with_provenance_and_counts(tmp_path):
 
 @pytest.mark.parametrize('split_bytes', [700, 1000, 4096, 10**6])
 @pytest.mark.parametrize('kind', ['jsonl', 'txt', 'parquet', 'members.jsonl.gz', 'one.jsonl.gz'])
-def test_any_cutting_gives_each_record_once(tmp_path, monkeypatch, split_bytes, kind):
+def test_any_cutting_gives_each_record_once(tmp_path, split_bytes, kind):
     rows = some_rows(300)
     path = tmp_path / f'train.{kind}'
     if kind == 'parquet':
@@ -58,10 +58,8 @@ def test_any_cutting_gives_each_record_once(tmp_path, monkeypatch, split_bytes, 
         data = lines(rows)
         cuts = sorted(random.Random(1).sample(range(len(data)), 40))
         path.write_bytes(b''.join(gzip.compress(data[a:b]) for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True)))
-    monkeypatch.setattr(units, 'SPLIT_BYTES', 0)
     plan = plan_read(str(tmp_path))
     split = plan.splits[0]
-    monkeypatch.setattr('transforms.read_hf.lines.SPLIT_BYTES', split_bytes)
     chains = units.plan_units(split, plan.root, 's', '', split_bytes=split_bytes)
     from transforms.read_hf.read_unit import read_unit
 

@@ -1,0 +1,222 @@
+"""convert: its output is what `datasets` reads of its input, in every layout; it accounts for what it cannot write."""
+
+import datetime
+import gzip
+import json
+import os
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from beam_pipelines import convert
+from tests.transforms.read_hf.test_parity import ALL, expected
+
+
+def run(source, output, *flags):
+    result = convert.run(['--input', str(source), '--output', str(output), '--progress=off', *flags])
+    assert result.exit_code in (0, 1, 2), result
+    return result
+
+
+def rows_of(output, split='train'):
+    """The records of a split as they were written."""
+    return [json.loads(line) for path in sorted((output / 'data').glob(f'{split}-*.jsonl.gz'))
+            for line in gzip.decompress(path.read_bytes()).splitlines()]
+
+
+def as_json(value):
+    """A value as JSON lines hold it; of payloads only the size counts, that of base64."""
+    if isinstance(value, dict):
+        if set(value) == {'path', 'bytes'} and value['bytes']:
+            value = {**value, 'bytes': -(-value['bytes'] // 3) * 4}
+        return {key: as_json(inner) for key, inner in value.items()}
+    if isinstance(value, (datetime.datetime, datetime.date)):
+        return value.isoformat()
+    return [as_json(inner) for inner in value] if isinstance(value, list) else value
+
+
+def untimed(value):
+    """A value with the times that `datasets` made of texts as texts again."""
+    if isinstance(value, dict):
+        return {key: untimed(inner) for key, inner in value.items()}
+    if isinstance(value, datetime.datetime):
+        return value.isoformat()
+    return [untimed(inner) for inner in value] if isinstance(value, list) else value
+
+
+def relative(value, root):
+    """A value with the paths of references as they are in the input."""
+    if isinstance(value, dict):
+        return {key: inner.removeprefix(f'{root}/'.lstrip('/')) if key == 'path' and inner else relative(inner, root)
+                for key, inner in value.items()}
+    return [relative(inner, root) for inner in value] if isinstance(value, list) else value
+
+
+def without_none(value):
+    if isinstance(value, dict):
+        return {key: without_none(inner) for key, inner in value.items() if inner is not None}
+    return [without_none(inner) for inner in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize('name', ALL)
+def test_what_is_written_is_what_datasets_reads_of_the_input(tmp_path, monkeypatch, name):
+    monkeypatch.setenv('HF_DATASETS_DISABLE_PROGRESS_BARS', '1')
+    root = tmp_path / 'data'
+    root.mkdir()
+    ALL[name](root)
+    for config in ('en', 'vi', 'whole') if name == 'card_configs' else (None,):
+        theirs = expected(root, tmp_path / 'cache', config)
+        for kind in ('parquet', 'jsonl'):
+            output = tmp_path / kind
+            assert run(root, output, f'--format={kind}').state == 'done'
+            ours = expected(output, tmp_path / 'cache', config)
+            assert list(ours) == list(theirs)
+            for split, rows in theirs.items():
+                found = [relative(row, root) for row in ours[split]]
+                if kind == 'parquet':  # whose objects have all keys of their column
+                    assert without_none(found) == without_none(rows)
+                else:
+                    assert untimed(found) == as_json(rows)
+
+
+def lines(rows):
+    return ''.join(json.dumps(row) + '\n' for row in rows)
+
+
+def test_columns_limit_split_and_subset(tmp_path):
+    for subset in ('en', 'vi'):
+        (tmp_path / 'in' / subset).mkdir(parents=True)
+        for split in ('train', 'test'):
+            (tmp_path / 'in' / subset / f'{split}.jsonl').write_text(lines({'id': i, 'text': subset, 'x': 1} for i in range(9)))
+    (tmp_path / 'in' / 'README.md').write_text('---\nlicense: mit\nconfigs:\n' + ''.join(
+        f'- config_name: {s}\n  data_files:\n  - {{split: train, path: {s}/train.jsonl}}\n  - {{split: test, path: {s}/test.jsonl}}\n'
+        for s in ('en', 'vi')) + '---\n')
+    assert run(tmp_path / 'in', tmp_path / 'all').accounts['totals']['written'] == 36
+    assert sorted(str(p.relative_to(tmp_path / 'all')) for p in (tmp_path / 'all' / 'data').rglob('*.gz')) == [
+        f'data/{subset}/{split}-00000-of-00001.jsonl.gz' for subset in ('en', 'vi') for split in ('test', 'train')]
+    assert 'license: mit' in (tmp_path / 'all' / 'README.md').read_text()
+    run(tmp_path / 'in', tmp_path / 'few', '--subset=vi', '--split=test', '--columns=text,id', '--limit=3')
+    assert rows_of(tmp_path / 'few', 'test') == [{'text': 'vi', 'id': i} for i in range(3)]
+    assert run(tmp_path / 'in', tmp_path / 'none', '--subset=vi', '--split=tst').message.endswith('did you mean test?')
+    assert 'has no column txt; did you mean text?' in run(tmp_path / 'in', tmp_path / 'none', '--columns=txt').message
+
+
+def test_a_limited_parquet_gives_exactly_its_first_rows_of_several_files_and_groups(tmp_path):
+    (tmp_path / 'in').mkdir()
+    for number in range(3):
+        table = pa.table({'id': range(number * 50, number * 50 + 50)})
+        pq.write_table(table, tmp_path / 'in' / f'train-{number}.parquet', row_group_size=7)
+    for limit in (1, 7, 50, 60, 150, 999):
+        assert run(tmp_path / 'in', tmp_path / str(limit), f'--limit={limit}').state == 'done'
+        assert [row['id'] for row in rows_of(tmp_path / str(limit))] == list(range(min(limit, 150)))
+
+
+VALUES = [
+    ([1, 'x', None], 'string', ['1', '"x"', None]), ([{'a': 1}, {'a': 'x'}], 'string', ['{"a":1}', '{"a":"x"}']),
+    ([{}, {}], 'string', ['{}', '{}']), ([1, 2.5], 'double', [1.0, 2.5]), ([None, None], 'null', [None, None]),
+    ([[], [1]], 'list<element: int64>', [[], [1]]), ([2 ** 70, 1], 'string', [str(2 ** 70), '1']),
+    ([{'a': {'b': 1}}, {'a': {'c': 'x'}}], 'struct<a: struct<b: int64, c: string>>',
+     [{'a': {'b': 1, 'c': None}}, {'a': {'b': None, 'c': 'x'}}]),
+    ([True, False], 'bool', [True, False]), ([True, 1], 'string', ['true', '1'])]
+
+
+@pytest.mark.parametrize('values', VALUES, ids=[str(values[0])[:30] for values in VALUES])
+def test_a_column_has_one_type_in_parquet_and_no_value_is_lost(tmp_path, values):
+    values, kind, expected_values = values
+    (tmp_path / 'in').mkdir()
+    (tmp_path / 'in' / 'train.jsonl').write_text(lines({'v': value, 'w': 1} for value in values))
+    assert run(tmp_path / 'in', tmp_path / 'out', '--format=parquet').accounts['totals']['written'] == len(values)
+    table = pq.read_table(tmp_path / 'out' / 'data')
+    assert (str(table.schema.field('v').type), table['v'].to_pylist()) == (kind, expected_values)
+
+
+def test_what_was_not_seen_when_types_were_taken_is_a_failed_record(tmp_path, monkeypatch):
+    """Arrow would drop an unknown key of an object in silence."""
+    from transforms.shards import column_types
+
+    monkeypatch.setattr(column_types, '_WHOLE_BYTES', 10)
+    monkeypatch.setattr(column_types, '_HEAD', 10)
+    (tmp_path / 'in').mkdir()
+    rows = [{'m': {'a': 1}} for _ in range(1500)]
+    (tmp_path / 'in' / 'train.jsonl').write_text(lines([*rows, {'m': {'a': 2, 'new': 3}}, {'m': {'a': 'text'}}, {'m': {'a': 5}}]))
+    result = run(tmp_path / 'in', tmp_path / 'out', '--format=parquet')
+    assert (result.accounts['totals']['written'], result.accounts['totals']['failed']) == (1501, {'TypeMismatch': 2})
+    said = [json.loads(line)['message'] for line in (tmp_path / 'out' / 'errors.jsonl').read_text().splitlines()]
+    assert 'm has the key new' in said[0]
+    assert 'm is no struct<a: int64>' in said[1]
+
+
+def test_values_that_json_has_no_form_for(tmp_path):
+    (tmp_path / 'in').mkdir()
+    table = pa.table({'b': [b'\x00\xff'], 'd': pa.array([datetime.date(2024, 1, 2)]), 't': pa.array([datetime.time(3, 4)]),
+                      'n': [float('nan')], 'm': pa.array([[('k', 1)]], pa.map_(pa.string(), pa.int64())),
+                      'x': pa.array(['1.50']).cast(pa.decimal128(5, 2)), 'u': pa.array([datetime.timedelta(seconds=5)])})
+    pq.write_table(table, tmp_path / 'in' / 'train.parquet')
+    run(tmp_path / 'in', tmp_path / 'out')
+    row, = rows_of(tmp_path / 'out')
+    assert row.pop('n') != 0
+    assert row == {'b': 'AP8=', 'd': '2024-01-02', 't': '03:04:00', 'm': [['k', 1]], 'x': '1.50', 'u': '0:00:05'}
+    assert run(tmp_path / 'in', tmp_path / 'same', '--format=parquet').state == 'done'
+    assert pq.read_table(tmp_path / 'same' / 'data').drop_columns('n').equals(table.drop_columns('n'))
+
+
+def test_features_survive(tmp_path):
+    import datasets
+
+    (tmp_path / 'in').mkdir()
+    features = datasets.Features({'label': datasets.ClassLabel(names=['no', 'yes']), 'n': datasets.Value('int16')})
+    datasets.Dataset.from_list([{'label': 1, 'n': 3}], features).to_parquet(tmp_path / 'in' / 'train.parquet')
+    run(tmp_path / 'in', tmp_path / 'out', '--format=parquet')
+    assert datasets.load_dataset(str(tmp_path / 'out'), cache_dir=str(tmp_path / 'cache'))['train'].features == features
+
+
+def test_names_of_strangers_lead_nowhere(tmp_path):
+    (tmp_path / 'in').mkdir()
+    (tmp_path / 'in' / 'a.jsonl').write_text('{"id": 1}\n')
+    (tmp_path / 'in' / 'README.md').write_text(
+        '---\nconfigs:\n- config_name: ../../x\n  data_files: a.jsonl\n- config_name: ../../X\n  data_files: a.jsonl\n'
+        '- config_name: "."\n  data_files:\n  - {split: "../t", path: a.jsonl}\n---\n')
+    assert run(tmp_path / 'in', tmp_path / 'out').accounts['totals']['written'] == 3
+    made = sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob('*.gz'))
+    assert len(made) == 3
+    assert all(path.startswith('out/data/') for path in made)
+
+
+def test_parts_that_are_done_are_not_read_again_and_failed_ones_are(tmp_path):
+    (tmp_path / 'in').mkdir()
+    for name in 'abc':
+        (tmp_path / 'in' / f'train-{name}.jsonl').write_text(lines({'id': i, 'text': name * 9000} for i in range(100)))
+    good = (tmp_path / 'in' / 'train-b.jsonl').read_bytes()
+    stat = (tmp_path / 'in' / 'train-b.jsonl').stat()
+    (tmp_path / 'in' / 'train-b.jsonl').write_bytes(b'x' * 100 + b'\n' + good[101:])
+    os.utime(tmp_path / 'in' / 'train-b.jsonl', ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    flags = ('--shard_size=1MB', '--max_failures=0')
+    assert run(tmp_path / 'in', tmp_path / 'out', *flags).state == 'failed'
+    before = {p.name: p.stat().st_mtime_ns for p in (tmp_path / 'out' / 'data').iterdir()}
+    (tmp_path / 'in' / 'train-b.jsonl').write_bytes(good)
+    os.utime(tmp_path / 'in' / 'train-b.jsonl', ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    # What failed stays failed by the same command, as for every pipeline; --retry_failed does only those parts again.
+    assert run(tmp_path / 'in', tmp_path / 'out', *flags).state == 'failed'
+    assert run(tmp_path / 'in', tmp_path / 'out', *flags, '--retry_failed').state == 'done'
+    after = {p.name: p.stat().st_mtime_ns for p in (tmp_path / 'out' / 'data').iterdir()}
+    assert sorted(name for name in before if before[name] != after[name]) == ['train-00001-of-00003.jsonl.gz']
+    assert len(rows_of(tmp_path / 'out')) == 300
+
+
+def test_an_output_within_the_input_is_refused(tmp_path):
+    (tmp_path / 'train.jsonl').write_text('{"id": 1}\n')
+    assert 'lies in --input' in run(tmp_path, tmp_path / 'out').message
+
+
+def test_all_cores_are_used_where_it_is_worth_it(tmp_path, capsys):
+    (tmp_path / 'in').mkdir()
+    (tmp_path / 'in' / 'train.jsonl').write_text('{"id": 1}\n')
+    run(tmp_path / 'in', tmp_path / 'a', '--plan')
+    assert 'with   1 worker' in capsys.readouterr().out
+    run(tmp_path / 'in', tmp_path / 'a', '--plan', '--num_workers=3')
+    assert 'with   3 worker' in capsys.readouterr().out
+    with open(tmp_path / 'in' / 'train-2.jsonl', 'wb') as file:
+        file.truncate(600 << 20)
+    run(tmp_path / 'in', tmp_path / 'a', '--plan')
+    assert f'with   {min(3, len(os.sched_getaffinity(0)))} worker' in capsys.readouterr().out
