@@ -14,7 +14,9 @@ from transforms.read_hf.kinds import family, merged, parse_time
 _BLOCK = 8 << 20
 _TIME_TYPE, _ZONED = pa.timestamp('s'), pa.timestamp('s', tz='UTC')
 _TEXT, _OBJECT = pa.string(), pa.struct([])
-_SCALARS = {type(None): pa.null(), bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
+# Integers of more than 64 bits are of no type that others are: their columns stay as they are.
+_INTEGER, _LARGE, _TOO_LARGE = pa.int64(), pa.decimal256(76), 1 << 63
+_SCALARS = {type(None): pa.null(), bool: pa.bool_(), int: _INTEGER, float: pa.float64()}
 _decode = msgspec.json.Decoder().decode
 
 
@@ -84,7 +86,7 @@ def _with_times(one: pa.DataType, two: pa.DataType) -> pa.DataType | None:
 
 def _kind(value: object) -> pa.DataType:
     if (kind := _SCALARS.get(type(value))) is not None:
-        return kind
+        return kind if kind is not _INTEGER or -_TOO_LARGE <= value < _TOO_LARGE else _LARGE
     if isinstance(value, str):
         time = parse_time(value) if value[4:5] == '-' else None
         return _TEXT if time is None else _ZONED if time.tzinfo else _TIME_TYPE

@@ -86,6 +86,8 @@ def _for_parquet(kind: pa.DataType, is_exact: bool) -> pa.DataType | None:
         return _for_parquet(kind.value_type, is_exact)
     if types.is_null(kind):
         return None
+    if types.is_decimal(kind) and not is_exact:
+        return None  # integers of more than 64 bits
     if types.is_timestamp(kind) and not is_exact:
         return pa.timestamp('us', kind.tz)  # JSON and CSV have times of microseconds
     if types.is_struct(kind):
