@@ -53,7 +53,7 @@ Turns olmOCR-mix (labels in Parquet, pages as PDFs in tarballs) into LLaVA train
 chat_eval.json, with records/, errors.jsonl and report.html that account for every row.
 
 --input is the folder that allenai/olmOCR-mix-1025 (or mix-0225) was downloaded to; without it an embedded sample
-is taken. --split=train goes to chat.json, eval to chat_eval.json. In two steps: --stage=extract writes annotations.json and the documents, --stage=convert reads those.
+is taken. In two steps: --stage=extract writes annotations.json and the documents, --stage=convert reads those.
 
   python -m beam_pipelines.olmocr --input data/olmOCR-mix-1025 --output data/olmOCR-llava --max-size 1288"""
 _SAMPLE_NOTE = ('This is the embedded sample. The real dataset: download allenai/olmOCR-mix-1025 (about 200 GB), '

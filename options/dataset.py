@@ -21,8 +21,8 @@ class SubsetOptions(PipelineOptions):
     @classmethod
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
         parser.add_argument('--subset', type=name_list, default=(), metavar='A,B',
-                            help='these subsets only (configs, in the words of the Hub; default: all that are there)')
-        parser.add_argument('--split', default='all', metavar='NAME', help='this split only, such as train (default all)')
+                            help='these subsets (configs) only; default: all')
+        parser.add_argument('--split', default='all', metavar='NAME', help='this split only, such as train; default: all')
 
 
 class DatasetOptions(PipelineOptions):

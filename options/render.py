@@ -10,6 +10,7 @@ from options.run import positive
 from transforms.pdf.settings import COLORS, ENGINES, IMAGE_FORMATS, PAGE_BOXES, PNG_CODECS, RenderSettings
 
 _DEFAULT = RenderSettings()
+REPAIRED = ('keep', 'fail')
 
 
 def image_format(text: str) -> str:
@@ -46,8 +47,8 @@ class RenderOptions(PipelineOptions):
                             help='auto: gray when every pixel is')
         parser.add_argument('--page_box', choices=PAGE_BOXES, default=_DEFAULT.page_box,
                             help='MediaBox or CropBox of the page (default media)')
-        parser.add_argument('--accept_repaired', action='store_true',
-                            help='keep pages of files that MuPDF had to repair')
+        parser.add_argument('--repaired', choices=REPAIRED, default='', metavar='keep|fail',
+                            help='pages of repaired files (default fail; render_pdf: keep)')
         parser.add_argument('--page_cpu_seconds', type=float, default=_DEFAULT.cpu_seconds, metavar='S',
                             help='CPU time for one page (default 20)')
         parser.add_argument('--page_memory', type=positive, default=_DEFAULT.memory_bytes >> 20, metavar='MIB',
@@ -56,8 +57,12 @@ class RenderOptions(PipelineOptions):
                             help='render processes a worker (default cores / workers)')
 
 
-def render_settings(flags: argparse.Namespace) -> RenderSettings:
+def render_settings(flags: argparse.Namespace, repaired: str = 'fail') -> RenderSettings:
     """The settings that the flags describe.
+
+    Args:
+        flags: parsed.
+        repaired: what becomes of pages of repaired files where no flag says it.
 
     Raises:
         ValueError: a number is out of range.
@@ -65,5 +70,5 @@ def render_settings(flags: argparse.Namespace) -> RenderSettings:
     return RenderSettings(
         min_side=flags.min_side, engine=flags.pdf_engine, max_size=flags.max_size, dpi=flags.dpi, image_format=flags.image_format,
         quality=flags.image_quality, png_codec=flags.png_codec, color=flags.color, page_box=flags.page_box,
-        accept_repaired=flags.accept_repaired, cpu_seconds=flags.page_cpu_seconds,
+        accept_repaired=(flags.repaired or repaired) == 'keep', cpu_seconds=flags.page_cpu_seconds,
         memory_bytes=flags.page_memory << 20)

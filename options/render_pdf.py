@@ -70,6 +70,6 @@ def render_pdf_settings(context: Context) -> RenderPdfSettings:
     # Every file has a record, unless --pages leaves all of its pages out.
     groups = group_files(found, flags.limit, skips_files=bool(flags.pages.ranges))
     return RenderPdfSettings(
-        found=found, groups=groups, render=render_settings(flags),
+        found=found, groups=groups, render=render_settings(flags, repaired='keep'),
         selection=flags.pages, max_pages=flags.max_pages, limit=flags.limit, seed=flags.seed,
         render_processes=context.render_processes)

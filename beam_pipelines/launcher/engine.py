@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 import apache_beam as beam
+
+
+@contextmanager
+def own_temp_folder() -> Iterator[None]:
+    """Within the block, temporary folders of Beam lie in one that goes with it: Beam leaves its own behind, one for each run."""
+    before = tempfile.tempdir
+    with tempfile.TemporaryDirectory(prefix='beam-pipelines-', ignore_cleanup_errors=True) as folder:
+        tempfile.tempdir = folder
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before
 
 
 class JobFailed(RuntimeError):

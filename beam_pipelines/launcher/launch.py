@@ -17,7 +17,7 @@ import transforms.hub.filesystem  # noqa: F401 - registers hf:// with Beam
 from beam_pipelines.launcher import folder
 from beam_pipelines.launcher.arguments import Arguments, deciding_options, parse
 from beam_pipelines.launcher.console import failure_line, print_error, print_line, warn
-from beam_pipelines.launcher.engine import Engine, JobFailed
+from beam_pipelines.launcher.engine import Engine, JobFailed, own_temp_folder
 from beam_pipelines.launcher.flink.remote_job import refuse_if_running
 from beam_pipelines.launcher.interrupt import interruptible
 from beam_pipelines.launcher.progress import ByteCounter, JournalCounter, ProgressBar
@@ -254,7 +254,7 @@ class _Launch:
         settings = replace(self.settings, run=run)
         name = f"{self.spec.name.replace('_', '-')}-{run.run_id[:8]}"
         try:
-            with quiet_workers(work, flags.verbose), self._progress(run.run_id) as bar, \
+            with own_temp_folder(), quiet_workers(work, flags.verbose), self._progress(run.run_id) as bar, \
                     interruptible(self.own_process, bar, self.context.output, self.engine):
                 self.engine.run(lambda pipeline: self.spec.build(pipeline, settings), name, work, bar)
         except JobFailed as error:

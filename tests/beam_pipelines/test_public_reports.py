@@ -77,10 +77,11 @@ def test_without_another_engine_missing_letters_fail_the_page(tmp_path, case):
 
 
 def test_a_repaired_file_is_no_white_page(tmp_path):
-    code, account, _ = run(tmp_path, 'issue2840.pdf')
+    code, account, _ = run(tmp_path, 'issue2840.pdf', '--repaired=fail')
     assert (code, account['totals']['failed']) == (1, {'RepairedPdf': 1})
-    code, _, found = run(tmp_path / 'kept', 'issue2840.pdf', '--accept_repaired')
+    code, account, found = run(tmp_path / 'kept', 'issue2840.pdf')
     assert code == 0 and image(tmp_path / 'kept', next(iter(found.values()))).min() < 128
+    assert (account['warnings'], next(iter(found.values()))['repaired']) == ({'repaired_pdf': 1}, True)
 
 
 def test_an_inherited_letter_box_is_no_missing_box(tmp_path):

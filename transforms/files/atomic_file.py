@@ -72,8 +72,12 @@ def storage_errors(path: str) -> Iterator[None]:
 
 
 @contextmanager
-def atomic_writer(path: str) -> Iterator[HashingWriter]:
+def atomic_writer(path: str, staging_dir: str = '') -> Iterator[HashingWriter]:
     """Yields a file that appears under `path` complete when the block ends, or not at all.
+
+    Args:
+        path: of the file.
+        staging_dir: folder of the same disk in which it lies until then; '' for that of the file.
 
     Raises:
         RunAborted: the disk is full, or the place cannot be written.
@@ -85,9 +89,10 @@ def atomic_writer(path: str) -> Iterator[HashingWriter]:
         with FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED) as target:
             yield HashingWriter(target, path)
         return
-    temp = os.path.join(os.path.dirname(path), f'.{uuid.uuid4().hex}.tmp')
+    temp = os.path.join(staging_dir or os.path.dirname(path), f'.{uuid.uuid4().hex}.tmp')
     with storage_errors(path):
-        os.makedirs(os.path.dirname(path) or '.', exist_ok=True)
+        for folder in (os.path.dirname(path), staging_dir):
+            os.makedirs(folder or '.', exist_ok=True)
         target = open(temp, 'wb')
     try:
         yield HashingWriter(target, path)

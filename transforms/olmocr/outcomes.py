@@ -20,6 +20,7 @@ from transforms.pdf.outcomes import (
     image_outcome,
     journal_entry,
     multi_page_warning,
+    repair_warning,
 )
 from transforms.pdf.pages import PageImage, PdfPage
 from transforms.report.page import Histogram, Report
@@ -38,6 +39,7 @@ def to_accounts(image: PageImage) -> Iterator[Outcome | Count]:
     row: OlmocrRow = image.context
     yield image_outcome(image, row.id, row.details())
     yield from multi_page_warning(image)
+    yield from repair_warning(image)
 
 
 def to_labelled(image: PageImage, blank_answer: str) -> Iterator[LabelledImage]:

@@ -174,9 +174,14 @@ class MupdfDocument:
             raise PageError('EncryptedPdf', 'mupdf: a password is needed')
         self._check_repair()
 
+    @property
+    def is_repaired(self) -> bool:
+        """Whether MuPDF had to repair the file so far."""
+        return self._doc.is_repaired
+
     def _check_repair(self) -> None:
         if self._doc.is_repaired and not self._accept_repaired:
-            raise PageError('RepairedPdf', 'mupdf had to repair the file; --accept_repaired keeps such pages')
+            raise PageError('RepairedPdf', 'mupdf had to repair the file; --repaired=keep keeps such pages')
 
     def page_count(self) -> int:
         try:

@@ -12,7 +12,7 @@ from transforms.report.summary import Count
 
 # Columns of the records table that every rendering pipeline has, with their Arrow types.
 IMAGE_COLUMNS = (('engine', 'string'), ('width', 'int32'), ('height', 'int32'), ('ink_share', 'float'),
-                 ('pages', 'int32'), ('substituted_fonts', 'string'))
+                 ('pages', 'int32'), ('substituted_fonts', 'string'), ('repaired', 'bool'))
 # What is wrong with a page by a rule of ours, not by a fault.
 _DROPPED = {'ImageTooSmall': 'image_too_small'}
 IMAGE_HISTOGRAMS = (
@@ -32,7 +32,8 @@ def image_outcome(image: PageImage, record_id: str, details: dict) -> Outcome:
         return Outcome(image.part, image.file, image.row, record_id, FAILED, image.error, image.message, stage=stage,
                        details=details, listed=image.listed)
     measured = {'engine': image.engine, 'width': image.width, 'height': image.height, 'ink_share': image.ink_share,
-                'pages': image.pages, 'substituted_fonts': image.fonts or None}
+                'pages': image.pages, 'substituted_fonts': image.fonts or None,
+                'repaired': image.repaired or None}
     return Outcome(image.part, image.file, image.row, record_id, WRITTEN, output=image.output, bytes=image.bytes,
                    sha256=image.sha256, details={**details, **measured})
 
@@ -43,9 +44,16 @@ def multi_page_warning(image: PageImage) -> Iterator[Count]:
         yield Count(image.part, 'warning', 'multi_page_pdf', 1)
 
 
-def page_outcome(image: PageImage) -> Outcome:
-    """The record of a page of a plain PDF."""
-    return image_outcome(image, page_id(image.file, image.row), {})
+def repair_warning(image: PageImage) -> Iterator[Count]:
+    """A warning for a page that is kept although its file had to be repaired: part of it may be missing."""
+    if image.repaired:
+        yield Count(image.part, 'warning', 'repaired_pdf', 1)
+
+
+def page_outcome(image: PageImage) -> Iterator[Outcome | Count]:
+    """The record of a page of a plain PDF, and a warning where it is due."""
+    yield image_outcome(image, page_id(image.file, image.row), {})
+    yield from repair_warning(image)
 
 
 def journal_entry(row: dict) -> dict:

@@ -51,4 +51,4 @@ class RenderFiles(beam.PTransform):
         images = (listed.main | 'RenderPDF' >> RenderPDF(self.settings, self.processes, run.staging_dir)
                   | 'WriteImages' >> WriteImages(run))
         return StepOutput(images, (listed.accounts | 'CollectListed' >> CollectAccounts(run), images
-                                   | 'ToOutcome' >> beam.Map(page_outcome) | 'CollectRendered' >> CollectAccounts(run, PAGE_TABLE)))
+                                   | 'ToOutcome' >> beam.FlatMap(page_outcome) | 'CollectRendered' >> CollectAccounts(run, PAGE_TABLE)))

@@ -24,7 +24,7 @@ class RenderPage(Operation):
     """Renders one page, and answers with what was measured of it; the image is the body, or the file at `spill`.
 
     A task has `name` and `path` (else the payload is the document) and `page`, `rotation` and `expect_ink` as in `PdfPage`. The
-    answer has `engine`, `pages`, `ink_share`, `fonts`, `width`, `height`, `bytes`, `sha256`, or `spill_errno` where the image
+    answer has `engine`, `pages`, `ink_share`, `fonts`, `repaired`, `width`, `height`, `bytes`, `sha256`, or `spill_errno` where the image
     could not be written.
     """
 
@@ -71,7 +71,7 @@ class RenderPage(Operation):
                 share = ink_share(pixels)
                 fonts = getattr(document, 'fonts', fonts)
                 measured = {'engine': engine, 'pages': document.page_count(), 'ink_share': share,
-                            'fonts': ', '.join(fonts.names)[:_LONGEST_FONTS]}
+                            'fonts': ', '.join(fonts.names)[:_LONGEST_FONTS], 'repaired': getattr(document, 'is_repaired', False)}
                 if task['expect_ink'] is False:
                     return pixels, measured
                 doubt = self._lacks_letters(document, source, task['page'], doubt)

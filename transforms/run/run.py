@@ -80,7 +80,7 @@ class Run:
 
     @property
     def staging_dir(self) -> str:
-        """Where rendered images wait for their names, on the disk of the output; '' where that is no local disk."""
+        """Where images and shards wait for their names, on the disk of the output; '' where that is no local disk."""
         return join(self.work, 'spill') if is_local(self.work) else ''
 
     def source_of(self, part: int) -> Source:

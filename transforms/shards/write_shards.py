@@ -61,7 +61,7 @@ class _WritePart:
 
     def __call__(self, part: int, records: Iterator[HFRecord], say: Callable[[Said], None]) -> None:
         path = self.shards.paths[part]
-        with storage.atomic_writer(storage.join(self.run.output, path)) as target:
+        with storage.atomic_writer(storage.join(self.run.output, path), self.run.staging_dir) as target:
             with closing(self.shards.writer(target, self.run.parts[part].source)) as writer:
                 for batch in _batches(records):
                     problems = writer.write([record.values for record in batch])

@@ -152,13 +152,31 @@ def _slots(cluster: FlinkCluster, parallelism: int, pool: str, warn: Callable[[s
     return parallelism or slots
 
 
+def _make_artifacts_dir(folder: str) -> None:
+    """Makes a folder within one that is there: where that lacks too, it may be a disk that is not mounted.
+
+    Raises:
+        UsageError: it cannot be made.
+    """
+    parent = os.path.dirname(os.path.abspath(folder))
+    try:
+        os.mkdir(folder)
+    except FileNotFoundError:
+        raise UsageError(f'--artifacts_dir {folder} does not exist, nor does {parent}: make it, or mount its disk') from None
+    except OSError as error:
+        raise UsageError(f'--artifacts_dir {folder} cannot be made ({error.strerror})') from None
+
+
 def artifacts_hint(options: PipelineOptions, target: Target) -> str:
-    """A warning when a job server would keep artifacts where the workers cannot see them, '' otherwise."""
+    """A warning when a job server would keep artifacts where the workers cannot see them, '' otherwise.
+
+    A folder for them is made where the one above it is there.
+    """
     needs = options.view_as(PortableOptions).environment_type in ('DOCKER', 'PROCESS')
     folder = options.view_as(JobServerOptions).artifacts_dir
     if target.cluster and not target.uber and needs and not folder:
         return ('--artifacts_dir is not given: workers started by a container or a process fetch their artifacts from a '
                 'folder that all TaskManagers must see')
     if folder and not os.path.isdir(folder) and '://' not in folder:
-        raise UsageError(f'--artifacts_dir {folder} does not exist')
+        _make_artifacts_dir(folder)
     return ''

@@ -262,7 +262,7 @@ def test_finishing_in_a_pipeline_accounts_for_parts_without_records(tmp_path, pi
 
 
 def test_the_bytes_of_records_do_not_depend_on_how_they_were_collected(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, 'GROUP_ROWS', 64)
+    monkeypatch.setattr(finish_part, 'GROUP_ROWS', 64)
     hashes = set()
     for number, size in enumerate((1000, 7, 64, 65)):
         run = run_in(tmp_path / str(number))

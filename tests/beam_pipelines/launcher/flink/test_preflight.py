@@ -142,8 +142,11 @@ def test_the_artifacts_folder(jar, java, tmp_path):
         options, target = looked(f'--flink_master={url}', *flags, f'--artifacts_dir={tmp_path}')
         assert artifacts_hint(options, target) == ''
         options, target = looked(f'--flink_master={url}', *flags, '--artifacts_dir=/no/such')
-        with pytest.raises(UsageError, match='does not exist'):
+        with pytest.raises(UsageError, match='does not exist, nor does /no: make it, or mount its disk'):
             artifacts_hint(options, target)
+        options, target = looked(f'--flink_master={url}', *flags, f'--artifacts_dir={tmp_path}/made')
+        assert artifacts_hint(options, target) == ''
+        assert (tmp_path / 'made').is_dir()
 
 
 @pytest.mark.parametrize(('given', 'master'), [
