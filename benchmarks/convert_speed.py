@@ -10,14 +10,13 @@ import gzip
 import json
 import random
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.measure import measure
+from benchmarks.measure import run
 
 _LOOP = """
 import gzip, json, sys
@@ -94,8 +93,9 @@ def main() -> None:
                     if name == 'datasets':
                         target.mkdir()
                     command = [*command, str(target), output]
-                used = measure(command)
-                print(f'{kind:10} {output:8} {name:22} {used.seconds:8.1f} {used.cpu_seconds:7.1f} {used.peak_bytes / 1e6:8.0f}', flush=True)
+                used = run(command)
+                print(f'{kind:10} {output:8} {name:22} {used.wall:8.1f} {used.cpu:7.1f} {used.peak_mb:8.0f}'
+                      f"{'' if not used.returncode else '  failed: ' + used.output[-300:]}", flush=True)
 
 
 if __name__ == '__main__':

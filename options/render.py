@@ -29,7 +29,7 @@ class RenderOptions(PipelineOptions):
 
     @classmethod
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument('--pdf_engine', choices=ENGINES, default=_DEFAULT.engine,
+        parser.add_argument('--pdf_engine', choices=ENGINES, default=_DEFAULT.engine, metavar='auto|pdfium|mupdf',
                             help='auto: pdfium, then MuPDF after an error or blank page')
         parser.add_argument('--max_size', type=int, default=_DEFAULT.max_size, metavar='PIXELS',
                             help='longest side of the image (default 2048)')

@@ -11,6 +11,7 @@ _HOME = {
     'CopyImages': 'transforms.llava_cc3m.copy_images',
     'CutChat': 'transforms.llava_cc3m.cut_chat',
     'ForEachPart': 'transforms.accounting.for_each_part',
+    'EachRecord': 'transforms.accounting.each_record',
     'FinishRun': 'transforms.accounting.finish',
     'PdfPage': 'transforms.pdf.pages',
     'PageImage': 'transforms.pdf.pages',

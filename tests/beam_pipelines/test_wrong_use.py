@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from beam_pipelines.launcher.catalog import find_specs
 from tests.helpers import ROOT, assert_same_output, command, load, run_process
 
 QUICK = ('--max_size=160', '--progress=off')
@@ -124,7 +125,7 @@ def test_help_needs_no_input_and_lists_pipelines():
     done = run_process('olmocr', '--help')
     assert (done.returncode, done.stderr) == (0, '')
     listed = subprocess.run(command('olmocr')[:2] + ['beam_pipelines'], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert [line.split()[0] for line in listed.stdout.splitlines()[1:]] == ['convert', 'llava_cc3m', 'olmocr', 'render_pdf', 'describe_dataset']
+    assert [line.split()[0] for line in listed.stdout.splitlines()[1:]] == [spec.name for spec in find_specs()]
 
 
 def test_the_embedded_sample_runs_without_flags(tmp_path):

@@ -75,7 +75,9 @@ def _batches(records: Iterable[HFRecord]) -> Iterator[list[HFRecord]]:
     batch, held = [], 0
     for record in records:
         batch.append(record)
-        held += _weight(record.values)
+        for value in record.values.values():
+            kind = type(value)
+            held += len(value) if kind is str or kind is bytes else _weight(value) if kind is dict or kind is list else 8
         if len(batch) >= _BATCH_ROWS or held >= _BATCH_BYTES:
             yield batch
             batch, held = [], 0
@@ -85,11 +87,12 @@ def _batches(records: Iterable[HFRecord]) -> Iterator[list[HFRecord]]:
 
 def _weight(value: object) -> int:
     """Bytes of the texts and payloads that a value holds, about."""
-    if isinstance(value, (str, bytes)):
+    kind = type(value)
+    if kind is str or kind is bytes:
         return len(value)
-    if isinstance(value, dict):
+    if kind is dict:
         return sum(map(_weight, value.values()))
-    return sum(map(_weight, value)) if isinstance(value, (list, tuple)) else 8
+    return sum(map(_weight, value)) if kind is list or kind is tuple else 8
 
 
 def _outcome(part: int, record: HFRecord, path: str, problem: str) -> Outcome:
@@ -110,6 +113,7 @@ class WriteShards(beam.PTransform):
     Args:
         shards: format, names and types.
         run: the run.
+        table: the columns that the outcomes' details have.
 
     Raises:
         RunAborted: the disk is full or the output cannot be written.
@@ -117,6 +121,7 @@ class WriteShards(beam.PTransform):
 
     shards: Shards
     run: Run
+    table: RecordTable = RecordTable()
 
     def expand(self, parts: beam.PCollection[PartStream]) -> StepOutput:
-        return parts | 'ForEachPart' >> ForEachPart(self.run, _WritePart(self.shards, self.run), RecordTable())
+        return parts | 'ForEachPart' >> ForEachPart(self.run, _WritePart(self.shards, self.run), self.table)

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from tests.helpers import load, run_in
 from transforms import CollectAccounts, FinishRun
 from transforms.accounting import finish, finish_part
-from transforms.accounting import table as tables
 from transforms.accounting.finish_part import FinishPart, PartSummary
 from transforms.accounting.outcome import DROPPED, FAILED, WRITTEN, Outcome, OutputFile, Payload
 from transforms.accounting.product import JoinedFile, json_list

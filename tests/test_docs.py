@@ -1,0 +1,54 @@
+"""What the documentation tells people to write and run, written and run as it stands there."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tests.helpers import ROOT, load
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """The project's packages, for a new dataset to be added to."""
+    shutil.copy(ROOT / 'pyproject.toml', tmp_path)
+    for package in ('beam_pipelines', 'options', 'transforms'):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns('__pycache__', 'olmocr_*'))
+    return tmp_path
+
+
+def blocks(text, language):
+    return re.findall(rf'(?:^`([\w/.]+)`:\n\n)?```{language}\n(.*?)```', text, re.DOTALL | re.MULTILINE)
+
+
+def test_adding_a_dataset(copy):
+    text = (ROOT / 'docs' / 'adding_a_dataset.md').read_text(encoding='utf-8')
+    for path, code in blocks(text, 'python'):
+        (copy / path).parent.mkdir(exist_ok=True)
+        (copy / path).write_text(code, encoding='utf-8')
+    commands, = (code for _, code in blocks(text, 'sh'))
+    printed = []
+    for line in commands.splitlines():
+        words = line.replace('python', sys.executable, 1).split()
+        done = subprocess.run(words, cwd=copy, capture_output=True, text=True, check=False, env={**os.environ, 'PYTHONPATH': str(copy)})
+        assert done.returncode == 0, done.stderr
+        printed.append(done.stdout)
+    assert 'long_texts' in printed[0]
+    assert 'too_short' in printed[2]
+    assert load(copy / 'output' / 'long' / 'run.json')['totals']['dropped']['too_short'] > 1
+    rooms = (copy / 'pyproject.toml').read_text().replace('"olmocr | llava_cc3m"', '"long_texts | olmocr | llava_cc3m"')
+    (copy / 'pyproject.toml').write_text(rooms)
+    linted = subprocess.run([os.path.join(os.path.dirname(sys.executable), 'lint-imports'), '--no-cache'], cwd=copy, capture_output=True,
+                            text=True, check=False, env={**os.environ, 'PYTHONPATH': ''})
+    assert linted.returncode == 0, linted.stdout
+
+
+def test_every_file_that_the_way_of_a_record_names_is_there():
+    text = (ROOT / 'docs' / 'adding_a_dataset.md').read_text(encoding='utf-8').partition('## The way of a record')[2]
+    named = re.findall(r'`((?:[\w]+/)+[\w]+\.py)`', text)
+    assert len(named) > 10
+    for path in named:
+        assert (ROOT / path).exists() or (ROOT / 'transforms' / path).exists(), path
