@@ -220,3 +220,45 @@ def test_all_cores_are_used_where_it_is_worth_it(tmp_path, capsys):
         file.truncate(600 << 20)
     run(tmp_path / 'in', tmp_path / 'a', '--plan')
     assert f'with   {min(3, len(os.sched_getaffinity(0)))} worker' in capsys.readouterr().out
+
+
+# Small inputs after public bug reports of tools that convert datasets: (file, content, what Parquet must hold).
+REPORTS = {
+    'datatrove 330: the first value is None': ('train.jsonl', lines([{'a': None}, {'a': 'x'}]), [{'a': None}, {'a': 'x'}]),
+    'marin 5142: a column comes late': (
+        'train.jsonl', lines([{'a': 1}] * 9 + [{'a': 1, 'b': 2}]), [{'a': 1, 'b': None}] * 9 + [{'a': 1, 'b': 2}]),
+    'datasets 7222: null in a whole block, then text': (
+        'train.jsonl', lines([{'a': None, 'b': 'x' * 1000}] * 3000 + [{'a': 't', 'b': ''}]),
+        [{'a': None, 'b': 'x' * 1000}] * 3000 + [{'a': 't', 'b': ''}]),
+    'datasets 3480: a .gz that is none': ('train.jsonl.gz', lines([{'a': 1}, {'a': 2}]), [{'a': 1}, {'a': 2}]),
+    'datasets 5088: a document in .json.gz': ('train.json.gz', gzip.compress(b'[{"a": 1},\n {"a": 2}]'), [{'a': 1}, {'a': 2}]),
+    'datasets 7161: some objects are empty': (
+        'train.jsonl', lines([{'s': {}}, {'s': {'n': 1}}, {'s': None}]), [{'s': {'n': None}}, {'s': {'n': 1}}, {'s': None}]),
+    'arrow 9886: all objects are empty': ('train.jsonl', lines([{'s': {}, 'n': 1}]), [{'s': '{}', 'n': 1}]),
+    'duckdb 6443: an empty object within one': (
+        'train.jsonl', lines([{'c': {'k': 'v', 'e': {}}}]), [{'c': '{"k":"v","e":{}}'}]),
+    'arrow-rs 703: empty and null lists of objects': (
+        'train.jsonl', lines([{'l': []}, {'l': None}, {'l': [{'x': [1]}, None]}]), [{'l': []}, {'l': None}, {'l': [{'x': [1]}, None]}]),
+    'aws-sdk-pandas 319: a text, then an object': ('train.jsonl', lines([{'a': 't'}, {'a': {'b': 1}}]), [{'a': '"t"'}, {'a': '{"b":1}'}]),
+    'pandas 53798: an integer that only some objects have': (
+        'train.jsonl', lines([{'s': {'a': 1, 'c': 2 ** 53 + 1}}, {'s': {'a': 4}}]),
+        [{'s': {'a': 1, 'c': 2 ** 53 + 1}}, {'s': {'a': 4, 'c': None}}]),
+}
+
+
+@pytest.mark.parametrize('name', REPORTS)
+def test_public_reports(tmp_path, name):
+    file, content, rows = REPORTS[name]
+    (tmp_path / 'in').mkdir()
+    (tmp_path / 'in' / file).write_bytes(content if isinstance(content, bytes) else content.encode())
+    for kind in ('jsonl', 'parquet'):
+        assert run(tmp_path / 'in', tmp_path / kind, f'--format={kind}').accounts['totals']['written'] == len(rows)
+    assert pq.read_table(tmp_path / 'parquet' / 'data').to_pylist() == rows
+    assert len(rows_of(tmp_path / 'jsonl')) == len(rows)
+
+
+def test_lists_in_a_row_are_refused_and_not_read_as_something_else(tmp_path):
+    """datasets 7037: what its own to_json(lines=False) writes of several batches."""
+    (tmp_path / 'in').mkdir()
+    (tmp_path / 'in' / 'train.json').write_text('[{"a": 1}]\n[{"a": 2}]')
+    assert run(tmp_path / 'in', tmp_path / 'out').accounts['totals']['failed'] == {'NotARecord': 2}
