@@ -138,13 +138,13 @@ def test_what_was_not_seen_when_types_were_taken_is_a_failed_record(tmp_path, mo
     monkeypatch.setattr(column_types, '_WHOLE_BYTES', 10)
     monkeypatch.setattr(column_types, '_HEAD', 10)
     (tmp_path / 'in').mkdir()
-    rows = [{'m': {'a': 1}} for _ in range(1500)]
-    (tmp_path / 'in' / 'train.jsonl').write_text(lines([*rows, {'m': {'a': 2, 'new': 3}}, {'m': {'a': 'text'}}, {'m': {'a': 5}}]))
+    rows = [{'m': {'a': 1, 'p': None}} for _ in range(1500)]
+    (tmp_path / 'in' / 'train.jsonl').write_text(lines([*rows, {'m': {'a': 2, 'new': 3}}, {'m': {'a': 'text'}}, {'m': {'a': 5, 'p': 'path'}}]))
     result = run(tmp_path / 'in', tmp_path / 'out', '--format=parquet')
     assert (result.accounts['totals']['written'], result.accounts['totals']['failed']) == (1501, {'TypeMismatch': 2})
     said = [json.loads(line)['message'] for line in (tmp_path / 'out' / 'errors.jsonl').read_text().splitlines()]
     assert 'm has the key new' in said[0]
-    assert 'm is no struct<a: int64>' in said[1]
+    assert 'm is no struct<a: int64, p: string>' in said[1]
 
 
 def test_values_that_json_has_no_form_for(tmp_path):

@@ -126,11 +126,11 @@ def _batches(unit: ReadUnit, limits: ReadLimits, budget: int) -> Iterator[list[d
         for item in stream:
             if type(item) is tuple and type(item[1]) is dict:
                 rows.append(item[1])
-            if len(rows) >= _BATCH:
+            if len(rows) >= _BATCH or done[0] >= budget:
                 yield rows
                 rows = []
-                if done[0] >= budget:
-                    break
+            if done[0] >= budget:
+                break
     except UnitFault:
         pass
     finally:
@@ -162,11 +162,20 @@ class _Column:
             return self.settled
         if self.is_mixed or _holds_empty_struct(self.seen) or (not complete and pa.types.is_null(self.seen)):
             return None
-        return self.seen
+        return self.seen if complete else _without_nulls(self.seen)
 
 
 def _inner(kind: pa.DataType) -> list[pa.DataType]:
     return [kind.field(i).type for i in range(kind.num_fields)]
+
+
+def _without_nulls(kind: pa.DataType) -> pa.DataType:
+    """The type with texts where only None was seen, as the paths of images that have none at first."""
+    if pa.types.is_null(kind):
+        return pa.string()
+    if pa.types.is_struct(kind):
+        return pa.struct([(f.name, _without_nulls(f.type)) for f in kind])
+    return pa.list_(_without_nulls(kind.value_type)) if pa.types.is_list(kind) else kind
 
 
 def _fields(kind: pa.DataType) -> int:
