@@ -41,7 +41,7 @@ def interruptible(own_process: bool, bar: ProgressBar, output: str, engine: Engi
         signal.signal(number, signal.SIG_IGN)
         end_children()
         message = engine.interrupt() if number == signal.SIGINT else engine.detach()
-        sys.stderr.write(f'\ninterrupted: {bar.done():,} outcomes are kept in {output}; '
+        sys.stderr.write(f'\ninterrupted: {bar.done_so_far()} are kept in {output}; '
                          f'{message or "the same command goes on from there"}\n')
         sys.stderr.flush()
         os._exit(130 if number == signal.SIGINT else 143)

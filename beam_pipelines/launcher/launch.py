@@ -30,7 +30,7 @@ from beam_pipelines.samples import sample_folder
 from options.cluster import worker_hints
 from options.context import Context, worker_path
 from options.hub import hub_settings
-from transforms.accounting.table import read_records
+from transforms.accounting.table import as_text, read_records
 from transforms.files import storage
 from transforms.hub import meter
 from transforms.hub.path import HubPath, is_hub
@@ -128,6 +128,8 @@ class _Launch:
                               workers, usable_cores())
             settings = spec.settings(context)
             plan = spec.plan(settings, context)
+            # Names of strangers' files may hold what no JSON can.
+            plan = replace(plan, inputs=tuple((as_text(path), size, mark) for path, size, mark in plan.inputs))
             if spec.in_python:
                 arguments = with_workers(arguments, context.cores, plan)
                 context = replace(context, local_workers=worker_count(arguments))

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 
+from beam_pipelines.launcher.human import human_bytes
 from transforms.files import storage
 from transforms.run.progress import done_bytes
 
@@ -67,7 +68,7 @@ class ProgressBar:
     def __init__(self, counter: JournalCounter | ByteCounter, total: int, unit: str, mode: str,
                  is_over: Callable[[], bool] = lambda: False) -> None:
         self.is_over = is_over
-        self._counter = counter
+        self._counter, self._unit = counter, unit
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         if mode == 'off' or (mode == 'auto' and not sys.stderr.isatty()):
@@ -86,6 +87,10 @@ class ProgressBar:
 
     def __exit__(self, *failure: object) -> None:
         self.close()
+
+    def done_so_far(self) -> str:
+        """The same for people."""
+        return f'{human_bytes(self.done())} of the input' if self._unit == 'B' else f'{self.done():,} outcomes'
 
     def done(self) -> int:
         """How much is done so far; 0 when finishing removes what is counted meanwhile."""

@@ -118,6 +118,10 @@ VALUES = [
     ([[], [1]], 'list<element: int64>', [[], [1]]), ([2 ** 70, 1], 'string', [str(2 ** 70), '1']),
     ([{'a': {'b': 1}}, {'a': {'c': 'x'}}], 'struct<a: struct<b: int64, c: string>>',
      [{'a': {'b': 1, 'c': None}}, {'a': {'b': None, 'c': 'x'}}]),
+    ([{'d': '2020-01-01'}, None], 'struct<d: string>', [{'d': '2020-01-01'}, None]),
+    ([['2020-01-01'], ['2021-03-04'], []], 'list<element: string>', [['2020-01-01'], ['2021-03-04'], []]),
+    ([[1, 'x'], [2]], 'string', ['[1,"x"]', '[2]']), ([[1, 'x'], [2.5], [3]], 'string', ['[1,"x"]', '[2.5]', '[3]']),
+    ([[2 ** 64 - 1, 1], [2]], 'string', [f'[{2 ** 64 - 1},1]', '[2]']),
     ([True, False], 'bool', [True, False]), ([True, 1], 'string', ['true', '1'])]
 
 
@@ -262,3 +266,106 @@ def test_lists_in_a_row_are_refused_and_not_read_as_something_else(tmp_path):
     (tmp_path / 'in').mkdir()
     (tmp_path / 'in' / 'train.json').write_text('[{"a": 1}]\n[{"a": 2}]')
     assert run(tmp_path / 'in', tmp_path / 'out').accounts['totals']['failed'] == {'NotARecord': 2}
+
+
+def several(root, *tables):
+    (root / 'in').mkdir()
+    for number, table in enumerate(tables):
+        pq.write_table(table, root / 'in' / f'train-{number}.parquet')
+
+
+FILES_DIFFER = {
+    'a key of a struct': ([{'a': 1}], [{'a': 2, 'b': 'x'}], None, None),
+    'in a list': ([[{'a': 1}]], [[{'a': 2, 'b': 'x'}]], None, None),
+    'inner floats': ([{'a': 1}], [{'a': 1.5}], None, None),
+    'times': ([0], [1234567], pa.timestamp('ms'), pa.timestamp('us')),
+    'floats': ([0.5], [0.1], pa.float32(), pa.float64()),
+    'halves': ([0.5], [1e10], pa.float16(), pa.float64()),
+    'integers': ([1], [2 ** 40], pa.int32(), pa.int64()),
+}
+
+
+@pytest.mark.parametrize('name', FILES_DIFFER)
+def test_the_files_of_a_split_differ_and_nothing_is_lost(tmp_path, name):
+    one, two, kind, other = FILES_DIFFER[name]
+    tables = [pa.table({'v': pa.array(values, given)}) for values, given in ((one, kind), (two, other))]
+    several(tmp_path, *tables)
+    assert run(tmp_path / 'in', tmp_path / 'out', '--format=parquet').accounts['totals']['written'] == 2
+    found = pq.read_table(tmp_path / 'out' / 'data')['v'].to_pylist()
+    assert without_none(found) == [value for table in tables for value in table['v'].to_pylist()]
+
+
+def test_arrow_types_that_parquet_has_no_form_for(tmp_path):
+    (tmp_path / 'in').mkdir()
+    columns = {'r': pa.RunEndEncodedArray.from_arrays(pa.array([2, 3], pa.int32()), ['a', 'b']),
+               'i': pa.array([(1, 2, 3)] * 3, pa.month_day_nano_interval()),
+               'u': pa.UnionArray.from_sparse(pa.array([0, 1, 0], pa.int8()), [pa.array([1, 2, 3]), pa.array(['x', 'y', 'z'])])}
+    table = pa.table(columns)
+    with pa.ipc.new_file(tmp_path / 'in' / 'train.arrow', table.schema) as writer:
+        writer.write_table(table)
+    assert run(tmp_path / 'in', tmp_path / 'out', '--format=parquet').accounts['totals']['written'] == 3
+    found = pq.read_table(tmp_path / 'out' / 'data')
+    assert found['r'].to_pylist() == ['a', 'a', 'b']
+    assert found['u'].to_pylist() == ['1', '"y"', '3']
+
+
+def test_nanoseconds_of_a_day_are_never_dropped(tmp_path):
+    (tmp_path / 'in').mkdir()
+    table = pa.table({'t': pa.array([123456789, 5000, None], pa.time64('ns'))})
+    with pa.ipc.new_file(tmp_path / 'in' / 'train.arrow', table.schema) as writer:
+        writer.write_table(table)
+    for kind in ('jsonl', 'parquet'):
+        totals = run(tmp_path / 'in', tmp_path / kind, f'--format={kind}').accounts['totals']
+        assert (totals['written'], totals['failed']) == (2, {'UnreadableValue': 1})
+
+
+def test_records_without_columns(tmp_path):
+    (tmp_path / 'in').mkdir()
+    (tmp_path / 'in' / 'train.jsonl').write_text('{}\n{}\n')
+    assert rows_of(tmp_path / 'a') == [] and run(tmp_path / 'in', tmp_path / 'a').accounts['totals']['written'] == 2
+    assert run(tmp_path / 'in', tmp_path / 'b', '--format=parquet').accounts['totals']['failed'] == {'TypeMismatch': 2}
+
+
+def test_a_dotted_name_is_a_column_and_no_path(tmp_path):
+    several(tmp_path, pa.table({'a': [{'b': 9}], 'a.b': [3], 'z': [5]}))
+    run(tmp_path / 'in', tmp_path / 'out', '--columns=a.b')
+    assert rows_of(tmp_path / 'out') == [{'a.b': 3}]
+    run(tmp_path / 'in', tmp_path / 'all')
+    assert rows_of(tmp_path / 'all') == [{'a': {'b': 9}, 'a.b': 3, 'z': 5}]
+
+
+@pytest.mark.parametrize('depth', [100, 240, 900, 5000])
+@pytest.mark.parametrize('pair', [('[', ']', '1'), ('{"a":', '}', '1')], ids=['lists', 'objects'])
+def test_one_deep_record_costs_at_most_itself(tmp_path, depth, pair):
+    (tmp_path / 'in').mkdir()
+    deep = pair[0] * depth + pair[2] + pair[1] * depth
+    (tmp_path / 'in' / 'train.jsonl').write_text(f'{{"v": {deep}}}\n{{"v": null}}\n{{"v": null}}\n')
+    for kind in ('jsonl', 'parquet'):
+        totals = run(tmp_path / 'in', tmp_path / kind, f'--format={kind}').accounts['totals']
+        assert totals['written'] == 3 - sum(totals['failed'].values()) >= 2
+
+
+def test_a_file_whose_name_is_no_text(tmp_path):
+    (tmp_path / 'in').mkdir()
+    with open(os.fsencode(tmp_path / 'in') + b'/train-\xff.jsonl', 'wb') as file:
+        file.write(b'{"id": 1}\n')
+    assert run(tmp_path / 'in', tmp_path / 'out').accounts['totals']['written'] == 1
+    assert 'complete already' not in run(tmp_path / 'in', tmp_path / 'out', '--limit=5').message
+
+
+def test_a_file_that_must_not_be_read_is_a_failed_unit(tmp_path, monkeypatch):
+    from transforms.files import storage
+
+    (tmp_path / 'in').mkdir()
+    for name in 'ab':
+        (tmp_path / 'in' / f'train-{name}.jsonl').write_text('{"id": 1}\n')
+    genuine = storage.open_info
+
+    def guarded(root, file):
+        if file.path.endswith('-b.jsonl'):
+            raise PermissionError(13, 'Permission denied')
+        return genuine(root, file)
+
+    monkeypatch.setattr(storage, 'open_info', guarded)
+    result = run(tmp_path / 'in', tmp_path / 'out')
+    assert (result.exit_code, result.accounts['totals']['written'], result.accounts['failed_units']) == (1, 1, {'FileUnreadable': 1})

@@ -80,6 +80,9 @@ def batch_rows(batch: pa.RecordBatch, first: int, fitter: Fitter | None = None) 
             columns[at] = _changed(columns[at], passes, change)
         names = [*names, *fitter.absent]
         columns += [[None] * batch.num_rows] * len(fitter.absent)
+    if not columns:
+        yield from ((row, {}) for row in range(first, first + batch.num_rows))
+        return
     # They are plain lists unless something was wrong.
     if all(type(column) is list for column in columns):
         for row, values in enumerate(zip(*columns, strict=True), first):

@@ -14,8 +14,10 @@ from transforms.read_hf.kinds import family, merged, parse_time
 _BLOCK = 8 << 20
 _TIME_TYPE, _ZONED = pa.timestamp('s'), pa.timestamp('s', tz='UTC')
 _TEXT, _OBJECT = pa.string(), pa.struct([])
-# Integers of more than 64 bits are of no type that others are: their columns stay as they are.
-_INTEGER, _LARGE, _TOO_LARGE = pa.int64(), pa.decimal256(76), 1 << 63
+# Stands for values that have no type with others: lists that mix types or are very deep, integers of more than 64 bits.
+# Nothing in JSON is a decimal, so it merges with no other type.
+_MIXED = pa.decimal256(76)
+_INTEGER, _TOO_LARGE, _MAX_DEPTH = pa.int64(), 1 << 63, 32
 _SCALARS = {type(None): pa.null(), bool: pa.bool_(), int: _INTEGER, float: pa.float64()}
 _decode = msgspec.json.Decoder().decode
 
@@ -29,7 +31,7 @@ class JsonTypes:
 
     def schema(self) -> pa.Schema:
         """The Arrow schema of all values so far, columns in the order in which they came."""
-        return pa.schema([(name, pa.null() if name in self._mixed else kind) for name, kind in self._types.items()])
+        return pa.schema([(name, pa.null() if name in self._mixed else _open(kind)) for name, kind in self._types.items()])
 
     def add(self, name: str, kind: pa.DataType) -> None:
         """Takes one more type of a column into account."""
@@ -80,24 +82,33 @@ def _with_times(one: pa.DataType, two: pa.DataType) -> pa.DataType | None:
         return pa.string()
     if families == {'list'}:
         inner = _with_times(one.value_type, two.value_type)
-        return _list_of(pa.null() if inner is None else inner)
+        return _list_of(_MIXED if inner is None else inner)
     return merged(one, two)
 
 
-def _kind(value: object) -> pa.DataType:
+def _open(kind: pa.DataType) -> pa.DataType:
+    """The type with null, for any, in the place of what is mixed."""
+    if kind == _MIXED:
+        return pa.null()
+    return _list_of(_open(kind.value_type)) if family(kind) == 'list' else kind
+
+
+def _kind(value: object, depth: int = 0) -> pa.DataType:
     if (kind := _SCALARS.get(type(value))) is not None:
-        return kind if kind is not _INTEGER or -_TOO_LARGE <= value < _TOO_LARGE else _LARGE
+        return kind if kind is not _INTEGER or -_TOO_LARGE <= value < _TOO_LARGE else _MIXED
     if isinstance(value, str):
         time = parse_time(value) if value[4:5] == '-' else None
         return _TEXT if time is None else _ZONED if time.tzinfo else _TIME_TYPE
     if isinstance(value, dict):
         return _OBJECT
+    if depth > _MAX_DEPTH:
+        return _MIXED
     inner: pa.DataType | None = pa.null()
     for one in value:
-        inner = _with_times(inner, _kind(one))
+        inner = _with_times(inner, _kind(one, depth + 1))
         if inner is None:
             break
-    return _list_of(pa.null() if inner is None else inner)
+    return _list_of(_MIXED if inner is None else inner)
 
 
 _list_of = cache(pa.list_)

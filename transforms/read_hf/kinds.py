@@ -75,6 +75,19 @@ def merged(first: pa.DataType, second: pa.DataType) -> pa.DataType | None:
     return pa.float64() if {one, two} == {'int', 'float'} else None
 
 
+def widened(first: pa.DataType, second: pa.DataType) -> pa.DataType | None:
+    """The same, as wide as both: the larger integers, the finer times, all fields of structs."""
+    both = merged(first, second)
+    if both is None or first == second:
+        return both if both is None else first
+    try:
+        schemas = [pa.schema([('', kind)]) for kind in (first, second)]
+        wide = pa.unify_schemas(schemas, promote_options='permissive').field(0).type
+    except pa.ArrowException:
+        return both
+    return wide if family(wide) == family(both) else both
+
+
 def changes_for(schema: pa.Schema, field: pa.Field) -> tuple[type | None, Change | None]:
     """(type of values that pass as they are, what is done to others) of a column; (None, None) when all pass."""
     kind, name = family(field.type), field.name

@@ -76,6 +76,8 @@ def _group_rows(parquet: pq.ParquetFile, group: int, first: int, count: int, wan
     at, end = first, min(first + count, wanted[1])
     try:
         for batch in parquet.iter_batches(BATCH_ROWS, row_groups=[group], columns=fitter.present):
+            if batch.schema.names != fitter.present:  # a column named a.b is also a path within a
+                batch = batch.select(fitter.present)
             skipped = max(0, wanted[0] - at)
             if skipped < batch.num_rows:
                 yield from batch_rows(batch.slice(skipped, end - at - skipped), at + skipped, fitter)

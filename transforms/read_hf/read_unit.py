@@ -61,6 +61,8 @@ def read_unit(unit: ReadUnit, limits: ReadLimits = DEFAULT_LIMITS, done: Callabl
         source = storage.open_info(unit.root, unit.file)
     except FileNotFoundError:
         raise UnitFault('FileMissing', 'it is not there any more') from None
+    except PermissionError as error:
+        raise UnitFault('FileUnreadable', f'it cannot be read: {error.strerror}') from None
     with source:
         _check_size(unit, source)
         rows = read_data(unit, source, limits)

@@ -17,7 +17,7 @@ from transforms.read_hf.data_files import Split
 from transforms.read_hf.features import card_features
 from transforms.read_hf.json_kind import HEAD_BYTES, json_kind
 from transforms.read_hf.json_types import JsonTypes, add_stream
-from transforms.read_hf.kinds import COMPLETE, FROM_CARD, merged
+from transforms.read_hf.kinds import COMPLETE, FROM_CARD, merged, widened
 from transforms.read_hf.layouts import layout_of
 from transforms.read_hf.parquet_rows import parquet_schema, read_footer
 from transforms.read_hf.rows import ReadLimits, UnitFault
@@ -88,7 +88,7 @@ def _of_headers(root: str, files: tuple[FileInfo, ...], limits: ReadLimits) -> S
             if schema is not None:
                 features.add((schema.metadata or {}).get(FEATURES, b''))
             for field in schema if schema is not None else ():
-                both = merged(types.get(field.name, field.type), field.type)
+                both = widened(types.get(field.name, field.type), field.type)
                 types[field.name] = types[field.name] if both is None else both
     return SplitTypes(pa.schema(types.items(), {FEATURES: features.pop()} if len(features) == 1 and b'' not in features else None), row_groups)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from transforms.files import storage
 from transforms.read_hf.folders import is_media
@@ -20,8 +21,9 @@ from transforms.read_hf.units import ReadUnit
 _WHOLE_BYTES, _HEAD = 1 << 30, 16 << 20
 _REMOTE_HEAD, _REMOTE_FILES = 1 << 20, 16
 _BATCH = 1000
-# A column of objects with more keys than this is a mapping, not a structure: each key would be a Parquet column.
-_MAX_FIELDS = 1000
+# A column of objects with more keys than this is a mapping, not a structure: each key would be a Parquet column. Deeper ones
+# no reader takes.
+_MAX_FIELDS, _MAX_DEPTH = 1000, 50
 _HEADERS = frozenset({'parquet', 'arrow', 'avro'})
 
 
@@ -81,13 +83,11 @@ def _for_parquet(kind: pa.DataType, is_exact: bool) -> pa.DataType | None:
     """The type to write values of a type as; None when it leaves something open, or Parquet has no form for it."""
     types = pa.types
     if isinstance(kind, pa.BaseExtensionType):
-        return _for_parquet(kind.storage_type, is_exact)
-    if types.is_dictionary(kind):
+        return pa.bool_() if kind.extension_name == 'arrow.bool8' else _for_parquet(kind.storage_type, is_exact)
+    if types.is_dictionary(kind) or types.is_run_end_encoded(kind):
         return _for_parquet(kind.value_type, is_exact)
-    if types.is_null(kind):
+    if types.is_null(kind) or not _can_be_written(kind):
         return None
-    if types.is_decimal(kind) and not is_exact:
-        return None  # integers of more than 64 bits
     if types.is_timestamp(kind) and not is_exact:
         return pa.timestamp('us', kind.tz)  # JSON and CSV have times of microseconds
     if types.is_struct(kind):
@@ -95,7 +95,9 @@ def _for_parquet(kind: pa.DataType, is_exact: bool) -> pa.DataType | None:
         return pa.struct(inner) if inner and all(t is not None for _, t in inner) else None
     if types.is_list(kind) or types.is_large_list(kind):
         inner = _for_parquet(kind.value_type, is_exact)
-        return None if inner is None else pa.list_(inner)
+        if inner is None or (not is_exact and types.is_temporal(inner)):
+            return None  # of JSON, the texts in a list stay texts
+        return pa.large_list(inner) if types.is_large_list(kind) else pa.list_(inner)
     return kind
 
 
@@ -152,15 +154,15 @@ class _Column:
         try:
             kinds = [pa.schema([('', self.seen)]), pa.schema([('', pa.array(values).type)])]
             self.seen = pa.unify_schemas(kinds, promote_options='permissive').field(0).type
+            self.is_mixed = _fields(self.seen) > _MAX_FIELDS or _depth(self.seen) > _MAX_DEPTH
         except (pa.ArrowException, ValueError, TypeError, OverflowError, RecursionError):
             self.is_mixed = True
-        self.is_mixed = self.is_mixed or _fields(self.seen) > _MAX_FIELDS
 
     def kind(self, complete: bool) -> pa.DataType | None:
         """The type to write, None for JSON text."""
         if self.settled is not None:
             return self.settled
-        if self.is_mixed or _holds_empty_struct(self.seen) or (not complete and pa.types.is_null(self.seen)):
+        if self.is_mixed or not _can_be_written(self.seen) or (not complete and pa.types.is_null(self.seen)):
             return None
         return self.seen if complete else _without_nulls(self.seen)
 
@@ -182,5 +184,16 @@ def _fields(kind: pa.DataType) -> int:
     return sum(map(_fields, _inner(kind))) if kind.num_fields else 1
 
 
-def _holds_empty_struct(kind: pa.DataType) -> bool:
-    return (pa.types.is_struct(kind) and not kind.num_fields) or any(map(_holds_empty_struct, _inner(kind)))
+def _depth(kind: pa.DataType) -> int:
+    return 1 + max(map(_depth, _inner(kind)), default=0)
+
+
+def _can_be_written(kind: pa.DataType) -> bool:
+    """Whether Parquet has a form for a type that Python's values fit: not for empty structs, unions, intervals."""
+    if isinstance(kind, pa.BaseExtensionType):
+        return False
+    try:
+        pq.ParquetWriter(pa.BufferOutputStream(), pa.schema([('', kind)])).close()
+    except pa.ArrowException:
+        return False
+    return True

@@ -50,6 +50,8 @@ class ParquetShardWriter:
         return pa.array(values, column.type)
 
     def _irregular(self, row: dict) -> str:
+        if not self._names:
+            return 'a Parquet holds no record without columns'
         if row.keys() - self._names:
             return f'the column {min(row.keys() - self._names)} was in none of the records that types were taken from'
         for name, check in self._checked:
