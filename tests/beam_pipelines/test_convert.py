@@ -268,6 +268,37 @@ def test_lists_in_a_row_are_refused_and_not_read_as_something_else(tmp_path):
     assert run(tmp_path / 'in', tmp_path / 'out').accounts['totals']['failed'] == {'NotARecord': 2}
 
 
+BENT = {
+    'a bool beside floats': [{'v': {'a': 1.5}}, {'v': {'a': True}}], 'a bool beside integers': [{'v': [{'a': 1}, {'a': True}]}],
+    'a text beside lists': [{'v': {'t': ['x']}}, {'v': {'t': 'news'}}], 'an empty list beside objects': [{'v': {'i': {'a': 1}}}, {'v': {'i': []}}],
+}
+
+
+@pytest.mark.parametrize('name', BENT)
+def test_what_arrow_would_bend_is_json_text_or_a_failed_record(tmp_path, monkeypatch, name):
+    from transforms.shards import column_types
+
+    (tmp_path / 'in').mkdir()
+    (tmp_path / 'in' / 'train.jsonl').write_text(lines(BENT[name]))
+    assert run(tmp_path / 'in', tmp_path / 'whole', '--format=parquet').state == 'done'
+    assert [json.loads(v) for v in pq.read_table(tmp_path / 'whole' / 'data')['v'].to_pylist()] == [row['v'] for row in BENT[name]]
+    if len(BENT[name]) == 2:
+        monkeypatch.setattr(column_types, '_WHOLE_BYTES', 10)
+        monkeypatch.setattr(column_types, '_HEAD', 10)
+        (tmp_path / 'in' / 'train.jsonl').write_text(lines([BENT[name][0]] * 1500 + [BENT[name][1]]))
+        totals = run(tmp_path / 'in', tmp_path / 'heads', '--format=parquet').accounts['totals']
+        assert (totals['written'], totals['failed']) == (1500, {'TypeMismatch': 1})
+
+
+def test_a_limit_takes_the_files_in_the_order_of_the_card(tmp_path):
+    (tmp_path / 'in').mkdir()
+    (tmp_path / 'in' / 'README.md').write_text('---\nconfigs:\n- config_name: default\n  data_files:\n  - {split: train, path: [b.jsonl, a.jsonl]}\n---\n')
+    (tmp_path / 'in' / 'b.jsonl').write_text('{"m": {"x": 1}}\n')
+    (tmp_path / 'in' / 'a.jsonl').write_text('{"m": {"y": 2}}\n')
+    run(tmp_path / 'in', tmp_path / 'out', '--format=parquet', '--limit=1')
+    assert pq.read_table(tmp_path / 'out' / 'data').to_pylist() == [{'m': {'x': 1}}]
+
+
 def several(root, *tables):
     (root / 'in').mkdir()
     for number, table in enumerate(tables):

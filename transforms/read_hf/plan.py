@@ -56,14 +56,14 @@ class ReadPlan:
 
     @property
     def chains_by_part(self) -> tuple[UnitChain, ...]:
-        """A chain for each part, which reads its units in identity order."""
+        """A chain for each part, which reads its units in identity order; one that ends at a limit keeps the order of its files."""
         units: dict[int, list[ReadUnit]] = {part.number: [] for part in self.parts}
         limits: dict[int, int] = {}
         for chain in self.chains:
             for unit in chain.units:
                 units[unit.origin.part].append(unit)
                 limits[unit.origin.part] = chain.limit
-        return tuple(UnitChain(tuple(sorted(own, key=lambda unit: (unit.origin.file, unit.start))), limits[part])
+        return tuple(UnitChain(tuple(own if limits[part] else sorted(own, key=lambda unit: (unit.origin.file, unit.start))), limits[part])
                      for part, own in units.items())
 
     @property

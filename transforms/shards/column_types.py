@@ -16,6 +16,7 @@ from transforms.read_hf.read_unit import read_unit
 from transforms.read_hf.rows import ReadLimits, UnitFault
 from transforms.read_hf.schemas import FEATURES
 from transforms.read_hf.units import ReadUnit
+from transforms.shards.shapes import shape_check
 
 # As for the types of top-level columns (read_hf/schemas.py): all of what lies on this machine up to a limit, else heads.
 _WHOLE_BYTES, _HEAD = 1 << 30, 16 << 20
@@ -152,7 +153,10 @@ class _Column:
         if self.settled is not None or self.is_mixed:
             return
         try:
-            kinds = [pa.schema([('', self.seen)]), pa.schema([('', pa.array(values).type)])]
+            found = pa.array(values).type
+            if (check := shape_check(found)) and any(check(value) for value in values if value is not None):
+                raise TypeError('Arrow would bend a value')
+            kinds = [pa.schema([('', self.seen)]), pa.schema([('', found)])]
             self.seen = pa.unify_schemas(kinds, promote_options='permissive').field(0).type
             self.is_mixed = _fields(self.seen) > _MAX_FIELDS or _depth(self.seen) > _MAX_DEPTH
         except (pa.ArrowException, ValueError, TypeError, OverflowError, RecursionError):

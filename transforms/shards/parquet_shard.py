@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -11,6 +11,7 @@ from transforms.files.json_values import dumps
 from transforms.files.parquet_writer import RowGroupWriter
 from transforms.shards.column_types import ColumnTypes
 from transforms.shards.json_lines import to_json_value
+from transforms.shards.shapes import shape_check
 
 GROUP_ROWS, GROUP_BYTES = 1 << 15, 64 << 20
 
@@ -22,9 +23,9 @@ class ParquetShardWriter:
         self._schema = pa.ipc.read_schema(pa.BufferReader(types.schema))
         self._names = frozenset(self._schema.names)
         self._json = types.json_columns
-        # Arrow drops what a struct has no field for in silence.
+        # Where every value was looked at, none is bent.
         self._checked = [] if types.complete else [
-            (field.name, check) for field in self._schema if (check := _unknown_key(field.type))]
+            (field.name, check) for field in self._schema if field.name not in self._json and (check := shape_check(field.type))]
         self._writer = RowGroupWriter(target, self._schema, GROUP_ROWS, GROUP_BYTES)
 
     def write(self, rows: Sequence[dict]) -> list[str]:
@@ -35,7 +36,8 @@ class ParquetShardWriter:
             table = self._table(fitting)
         except (pa.ArrowException, TypeError, ValueError, OverflowError, RecursionError):
             problems = [problem or self._misfit(row) for row, problem in zip(rows, problems, strict=True)]
-            table = self._table([row for row, problem in zip(rows, problems, strict=True) if not problem])
+            # Arrow may take alone what it refuses among others.
+            table = pa.concat_tables([self._table([]), *(self._table([row]) for row, problem in zip(rows, problems, strict=True) if not problem)])
         if table.num_rows:
             self._writer.write(table)
         return problems
@@ -55,8 +57,8 @@ class ParquetShardWriter:
         if row.keys() - self._names:
             return f'the column {min(row.keys() - self._names)} was in none of the records that types were taken from'
         for name, check in self._checked:
-            if (value := row.get(name)) is not None and (key := check(value)):
-                return f'{name} has the key {key}, which was in none of the records that types were taken from'
+            if (value := row.get(name)) is not None and (problem := check(value)):
+                return f'{name}{problem}'
         return ''
 
     def _misfit(self, row: dict) -> str:
@@ -70,26 +72,3 @@ class ParquetShardWriter:
     def close(self) -> None:
         """Writes what is held and the footer."""
         self._writer.close()
-
-
-def _unknown_key(kind: pa.DataType) -> Callable[[object], str] | None:
-    """A function that finds a key of a value for which its type has no field; None where no struct is."""
-    if pa.types.is_struct(kind):
-        names = {f.name: _unknown_key(f.type) for f in kind}
-
-        def of_struct(value: object) -> str:
-            if not isinstance(value, dict):
-                return ''  # conversion refuses it
-            for key, inner in value.items():
-                if key not in names:
-                    return str(key)
-                if inner is not None and names[key] and (found := names[key](inner)):
-                    return f'{key}.{found}'
-            return ''
-
-        return of_struct
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        check = _unknown_key(kind.value_type)
-        return check and (lambda value: next(filter(None, (
-            check(one) for one in value if one is not None)), '') if isinstance(value, list) else '')
-    return None
