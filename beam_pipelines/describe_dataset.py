@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 import orjson
 
@@ -16,6 +17,7 @@ from beam_pipelines.launcher.describing import render
 from beam_pipelines.launcher.spec import RunResult, Tool, UsageError
 from options.describe import DescribeOptions
 from options.hub import HubOptions, hub_settings
+from options.looking import looking_at
 from transforms.files.storage import RunAborted
 from transforms.hub.settings import configure
 from transforms.read_hf.describe import describe
@@ -37,7 +39,7 @@ def run(argv: Sequence[str] | None = None) -> RunResult:
             raise UsageError('--input is needed: a folder, a file, or hf://datasets/NAMESPACE/NAME')
         configure(hub_settings(flags, 1))
         plan, facts = describe(flags.input, flags.subset, flags.split, flags.files, flags.examples, flags.hub_parquet,
-                               _progress)
+                               partial(looking_at, what='footers', unit='file'))
     except (ValueError, OSError, RunAborted) as error:
         print_error(f'error: {error}')
         return RunResult('usage', 2, message=str(error))
@@ -50,12 +52,6 @@ def run(argv: Sequence[str] | None = None) -> RunResult:
     print_line(orjson.dumps(content, option=orjson.OPT_INDENT_2, default=str).decode() if flags.json else text)
     faults = [fault for fact in facts for fault in fact.faults]
     return RunResult('failed', 1, content, '; '.join(faults)) if faults else RunResult('done', 0, content)
-
-
-def _progress(items: object) -> object:
-    from tqdm import tqdm
-
-    return tqdm(items, desc='footers', unit=' file', leave=False, delay=2.0, file=sys.stderr)
 
 
 if __name__ == '__main__':

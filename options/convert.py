@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 from dataclasses import dataclass
+from functools import partial
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from options.context import Context
+from options.looking import looking_at
 from options.run import byte_size
 from transforms.files import storage
 from transforms.read_hf.plan import ReadPlan, plan_read
@@ -62,7 +64,7 @@ def convert_settings(context: Context) -> ConvertSettings:
     plan = plan_read(context.input, flags.subset or 'all', flags.split, flags.columns, flags.files, flags.limit,
                      flags.hub_parquet, part_bytes=flags.shard_size)
     types = () if flags.format == 'jsonl' else tuple(
-        column_types(plan, number, DEFAULT_LIMITS, _progress) for number in range(len(plan.sources)))
+        column_types(plan, number, DEFAULT_LIMITS, partial(looking_at, what='column types', unit='unit')) for number in range(len(plan.sources)))
     return ConvertSettings(
         plan, Shards(flags.format, shard_names(plan, FORMATS[flags.format]), types),
         dataset_card(plan, FORMATS[flags.format], with_features=flags.format == 'parquet' and not flags.columns))
@@ -74,11 +76,3 @@ def _check_output(context: Context) -> None:
         source, output = os.path.realpath(context.input), os.path.realpath(context.output)
         if os.path.commonpath([source, output]) == source:
             raise ValueError(f'--output {context.output} lies in --input {context.input}: choose a folder outside of it')
-
-
-def _progress(units: object) -> object:
-    import sys
-
-    from tqdm import tqdm
-
-    return tqdm(units, desc='column types', unit=' unit', leave=False, delay=2.0, file=sys.stderr)

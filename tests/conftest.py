@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ from apache_beam.testing.test_pipeline import TestPipeline
 
 from beam_pipelines.samples.dataset import Page, write_split, write_tarball
 from beam_pipelines.samples.pages import text_page
+from tests.helpers import ROOT
 
 SHARED = Path(__file__).resolve().parents[2] / 'shared' / 'data'
 
@@ -85,3 +87,12 @@ def hub(monkeypatch, tmp_path):
         configure(HubSettings(patience_seconds=6))
         yield server
         configure(HubSettings())
+
+
+@pytest.fixture
+def project_copy(tmp_path):
+    """The project's packages and its rules, for the test to break or to add to."""
+    shutil.copy(ROOT / 'pyproject.toml', tmp_path)
+    for package in ('beam_pipelines', 'options', 'transforms'):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns('__pycache__', 'olmocr_*'))
+    return tmp_path

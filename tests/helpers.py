@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -80,8 +80,20 @@ def assert_balanced(run: dict) -> None:
             + sum(account['failed'].values()), account
 
 
+def lint(folder: Path) -> subprocess.CompletedProcess:
+    """What the linter of imports says of a copy of the project."""
+    return subprocess.run([str(Path(sys.executable).parent / 'lint-imports'), '--no-cache'], cwd=folder, capture_output=True,
+                          text=True, check=False, env={**os.environ, 'PYTHONPATH': ''})
+
+
 def command(pipeline: str, *flags: object) -> list[str]:
     return [sys.executable, '-m', f'beam_pipelines.{pipeline}', *map(str, flags)]
+
+
+def started(pipeline: str, *flags: object) -> subprocess.Popen:
+    """A pipeline under way, in a process group of its own."""
+    return subprocess.Popen(command(pipeline, *flags), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                            start_new_session=True)
 
 
 def run_process(pipeline: str, *flags: object, **kwargs: object) -> subprocess.CompletedProcess:
@@ -93,14 +105,16 @@ def run_process(pipeline: str, *flags: object, **kwargs: object) -> subprocess.C
 
 def written_images(output: Path) -> dict[str, int]:
     """The time of the last change of each image of an output, also while a run makes and removes its work folder."""
-    return {str(path): path.stat().st_mtime_ns for path in (output / 'images').rglob('*')
-            if path.suffix in ('.png', '.jpg')}
+    return _times(path for path in (output / 'images').rglob('*') if path.suffix in ('.png', '.jpg'))
 
 
 def written_shards(output: Path) -> dict[str, int]:
     """The time of the last change of each shard of an output."""
-    return {str(path): path.stat().st_mtime_ns for path in (output / 'data').rglob('*')
-            if path.is_file() and not path.name.startswith('.')}
+    return _times(path for path in (output / 'data').rglob('*') if path.is_file() and not path.name.startswith('.'))
+
+
+def _times(paths: Iterable[Path]) -> dict[str, int]:
+    return {str(path): path.stat().st_mtime_ns for path in paths}
 
 
 def kill_at_random_moments(start: Callable[[], subprocess.Popen], images: Callable[[], dict[str, int]], total: int,

@@ -2,47 +2,34 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 
-import pytest
-
-from tests.helpers import ROOT, load
-
-
-@pytest.fixture
-def copy(tmp_path):
-    """The project's packages, for a new dataset to be added to."""
-    shutil.copy(ROOT / 'pyproject.toml', tmp_path)
-    for package in ('beam_pipelines', 'options', 'transforms'):
-        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns('__pycache__', 'olmocr_*'))
-    return tmp_path
+from tests.helpers import ROOT, lint, load
 
 
 def blocks(text, language):
     return re.findall(rf'(?:^`([\w/.]+)`:\n\n)?```{language}\n(.*?)```', text, re.DOTALL | re.MULTILINE)
 
 
-def test_adding_a_dataset(copy):
+def test_adding_a_dataset(project_copy):
     text = (ROOT / 'docs' / 'adding_a_dataset.md').read_text(encoding='utf-8')
     for path, code in blocks(text, 'python'):
-        (copy / path).parent.mkdir(exist_ok=True)
-        (copy / path).write_text(code, encoding='utf-8')
+        (project_copy / path).parent.mkdir(exist_ok=True)
+        (project_copy / path).write_text(code, encoding='utf-8')
     commands, = (code for _, code in blocks(text, 'sh'))
     printed = []
     for line in commands.splitlines():
         words = line.replace('python', sys.executable, 1).split()
-        done = subprocess.run(words, cwd=copy, capture_output=True, text=True, check=False, env={**os.environ, 'PYTHONPATH': str(copy)})
+        done = subprocess.run(words, cwd=project_copy, capture_output=True, text=True, check=False, env={**os.environ, 'PYTHONPATH': str(project_copy)})
         assert done.returncode == 0, done.stderr
         printed.append(done.stdout)
     assert 'long_texts' in printed[0]
     assert 'too_short' in printed[2]
-    assert load(copy / 'output' / 'long' / 'run.json')['totals']['dropped']['too_short'] > 1
-    rooms = (copy / 'pyproject.toml').read_text().replace('"olmocr | llava_cc3m"', '"long_texts | olmocr | llava_cc3m"')
-    (copy / 'pyproject.toml').write_text(rooms)
-    linted = subprocess.run([os.path.join(os.path.dirname(sys.executable), 'lint-imports'), '--no-cache'], cwd=copy, capture_output=True,
-                            text=True, check=False, env={**os.environ, 'PYTHONPATH': ''})
+    assert load(project_copy / 'output' / 'long' / 'run.json')['totals']['dropped']['too_short'] > 1
+    rooms = (project_copy / 'pyproject.toml').read_text().replace('"olmocr | llava_cc3m"', '"long_texts | olmocr | llava_cc3m"')
+    (project_copy / 'pyproject.toml').write_text(rooms)
+    linted = lint(project_copy)
     assert linted.returncode == 0, linted.stdout
 
 

@@ -1,34 +1,12 @@
 """The order of rooms is kept by a linter, and the linter sees when it is not."""
 
-import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-from tests.helpers import ROOT
-
-LINTER = Path(sys.executable).parent / 'lint-imports'
+from tests.helpers import lint
 
 
-def lint(folder) -> subprocess.CompletedProcess:
-    return subprocess.run([str(LINTER), '--no-cache'], cwd=folder, capture_output=True, text=True, check=False,
-                          env={**os.environ, 'PYTHONPATH': ''})
-
-
-@pytest.fixture
-def copy(tmp_path):
-    """The project's packages and its rules, for the test to break."""
-    shutil.copy(ROOT / 'pyproject.toml', tmp_path)
-    for package in ('beam_pipelines', 'options', 'transforms'):
-        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns('__pycache__', 'olmocr_*'))
-    return tmp_path
-
-
-def test_the_rooms_are_in_order(copy):
-    done = lint(copy)
+def test_the_rooms_are_in_order(project_copy):
+    done = lint(project_copy)
     assert done.returncode == 0, done.stdout
 
 
@@ -41,17 +19,17 @@ def test_the_rooms_are_in_order(copy):
     ('transforms/pdf/pages.py', 'import options.render', 'Pipelines use options'),
     ('options/render.py', 'import beam_pipelines.launcher.human', 'Pipelines use options'),
     ('transforms/files/paths.py', 'import transforms.files.storage', 'No circles within a package')])
-def test_an_import_upwards_or_in_a_circle_is_red(copy, module, line, contract):
-    path = copy / module
+def test_an_import_upwards_or_in_a_circle_is_red(project_copy, module, line, contract):
+    path = project_copy / module
     text = path.read_text()
     path.write_text(f'{text}\n\ndef _late():\n{line}\n' if line.startswith(' ') else f'{line}\n{text}')
-    done = lint(copy)
+    done = lint(project_copy)
     assert done.returncode == 1
     broken = ' '.join(done.stdout.split('Broken contracts')[1].split())
     assert contract in broken
 
 
-def test_a_room_that_nobody_placed_is_red(copy):
-    (copy / 'transforms' / 'attic').mkdir()
-    (copy / 'transforms' / 'attic' / '__init__.py').write_text('')
-    assert lint(copy).returncode != 0
+def test_a_room_that_nobody_placed_is_red(project_copy):
+    (project_copy / 'transforms' / 'attic').mkdir()
+    (project_copy / 'transforms' / 'attic' / '__init__.py').write_text('')
+    assert lint(project_copy).returncode != 0

@@ -15,6 +15,7 @@ from tests.helpers import (
     command,
     kill_at_random_moments,
     run_process,
+    started,
     written_images,
     written_shards,
 )
@@ -40,8 +41,7 @@ def undisturbed(large, tmp_path_factory):
 
 
 def start(large, output, *flags) -> subprocess.Popen:
-    return subprocess.Popen(command('olmocr', f'--input={large}', f'--output={output}', *FLAGS, *flags), cwd=ROOT,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    return started('olmocr', f'--input={large}', f'--output={output}', *FLAGS, *flags)
 
 
 @pytest.mark.parametrize('mode', ['in_memory', 'multi_processing'])
@@ -86,8 +86,7 @@ def test_convert_killed_at_ten_random_moments_goes_on_at_the_next_part(tmp_path,
     flags = ('convert', f'--input={source}', f'--format={kind}', '--shard_size=1MB', '--progress=off', f'--num_workers={workers}')
 
     def begin() -> subprocess.Popen:
-        return subprocess.Popen(command(*flags, f'--output={output}'), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                text=True, start_new_session=True)
+        return started(*flags, f'--output={output}')
 
     subprocess.run(command(*flags, f'--output={tmp_path}/whole'), cwd=ROOT, check=True, capture_output=True)
     total = len(written_shards(tmp_path / 'whole'))

@@ -25,38 +25,33 @@ def rows_of(output, split='train'):
             for line in gzip.decompress(path.read_bytes()).splitlines()]
 
 
-def as_json(value):
-    """A value as JSON lines hold it; of payloads only the size counts, that of base64."""
+def changed(value, change):
+    """A value with `change` made to each object and scalar in it, from the inside out."""
     if isinstance(value, dict):
-        if set(value) == {'path', 'bytes'} and value['bytes']:
-            value = {**value, 'bytes': -(-value['bytes'] // 3) * 4}
-        return {key: as_json(inner) for key, inner in value.items()}
-    if isinstance(value, (datetime.datetime, datetime.date)):
-        return value.isoformat()
-    return [as_json(inner) for inner in value] if isinstance(value, list) else value
+        return change({key: changed(inner, change) for key, inner in value.items()})
+    return [changed(inner, change) for inner in value] if isinstance(value, list) else change(value)
+
+
+def sized_as_base64(value):
+    """Of payloads only the size counts."""
+    if isinstance(value, dict) and set(value) == {'path', 'bytes'} and value['bytes']:
+        return {**value, 'bytes': -(-value['bytes'] // 3) * 4}
+    return value
 
 
 def untimed(value):
-    """A value with the times that `datasets` made of texts as texts again."""
-    if isinstance(value, dict):
-        return {key: untimed(inner) for key, inner in value.items()}
-    if isinstance(value, datetime.datetime):
-        return value.isoformat()
-    return [untimed(inner) for inner in value] if isinstance(value, list) else value
-
-
-def relative(value, root):
-    """A value with the paths of references as they are in the input."""
-    if isinstance(value, dict):
-        return {key: inner.removeprefix(f'{root}/'.lstrip('/')) if key == 'path' and inner else relative(inner, root)
-                for key, inner in value.items()}
-    return [relative(inner, root) for inner in value] if isinstance(value, list) else value
+    """Times as texts, as JSON lines hold them: `datasets` makes times of them again."""
+    return value.isoformat() if isinstance(value, datetime.date) else value
 
 
 def without_none(value):
-    if isinstance(value, dict):
-        return {key: without_none(inner) for key, inner in value.items() if inner is not None}
-    return [without_none(inner) for inner in value] if isinstance(value, list) else value
+    return {key: inner for key, inner in value.items() if inner is not None} if isinstance(value, dict) else value
+
+
+def relative_to(root):
+    """Makes the paths of references what they are in the input."""
+    return lambda value: {**value, 'path': value['path'].removeprefix(f'{root}/'.lstrip('/'))} \
+        if isinstance(value, dict) and value.get('path') else value
 
 
 @pytest.mark.parametrize('name', ALL)
@@ -73,11 +68,11 @@ def test_what_is_written_is_what_datasets_reads_of_the_input(tmp_path, monkeypat
             ours = expected(output, tmp_path / 'cache', config)
             assert list(ours) == list(theirs)
             for split, rows in theirs.items():
-                found = [relative(row, root) for row in ours[split]]
+                found = changed(ours[split], relative_to(root))
                 if kind == 'parquet':  # whose objects have all keys of their column
-                    assert without_none(found) == without_none(rows)
+                    assert changed(found, without_none) == changed(rows, without_none)
                 else:
-                    assert untimed(found) == as_json(rows)
+                    assert changed(found, untimed) == changed(changed(rows, sized_as_base64), untimed)
 
 
 def lines(rows):
@@ -139,8 +134,8 @@ def test_what_was_not_seen_when_types_were_taken_is_a_failed_record(tmp_path, mo
     """Arrow would drop an unknown key of an object in silence."""
     from transforms.shards import column_types
 
-    monkeypatch.setattr(column_types, '_WHOLE_BYTES', 10)
-    monkeypatch.setattr(column_types, '_HEAD', 10)
+    monkeypatch.setattr(column_types, 'LOOK_WHOLE', 10)
+    monkeypatch.setattr(column_types, 'LOOK_HEAD', 10)
     (tmp_path / 'in').mkdir()
     rows = [{'m': {'a': 1, 'p': None}} for _ in range(1500)]
     (tmp_path / 'in' / 'train.jsonl').write_text(lines([*rows, {'m': {'a': 2, 'new': 3}}, {'m': {'a': 'text'}}, {'m': {'a': 5, 'p': 'path'}}]))
@@ -283,8 +278,8 @@ def test_what_arrow_would_bend_is_json_text_or_a_failed_record(tmp_path, monkeyp
     assert run(tmp_path / 'in', tmp_path / 'whole', '--format=parquet').state == 'done'
     assert [json.loads(v) for v in pq.read_table(tmp_path / 'whole' / 'data')['v'].to_pylist()] == [row['v'] for row in BENT[name]]
     if len(BENT[name]) == 2:
-        monkeypatch.setattr(column_types, '_WHOLE_BYTES', 10)
-        monkeypatch.setattr(column_types, '_HEAD', 10)
+        monkeypatch.setattr(column_types, 'LOOK_WHOLE', 10)
+        monkeypatch.setattr(column_types, 'LOOK_HEAD', 10)
         (tmp_path / 'in' / 'train.jsonl').write_text(lines([BENT[name][0]] * 1500 + [BENT[name][1]]))
         totals = run(tmp_path / 'in', tmp_path / 'heads', '--format=parquet').accounts['totals']
         assert (totals['written'], totals['failed']) == (1500, {'TypeMismatch': 1})
@@ -323,7 +318,7 @@ def test_the_files_of_a_split_differ_and_nothing_is_lost(tmp_path, name):
     several(tmp_path, *tables)
     assert run(tmp_path / 'in', tmp_path / 'out', '--format=parquet').accounts['totals']['written'] == 2
     found = pq.read_table(tmp_path / 'out' / 'data')['v'].to_pylist()
-    assert without_none(found) == [value for table in tables for value in table['v'].to_pylist()]
+    assert changed(found, without_none) == [value for table in tables for value in table['v'].to_pylist()]
 
 
 def test_arrow_types_that_parquet_has_no_form_for(tmp_path):

@@ -78,8 +78,10 @@ def merged(first: pa.DataType, second: pa.DataType) -> pa.DataType | None:
 def widened(first: pa.DataType, second: pa.DataType) -> pa.DataType | None:
     """The same, as wide as both: the larger integers, the finer times, all fields of structs."""
     both = merged(first, second)
-    if both is None or first == second:
-        return both if both is None else first
+    if both is None:
+        return None
+    if first == second:
+        return first
     try:
         schemas = [pa.schema([('', kind)]) for kind in (first, second)]
         wide = pa.unify_schemas(schemas, promote_options='permissive').field(0).type

@@ -28,8 +28,8 @@ _FOOTERS_AT_ONCE = 16
 FEATURES = b'huggingface'  # under which `datasets` keeps its features in a schema's metadata
 # How much of CSV and JSON is looked at for types: all of what lies on this machine up to a limit, else the head of each
 # file; of a remote set the heads of some files, for each of their bytes crosses the network a second time.
-_WHOLE_BYTES, _HEAD = 1 << 30, 16 << 20
-_REMOTE_HEAD, _REMOTE_FILES = 1 << 20, 16
+LOOK_WHOLE, LOOK_HEAD = 1 << 30, 16 << 20
+LOOK_REMOTE_HEAD, LOOK_REMOTE_FILES = 1 << 20, 16
 _USUAL_RATIO = 4
 
 
@@ -142,8 +142,8 @@ def _looked_at(root: str, files: tuple[FileInfo, ...], heads_only: bool) -> Iter
     """(file, how many decompressed bytes of it) for typing."""
     if storage.is_local(root) and not heads_only:
         expanded = (file.size * (_USUAL_RATIO if layout_of(file.path).compression else 1) for file in files)
-        whole = sum(expanded) <= _WHOLE_BYTES
-        yield from ((file, 1 << 62 if whole else _HEAD) for file in files)
+        whole = sum(expanded) <= LOOK_WHOLE
+        yield from ((file, 1 << 62 if whole else LOOK_HEAD) for file in files)
         return
-    step = -(-len(files) // _REMOTE_FILES) if files else 1
-    yield from ((file, _REMOTE_HEAD) for file in files[::step])
+    step = -(-len(files) // LOOK_REMOTE_FILES) if files else 1
+    yield from ((file, LOOK_REMOTE_HEAD) for file in files[::step])

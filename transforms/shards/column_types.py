@@ -14,13 +14,10 @@ from transforms.read_hf.layouts import layout_of
 from transforms.read_hf.plan import ReadPlan
 from transforms.read_hf.read_unit import read_unit
 from transforms.read_hf.rows import ReadLimits, UnitFault
-from transforms.read_hf.schemas import FEATURES
+from transforms.read_hf.schemas import FEATURES, LOOK_HEAD, LOOK_REMOTE_FILES, LOOK_REMOTE_HEAD, LOOK_WHOLE
 from transforms.read_hf.units import ReadUnit
 from transforms.shards.shapes import shape_check
 
-# As for the types of top-level columns (read_hf/schemas.py): all of what lies on this machine up to a limit, else heads.
-_WHOLE_BYTES, _HEAD = 1 << 30, 16 << 20
-_REMOTE_HEAD, _REMOTE_FILES = 1 << 20, 16
 _BATCH = 1000
 # A column of objects with more keys than this is a mapping, not a structure: each key would be a Parquet column. Deeper ones
 # no reader takes.
@@ -33,12 +30,12 @@ class ColumnTypes:
     """The columns of a split.
 
     Attributes:
-        schema: serialized Arrow schema.
+        schema: Arrow schema.
         json_columns: those that mix types, or have none that Parquet knows: written as JSON text.
         complete: whether every value was looked at, or a header vouches for it; else a later value that fits no type is refused.
     """
 
-    schema: bytes
+    schema: pa.Schema
     json_columns: frozenset[str] = frozenset()
     complete: bool = True
 
@@ -52,23 +49,19 @@ def column_types(plan: ReadPlan, number: int, limits: ReadLimits, look: Callable
         limits: what one record may cost.
         look: wraps the units that are looked at, for a progress bar.
     """
-    units = [unit for chain in plan.chains for unit in chain.units if unit.origin.number == plan.sources[number].number]
-    limit = next((chain.limit for chain in plan.chains if chain.units[0].origin.number == plan.sources[number].number), 0)
+    chains = [chain for chain in plan.chains if chain.units[0].origin.number == plan.sources[number].number]
+    units, limit = [unit for chain in chains for unit in chain.units], chains[0].limit if chains else 0
     split = plan.splits[number]
     declared = pa.schema([]) if is_media(split) else _declared(units)
     from_headers = {layout_of(file.path).format for file in split.files} <= _HEADERS
     kinds = {f.name: _for_parquet(f.type, from_headers) for f in declared}
     if kinds and all(kind is not None for kind in kinds.values()):
-        return ColumnTypes(_serialized(pa.schema(list(kinds.items()), declared.metadata if from_headers else None)), frozenset(), from_headers)
+        return ColumnTypes(pa.schema(list(kinds.items()), declared.metadata if from_headers else None), frozenset(), from_headers)
     columns = {name: _Column(kind) for name, kind in kinds.items()}
     complete = _look_at(units, limit, columns, limits, look)
     found = {name: column.kind(complete) for name, column in columns.items()}
     schema = pa.schema([(name, pa.string() if kind is None else kind) for name, kind in found.items()])
-    return ColumnTypes(_serialized(schema), frozenset(name for name, kind in found.items() if kind is None), complete)
-
-
-def _serialized(schema: pa.Schema) -> bytes:
-    return schema.serialize().to_pybytes()
+    return ColumnTypes(schema, frozenset(name for name, kind in found.items() if kind is None), complete)
 
 
 def _declared(units: Sequence[ReadUnit]) -> pa.Schema:
@@ -106,11 +99,11 @@ def _look_at(units: Sequence[ReadUnit], limit: int, columns: dict[str, _Column],
              look: Callable[[Iterable], Iterable]) -> bool:
     """Widens the types by the records; whether all were looked at."""
     is_local = all(storage.is_local(unit.path) for unit in units)
-    whole = is_local and sum(unit.bytes for unit in units) <= _WHOLE_BYTES
-    step = 1 if is_local or not units else -(-len(units) // _REMOTE_FILES)
+    whole = is_local and sum(unit.bytes for unit in units) <= LOOK_WHOLE
+    step = 1 if is_local or not units else -(-len(units) // LOOK_REMOTE_FILES)
     complete, left = whole and step == 1, limit or -1
     for unit in look(units[::step]):
-        budget = unit.bytes + 1 if whole else _HEAD if is_local else _REMOTE_HEAD
+        budget = unit.bytes + 1 if whole else LOOK_HEAD if is_local else LOOK_REMOTE_HEAD
         for rows in _batches(unit, limits, budget):
             rows = rows if left < 0 else rows[:left]
             left -= len(rows) if left >= 0 else 0

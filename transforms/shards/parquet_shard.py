@@ -20,7 +20,7 @@ class ParquetShardWriter:
     """Writes records in row groups of at most 32,768 rows and about 64 MiB."""
 
     def __init__(self, target: BinaryIO, types: ColumnTypes) -> None:
-        self._schema = pa.ipc.read_schema(pa.BufferReader(types.schema))
+        self._schema = types.schema
         self._names = frozenset(self._schema.names)
         self._json = types.json_columns
         # Where every value was looked at, none is bent.

@@ -38,8 +38,8 @@ def test_a_file_of_another_type_is_refused_by_itself(parquets):
     ('{"a": 1}', '{"a": "x"}', 'TypeMismatch'), ('{"a": 1}', '{"a": 2.5}', 'TypeMismatch'), ('{"a": 1.5}', '{"a": 2}', 2.0),
     ('{"a": null}', '{"a": "x"}', 'x'), ('{"a": "x"}', '{"a": 1}', 'TypeMismatch')])
 def test_beyond_what_was_looked_at_a_misfit_is_one_failed_record(tmp_path, monkeypatch, first, later, row):
-    monkeypatch.setattr(schemas, '_WHOLE_BYTES', 10)
-    monkeypatch.setattr(schemas, '_HEAD', 40)
+    monkeypatch.setattr(schemas, 'LOOK_WHOLE', 10)
+    monkeypatch.setattr(schemas, 'LOOK_HEAD', 40)
     (tmp_path / 'train.jsonl').write_text(f'{first}\n' * 20 + f'{later}\n')
     rows = read_rows(tmp_path)
     assert len(rows) == 21
