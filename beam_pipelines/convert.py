@@ -17,12 +17,12 @@ from beam_pipelines.launcher.human import human_bytes
 from beam_pipelines.launcher.spec import Plan
 from options.cluster import ClusterOptions
 from options.context import Context
-from options.convert import ConvertOptions, ConvertSettings, convert_settings
+from options.convert import ConvertOptions, ConvertSettings, convert_settings, with_column_types
 from options.dataset import DatasetOptions, SubsetOptions
 from options.hub import HubOptions
 from options.run import RunOptions
 from transforms.accounting.finish import FinishRun
-from transforms.read_hf.read_hf import ReadHF
+from transforms.read_hf.read_parts import ReadHFParts
 from transforms.shards.report import SHARD_REPORT
 from transforms.shards.write_shards import WriteShards
 
@@ -39,27 +39,28 @@ references to the files). Without it an embedded sample is taken.
 
 def build(pipeline: beam.Pipeline, settings: ConvertSettings) -> None:
     """Records to shards, part by part; the last step finishes the output."""
-    parts = pipeline | 'ReadHF' >> ReadHF(settings.plan, run=settings.run, by_part=True)
+    parts = pipeline | 'ReadHF' >> ReadHFParts(settings.read_plan, settings.run)
     shards = parts | 'WriteShards' >> WriteShards(settings.shards, settings.run)
     (shards,) | 'FinishRun' >> FinishRun(settings.run, products=(settings.card,), report=SHARD_REPORT)
 
 
 def plan(settings: ConvertSettings, context: Context) -> Plan:
     """What a run with these settings reads and writes."""
-    read = settings.plan
+    read = settings.read_plan
     splits = ', '.join(filter(None, (f'{split.subset} {split.name}'.strip() for split in read.splits[:8])))
     more = f' and {len(read.splits) - 8} more' if read.splits[8:] else ''
     rows = f'{read.rows:,} records, ' if read.rows else ''
-    return Plan((('input', f'{context.address} ({splits}{more})'),
-                 ('read', f'{rows}{human_bytes(read.bytes)} in {len(read.inputs):,} files'),
-                 ('write', f'{context.output}, {len(read.parts):,} {settings.shards.format} shards')),
-                read.inputs, read.bytes, sum(chain.bytes for chain in read.chains), 'B', read.sources, read.parts)
+    work = sum(chain.bytes for chain in read.chains)
+    return Plan(rows=(('input', f'{context.address} ({splits}{more})'),
+                      ('read', f'{rows}{human_bytes(read.bytes)} in {read.files:,} files'),
+                      ('write', f'{context.output}, {len(read.parts):,} {settings.shards.format} shards')),
+                inputs=read.inputs, output_bytes=read.certain_bytes, total=work, counted='B', sources=read.sources, parts=read.parts)
 
 
 SPEC = PipelineSpec(
     name='convert', summary='any dataset, in any layout, to shards of gz JSON lines or Parquet', about=ABOUT,
     options=(RunOptions, SubsetOptions, DatasetOptions, ConvertOptions, HubOptions, ClusterOptions),
-    settings=convert_settings, plan=plan, build=build,
+    settings=convert_settings, plan=plan, build=build, complete=with_column_types,
     byte_packages=('isal', 'msgspec', 'orjson', 'pandas', 'pyarrow'), in_python=True)
 
 

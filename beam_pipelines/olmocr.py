@@ -122,8 +122,8 @@ def plan(settings: OlmocrSettings, context: Context) -> Plan:
                  ('time', f'about {human_time(seconds)} with {settings.render_processes} render processes'
                   if settings.render_processes else 'depends on the cores of the workers')),
                 found.inputs, int(out_bytes), rows, 'page',
-                tuple(context.source(found.root, number, file.config, file.split) for number, file in enumerate(found.files)),
-                parts_of(file.parts for file in found.files))
+                sources=tuple(context.source(found.root, number, file.config, file.split) for number, file in enumerate(found.files)),
+                parts=parts_of(file.parts for file in found.files))
 
 
 SPEC = PipelineSpec(

@@ -52,7 +52,7 @@ def plan(settings: RenderPdfSettings, context: Context) -> Plan:
                  ('write', f'{context.output}, about {human_bytes(one)} a page'),
                  ('with', f'{settings.render_processes} render processes' if settings.render_processes
                   else 'a render process for each core of a worker')),
-                found.inputs, int(one * sum(len(group.files) for group in settings.groups)), unit='page',
+                found.inputs, int(one * sum(len(group.files) for group in settings.groups)), counted='page',
                 sources=(context.source(found.root),), parts=parts_of([max((g.part for g in settings.groups), default=0) + 1]))
 
 

@@ -19,6 +19,7 @@ _HOME = {
     'ReadArchivePages': 'transforms.olmocr.read_pages',
     'HFRecord': 'transforms.read_hf.read_hf',
     'ReadHF': 'transforms.read_hf.read_hf',
+    'ReadHFParts': 'transforms.read_hf.read_parts',
     'PagesToImages': 'transforms.olmocr.pages_to_images',
     'ReadOlmocrLabels': 'transforms.olmocr.read_rows',
     'RenderFiles': 'transforms.pdf.render_files',

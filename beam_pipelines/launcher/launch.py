@@ -162,14 +162,22 @@ class _Launch:
                 return RunResult('done', 0, earlier.run)
             folder.check_space(output, self.plan.output_bytes, flags.force)
             self.engine.preflight()
-            run = self._run_of()
+            self._complete_settings()
+            run = self._new_run()
             run.claim()  # before anything is deleted: workers of an earlier try stop then
-            self._start(earlier)
+            self._make_room(earlier)
             return self._execute(run)
         except storage.RunAborted as error:
             return self._failed(str(error))
         finally:
             lock.release(output)
+
+    def _complete_settings(self) -> None:
+        if self.spec.complete:
+            try:
+                self.settings = self.spec.complete(self.settings)
+            except (ValueError, OSError) as error:
+                raise UsageError(str(error)) from None
 
     def _overwrite(self) -> None:
         source, output = self.arguments.flags.input, self.context.output
@@ -197,7 +205,7 @@ class _Launch:
         if not self.arguments.flags.input and self.spec.sample_note:
             print_line(self.spec.sample_note)
 
-    def _start(self, earlier: folder.EarlierRun) -> None:
+    def _make_room(self, earlier: folder.EarlierRun) -> None:
         output = self.context.output
         self._print_plan()
         if earlier.state == 'unfinished':
@@ -238,7 +246,7 @@ class _Launch:
         finally:
             journal.close()
 
-    def _run_of(self) -> Run:
+    def _new_run(self) -> Run:
         flags, identity = self.arguments.flags, self.identity
         now = datetime.datetime.now(datetime.timezone.utc)
         return Run(
@@ -274,8 +282,8 @@ class _Launch:
 
     def _progress(self, run_id: str) -> ProgressBar:
         work = self.context.work
-        counter = ByteCounter(work) if self.plan.unit == 'B' else JournalCounter(storage.join(work, 'journal'))
-        return ProgressBar(counter, self.plan.records, self.plan.unit,
+        counter = ByteCounter(work) if self.plan.counted == 'B' else JournalCounter(storage.join(work, 'journal'))
+        return ProgressBar(counter, self.plan.total, self.plan.counted,
                            self.arguments.flags.progress, lambda: self._is_over(run_id))
 
     def _is_over(self, run_id: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import apache_beam as beam
 
@@ -23,8 +24,9 @@ class Plan:
         rows: (what, how much) for people.
         inputs: every input file as (relative path, bytes, fingerprint).
         output_bytes: estimate of what will be written.
-        records: records to read, 0 when unknown; of the unit 'B' bytes.
-        unit: what the progress bar counts; 'B' for bytes of the input, in a pipeline that works part by part.
+        total: how many of `counted` there are to work off, for the progress bar; 0 when unknown.
+        counted: what the bar counts: records, under the name that they have here, or bytes of the input, 'B', in a pipeline that
+            works part by part.
         sources: what is read, by number.
         parts: how the accounts are cut, by number.
     """
@@ -32,8 +34,8 @@ class Plan:
     rows: tuple[tuple[str, str], ...]
     inputs: tuple[tuple[str, int, float | str], ...]
     output_bytes: int
-    records: int = 0
-    unit: str = 'record'
+    total: int = 0
+    counted: str = 'record'
     sources: tuple[Source, ...] = (Source(),)
     parts: tuple[Part, ...] = (Part(),)
 
@@ -50,6 +52,8 @@ class PipelineSpec:
         settings: makes the settings; raises ValueError for flags or an input that cannot be used.
         plan: says what a run with these settings will do.
         build: adds the pipeline's steps, given the settings with `run` filled in.
+        complete: adds to the settings what only a run needs and takes a look into the input; called neither for `--plan` nor for an
+            output that is finished already. None where there is no such thing.
         byte_packages: whose versions decide what it writes: workers must have the launcher's, and resuming those it began with.
         journal_entries: for `--retry_failed`, makes of the settings a function from a row of the records table to its journal
             entry (unit, outcome), None for what must be done again; None for a pipeline that keeps nothing.
@@ -68,6 +72,7 @@ class PipelineSpec:
     journal_entries: Callable[[object], Callable[[dict], tuple[str, dict] | None]] | None = None
     in_python: bool = False
     sample_note: str = ''
+    complete: Callable[[Any], Any] | None = None
 
 
 @dataclass(frozen=True)

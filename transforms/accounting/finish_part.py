@@ -277,7 +277,7 @@ def _manifest_lines(own: pa.Table) -> bytes:
 
 
 class _Manifest:
-    """A line for each file: those that hold many records first, then each record's own in identity order."""
+    """A line for each file: those that hold many records first, then each record's own in order of file and row."""
 
     def __init__(self, chunk: _ChunkWriter, files: list[OutputFile], shared: bool) -> None:
         self._chunk, self._shared = chunk, shared

@@ -27,19 +27,19 @@ _KEPT = {kind.__name__: kind for kind in (FragmentRef, Count, UnitError, OutputF
 
 
 class _PartAccounts:
-    """What is said of one part while it is worked off."""
+    """What is said of one part while it is worked off; `ready` is what of it can be remembered: references instead of records."""
 
     def __init__(self, run: Run, table: RecordTable) -> None:
         self._collector = Collector(run.kept, table)
-        self.said: list[object] = []
+        self.ready: list[object] = []
         self.has_failed = self.is_whole = False
 
     def add(self, item: Said) -> None:
         self.has_failed = self.has_failed or getattr(item, 'outcome', '') == FAILED
-        self.said += [ready for _, ready in self._collector.add(item)]
+        self.ready += [ready for _, ready in self._collector.add(item)]
 
     def records(self, items: Iterator[Any]) -> Iterator[Any]:
-        """The records of a stream; what is said between them is taken."""
+        """The records of a stream. What stands between them, such as the Outcome of a row that cannot be read, enters the accounts here."""
         for item in items:
             if isinstance(item, Said):
                 self.add(item)
@@ -48,11 +48,11 @@ class _PartAccounts:
         self.is_whole = True
 
     def finish(self) -> list[object]:
-        self.said += [ready for _, ready in self._collector.finish()]
-        return self.said
+        self.ready += [ready for _, ready in self._collector.finish()]
+        return self.ready
 
 
-def _unit(part: int) -> str:
+def _journal_key(part: int) -> str:
     return f'part {part:06d}'
 
 
@@ -64,13 +64,13 @@ def save_part(run: Run, part: int, said: list[object], has_failed: bool) -> None
     lines = [[type(item).__name__, asdict(replace(item, path=item.path.rpartition('/')[2]) if type(item) is FragmentRef else item)]
              for item in said]
     journal = Journal(run.journal)
-    journal.add(_unit(part), '', 0, {'said': lines, **({'error': 'failed records'} if has_failed else {})})
+    journal.add(_journal_key(part), '', 0, {'said': lines, **({'error': 'failed records'} if has_failed else {})})
     journal.close()
 
 
 def saved_part(run: Run, part: int) -> list[object] | None:
     """What a part that is done says to the accounts; None when it must be done (again)."""
-    line = read_journal(run.journal, _unit(part)).get(('', 0))
+    line = read_journal(run.journal, _journal_key(part)).get(('', 0))
     if line is None:
         return None
     said = [_KEPT[name](**values) for name, values in line['said']]

@@ -1,4 +1,4 @@
-"""Fragments: what was collected of one part as sorted files in the work folder, and their merge in identity order.
+"""Fragments: what was collected of one part as sorted files in the work folder, and their merge in order of file and row.
 
 Records leave the workers in any order. A worker writes what it saw as fragments sorted by (file, row); only references to
 them cross a shuffle (about 0.3 KB for 4,000 records), and finishing merges them with one batch of each fragment that overlaps.
@@ -104,7 +104,7 @@ def _padded(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 
 
 def merge_fragments(refs: Iterable[FragmentRef], schema: pa.Schema, folder: str) -> Iterator[pa.Table]:
-    """All rows of fragments of one kind in identity order, as tables of `schema`, of at most a batch of each.
+    """All rows of fragments of one kind in order of file and row, as tables of `schema`, of at most a batch of each.
 
     Where more than 100 fragments overlap they are merged in two steps, by way of files in `folder`.
     """
@@ -141,6 +141,6 @@ def _sorted(batches: list[pa.RecordBatch]) -> pa.Table:
 
 
 def read_payloads(refs: Iterable[FragmentRef], folder: str) -> Iterator[tuple[str, int, bytes]]:
-    """(file, row, payload) of fragments that `write_payloads` made, in identity order."""
+    """(file, row, payload) of fragments that `write_payloads` made, in order of file and row."""
     for table in merge_fragments(refs, PAYLOADS, folder):
         yield from zip(*(column.to_pylist() for column in table.columns), strict=True)

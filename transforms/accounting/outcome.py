@@ -10,7 +10,9 @@ WRITTEN, DROPPED, FAILED = 'written', 'dropped', 'failed'
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of one record; it lives within a stage only, where `CollectAccounts` turns it into columns.
+    """What became of one record; it lives within a stage only, where a `Collector` turns it into columns.
+
+    The collector is that of `CollectAccounts`, or of `ForEachPart` for records that come part by part.
 
     Attributes:
         part: of the accounts; it belongs to one source, and with `file` and `row` it is the record's identity.

@@ -33,7 +33,7 @@ class Product(Protocol):
 
 @dataclass(frozen=True)
 class JoinedFile:
-    """One file of all payloads of a kind, in identity order.
+    """One file of all payloads of a kind, in order of file and row.
 
     Attributes:
         path: relative to the output folder.

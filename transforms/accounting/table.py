@@ -17,7 +17,7 @@ GROUP_ROWS = 1 << 15
 _SOURCE = (('source_number', 'int32'), ('source', 'string'), ('revision', 'string'), ('subset', 'string'), ('split', 'string'))
 _OUTCOME = (('file', 'string'), ('row', 'int64'), ('id', 'string'), ('outcome', 'string'), ('reason', 'string'),
             ('message', 'string'), ('output', 'string'), ('bytes', 'int64'), ('sha256', 'string'))
-_ASIDE = (('stage', 'string'), ('listed', 'bool'))  # for errors.jsonl
+_ASIDE = (('stage', 'string'), ('listed', 'bool'))  # for errors.jsonl; records/ has no such columns
 _FIELDS = (*_OUTCOME, *_ASIDE)
 
 
@@ -91,7 +91,7 @@ def records_path(part: int, parts: int) -> str:
 
 
 def read_records(output: str):  # noqa: ANN201 - an iterator of dicts
-    """The rows of a finished run's records table, in identity order; OSError where there is no table."""
+    """The rows of a finished run's records table, in order of file and row; OSError where there is no table."""
     paths = [info.path for info in storage.list_files(storage.join(output, 'records'), '*.parquet')] \
         if storage.exists(storage.join(output, 'records')) else []
     if not paths:

@@ -67,7 +67,7 @@ class Viewer:
         self.views = Views()
 
     def update(self, table: pa.Table, columns: tuple[str, ...]) -> None:
-        """Adds rows, which come in identity order; `columns` are those that samples keep as details."""
+        """Adds rows, which come in order of file and row; `columns` are those that samples keep as details."""
         written = pc.equal(table['outcome'], WRITTEN)
         self._add_examples(table.filter(pc.invert(written)))
         table = table.filter(written)

@@ -76,18 +76,29 @@ def loads_all(data: bytes) -> list[object]:
     Raises:
         JsonError: as `loads`.
     """
+    values = []
+    for item in iter_texts(data):
+        if item.error:
+            raise JsonError(item.error, item.message)
+        values.append(item.value)
+    return values
+
+
+def iter_texts(data: bytes) -> Iterator[JsonItem]:
+    """The same one by one: what comes before a text that makes no sense is handed out.
+
+    Raises:
+        JsonError: 'InvalidJson', 'InvalidUtf8' or 'TooDeep'.
+    """
     try:
         text = data.removeprefix(BOM).decode()
     except UnicodeDecodeError as error:
         raise JsonError('InvalidUtf8', f'byte {error.start} is no UTF-8') from None
-    values, at = [], _skip_space(text, 0)
+    at = _skip_space(text, 0)
     while at < len(text):
         item, at = _parse_at(text, at, '\\u' in text)
-        if item.error:
-            raise JsonError(item.error, item.message)
-        values.append(item.value)
+        yield item
         at = _skip_space(text, at)
-    return values
 
 
 def dumps(value: object, default: Callable[[object], object] | None = None) -> bytes:

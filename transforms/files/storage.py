@@ -19,7 +19,7 @@ from transforms.files.listing import glob_to_regex, walk_files
 from transforms.files.paths import is_local, is_unsafe, join
 
 __all__ = ['FileInfo', 'RunAborted', 'Versioned', 'atomic_writer', 'delete_file', 'delete_tree', 'exists',
-           'glob_to_regex', 'is_file', 'is_file_within', 'is_local', 'is_unsafe', 'join', 'list_files', 'open_info',
+           'glob_to_regex', 'info_of', 'is_file', 'is_file_within', 'is_local', 'is_unsafe', 'join', 'list_files', 'open_info',
            'open_read', 'pin', 'read_bytes', 'revision_of', 'size_of', 'storage_errors', 'write_bytes']
 
 
@@ -155,6 +155,15 @@ def list_files(folder: str, pattern: str = '**') -> list[FileInfo]:
 def _match(prefix: str) -> Iterator[FileInfo]:
     for result in _beam().match([f'{prefix}**'])[0].metadata_list:
         yield FileInfo(result.path, result.size_in_bytes, result.last_updated_in_seconds or 0.0)
+
+
+def info_of(path: str) -> FileInfo:
+    """The file at `path`, which `is_file`; nothing else is listed on a local disk."""
+    if is_local(path):
+        stat = os.stat(path)
+        return FileInfo(path, stat.st_size, stat.st_mtime)
+    folder, _, name = path.rpartition('/')
+    return list_files(folder, name.replace('[', '[[]').replace('*', '[*]').replace('?', '[?]'))[0]
 
 
 def pin(path: str) -> str:

@@ -146,7 +146,7 @@ def read_members(unit: ReadUnit, source: BinaryIO, limits: ReadLimits,
                         end=len(member.data))
         try:
             for item in read_data(inner, io.BytesIO(member.data), limits):
-                yield replace(item, part=f'{member.name} {item.part}') if isinstance(item, LostPart) \
+                yield replace(item, where=f'{member.name} {item.where}') if isinstance(item, LostPart) \
                     else (base + item[0], item[1])
         except UnitFault as fault:
             yield LostPart(member.name, fault.error, str(fault))

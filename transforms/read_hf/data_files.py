@@ -10,7 +10,7 @@ import difflib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from transforms.files import storage
@@ -54,12 +54,21 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """What a root holds; `left_out` counts the data files that belong to no split, by format."""
+    """What a root holds.
+
+    Attributes:
+        root: where.
+        splits: of all subsets.
+        card: the YAML at the head of its README.md.
+        left_out: how many data files belong to no split, by format.
+        card_file: the README.md, where it was looked at.
+    """
 
     root: str
     splits: tuple[Split, ...]
     card: dict = field(default_factory=dict)
     left_out: tuple[tuple[str, int], ...] = ()
+    card_file: FileInfo | None = None
 
     def choose(self, subset: str = '', split: str = 'all') -> tuple[Split, ...]:
         """The splits that are asked for.
@@ -113,9 +122,9 @@ def find_dataset(root: str, pattern: str = '') -> Dataset:
     """
     root = root.rstrip('/') or '/'
     if layout_of(root) and storage.is_file(root):
-        folder, _, name = root.rpartition('/')
-        info = next(i for i in storage.list_files(folder or '.', name.replace('[', '[[]')))
-        return Dataset(folder or '.', (Split(DEFAULT, 'train', (_relative(info, folder or '.'),)),))
+        folder, slash, name = root.rpartition('/')
+        file = replace(storage.info_of(root), path=name)
+        return Dataset(folder or slash or '.', (Split(DEFAULT, 'train', (file,)),))
     if not storage.exists(root):
         raise DatasetError(f'{root} does not exist')
     infos = {i.path: i for i in (_relative(i, root) for i in storage.list_files(root))}
@@ -136,7 +145,7 @@ def find_dataset(root: str, pattern: str = '') -> Dataset:
         raise DatasetError(f'{root} has no data file of a known format.{hint}')
     used = {f.path for s in splits for f in s.files}
     left_out = Counter(layout_of(p).format for p in infos if p not in used and layout_of(p))
-    return Dataset(root, splits, card, tuple(sorted(left_out.items())))
+    return Dataset(root, splits, card, tuple(sorted(left_out.items())), infos.get('README.md'))
 
 
 def _without_caches(root: str, infos: dict[str, FileInfo]) -> dict[str, FileInfo]:
@@ -162,7 +171,7 @@ def _without_caches(root: str, infos: dict[str, FileInfo]) -> dict[str, FileInfo
 
 
 def _relative(info: FileInfo, root: str) -> FileInfo:
-    return FileInfo(info.path[len(root.rstrip('/')) + 1:], info.size, info.modified, info.etag)
+    return replace(info, path=info.path[len(root.rstrip('/')) + 1:])
 
 
 def _from_card(root: str, configs: list[dict], infos: dict[str, FileInfo]) -> Iterable[Split]:

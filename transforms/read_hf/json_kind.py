@@ -19,7 +19,9 @@ def json_kind(path: str, head: bytes) -> str:
     if not head.startswith(b'{') or not newline or _is_json(line):
         return 'lines'
     named_lines = path.lower().rpartition('/')[2].partition('.json')[2][:1] == 'l'
-    goes_on = line.strip() == b'{' or (not named_lines and line.rstrip().endswith((b',', b'{', b'[')))
+    # A lone brace begins an object of several lines, unless a whole object follows: then that line is what an unfinished write left.
+    is_open = line.strip() == b'{' and not _is_json(rest.partition(b'\n')[0])
+    goes_on = is_open or (not named_lines and line.strip() != b'{' and line.rstrip().endswith((b',', b'{', b'[')))
     return 'documents' if goes_on or _first_document(head) is not None else 'lines'
 
 

@@ -8,11 +8,13 @@ from functools import cache
 import msgspec
 import pyarrow as pa
 
-from transforms.files.json_values import BOM, JsonError, iter_items, loads_all
+from transforms.files.json_values import BOM, JsonError, iter_items, iter_texts
 from transforms.read_hf.kinds import family, merged, parse_time
 
 _BLOCK = 8 << 20
 _TIME_TYPE, _ZONED = pa.timestamp('s'), pa.timestamp('s', tz='UTC')
+# An object has no fields here: records are dicts, of whatever keys. Who writes a Parquet finds the fields by looking at the records
+# that were read (shards/column_types.py).
 _TEXT, _OBJECT = pa.string(), pa.struct([])
 # Stands for values that have no type with others: lists that mix types or are very deep, integers of more than 64 bits.
 # Nothing in JSON is a decimal, so it merges with no other type.
@@ -54,8 +56,9 @@ class JsonTypes:
 
     def _add_irregular(self, line: bytes) -> None:
         try:
-            for value in loads_all(line):
-                self.add_value(value)
+            for item in iter_texts(line):
+                if not item.error:
+                    self.add_value(item.value)
         except JsonError:
             return  # reading reports it
 

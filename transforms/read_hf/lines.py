@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from transforms.files.json_values import JsonError, loads_all
+from transforms.files.json_values import JsonError, JsonItem, iter_texts
 from transforms.read_hf.conform import Conformer
 from transforms.read_hf.gz_members import next_member
 from transforms.read_hf.rows import BadRow, LostPart, ReadLimits, Rows, UnitFault
@@ -16,6 +16,7 @@ from transforms.read_hf.units import ReadUnit
 
 _BLOCK = 1 << 20
 _GZ_ROW_SHIFT = 24
+Parsed = dict | BadRow | list[dict | BadRow]
 
 
 def iter_lines(stream: Stream, skip_first: bool, limit_bytes: int) -> Iterator[tuple[int, list[bytes | None]]]:
@@ -48,21 +49,21 @@ def iter_lines(stream: Stream, skip_first: bool, limit_bytes: int) -> Iterator[t
 
 
 def read_lines(unit: ReadUnit, source: BinaryIO, limits: ReadLimits,
-               parse: Callable[[bytes], dict | list[dict]]) -> Rows:
+               parse: Callable[[bytes], Parsed]) -> Rows:
     """Rows of a unit of lines; `parse` gives the values of a line, or a list of none or several, or raises ValueError."""
     stream, base = _open_range(unit, source)
     if stream is None:
         return
     by_offset = not unit.layout.compression and unit.bytes < unit.file.size
     number = base << _GZ_ROW_SHIFT if unit.layout.compression else 0
-    blocks = iter_lines(stream, not unit.is_first, limits.line_bytes)
+    blocks, offset = iter_lines(stream, not unit.is_first, limits.line_bytes), 0
     while True:
         try:
             offset, lines = next(blocks)
         except StopIteration:
             return
         except UnitFault as fault:
-            yield LostPart(f'from row {number}', fault.error, fault.message)
+            yield LostPart(f'from row {unit.start + offset if by_offset else number}', fault.error, fault.message)
             return
         for line in lines:
             if stream.limit is not None and offset > stream.limit:
@@ -106,22 +107,46 @@ def _described(error: ValueError) -> BadRow:
         else BadRow('InvalidJson', str(error)[:200])
 
 
-def json_parser(unit: ReadUnit) -> Callable[[bytes], dict | list[dict]]:
+def json_parser(unit: ReadUnit) -> Callable[[bytes], Parsed]:
     """Parses a line of JSON to a record (of several in a row to a list), conformed to the unit's schema and columns."""
     conform, decode = Conformer(unit.schema, unit.columns), msgspec.json.Decoder().decode
 
-    def parse(line: bytes) -> dict | list[dict]:
+    def parse(line: bytes) -> Parsed:
         try:
             value = decode(line)
         except (ValueError, RecursionError):  # what Python and the web write beside JSON
-            values = [conform(value) for value in loads_all(line)]
+            values = _several(line, conform)
             return values[0] if len(values) == 1 else values
         return conform(value)
 
     return parse
 
 
-def parse_text(line: bytes) -> dict | list[dict]:
+def _several(line: bytes, conform: Conformer) -> list[dict | BadRow]:
+    """The records of a line with several JSON texts; of one that breaks off within a record those before it."""
+    found: list[dict | BadRow] = []
+    try:
+        for item in iter_texts(line):
+            found.append(_bad(item) if item.error else _conformed(item.value, conform))
+    except JsonError as error:
+        if not any(type(one) is dict for one in found):
+            raise
+        found.append(_described(error))
+    return found
+
+
+def _bad(item: JsonItem) -> BadRow:
+    return BadRow(item.error, item.message)
+
+
+def _conformed(value: object, conform: Conformer) -> dict | BadRow:
+    try:
+        return conform(value)
+    except JsonError as error:
+        return _described(error)
+
+
+def parse_text(line: bytes) -> Parsed:
     """A line of text as {'text': line}; a lone carriage return ends a line too."""
     text = (line[:-1] if line.endswith(b'\r') else line).decode()
     return [{'text': part} for part in text.split('\r')] if '\r' in text else {'text': text}

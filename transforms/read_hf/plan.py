@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 
 from transforms.files import storage
+from transforms.files.storage import FileInfo
 from transforms.hub.path import HubPath
 from transforms.read_hf.card import DatasetError
 from transforms.read_hf.data_files import Dataset, Split, find_dataset
@@ -33,6 +34,8 @@ class ReadPlan:
         chains: units of work.
         sources: of the records, by number.
         parts: of the accounts, by number.
+        beside: files that are not read for records and decide what records there are: the README.md, and the other splits of a
+            folder of images, whose folders are labels too.
     """
 
     root: str
@@ -42,6 +45,17 @@ class ReadPlan:
     chains: tuple[UnitChain, ...]
     sources: tuple[Source, ...]
     parts: tuple[Part, ...]
+    beside: tuple[FileInfo, ...] = ()
+
+    @property
+    def files(self) -> int:
+        """Number of the chosen files."""
+        return sum(len(split.files) for split in self.splits)
+
+    @property
+    def certain_bytes(self) -> int:
+        """Of files that are read whatever is in them: not of images, which are references, nor of what a limit may end in."""
+        return sum(chain.bytes for chain in self.chains if not chain.limit)
 
     @property
     def bytes(self) -> int:
@@ -56,7 +70,7 @@ class ReadPlan:
 
     @property
     def chains_by_part(self) -> tuple[UnitChain, ...]:
-        """A chain for each part, which reads its units in identity order; one that ends at a limit keeps the order of its files."""
+        """A chain for each part, which reads its units in order of file and row; one that ends at a limit keeps the order of its files."""
         units: dict[int, list[ReadUnit]] = {part.number: [] for part in self.parts}
         limits: dict[int, int] = {}
         for chain in self.chains:
@@ -68,16 +82,19 @@ class ReadPlan:
 
     @property
     def inputs(self) -> tuple[tuple[str, int, float | str], ...]:
-        """The chosen files as (path, bytes, fingerprint), for telling a changed input."""
-        return tuple((file.path, file.size, file.fingerprint) for split in self.splits for file in split.files)
+        """The chosen files and those beside them as (path, bytes, fingerprint), for telling a changed input."""
+        chosen = (file for split in self.splits for file in split.files)
+        return tuple((file.path, file.size, file.fingerprint) for file in (*chosen, *self.beside))
 
 
 def resolve(source: str, hub_parquet: bool = False) -> str:
     """The pinned root of a source.
 
     Raises:
-        DatasetError: --hub_parquet of something that is not on the Hub.
+        DatasetError: it is empty, or --hub_parquet of something that is not on the Hub.
     """
+    if not source:
+        raise DatasetError('no dataset is given: --input must be a folder, a file or hf://datasets/NAMESPACE/NAME')
     if hub_parquet:
         if not source.startswith('hf://'):
             raise DatasetError(f'{source} is not on the Hub, which alone makes Parquet conversions')
@@ -111,11 +128,13 @@ def plan_read(source: str, subset: str | tuple[str, ...] = '', split: str = 'all
     names = (subset,) if isinstance(subset, str) else subset
     chosen = tuple(one for name in dict.fromkeys(names) for one in dataset.choose(name, split))
     chains: list[UnitChain] = []
+    beside = [dataset.card_file] if dataset.card_file else []
     sources = tuple(Source(number, source, revision, one.subset, one.name, root) for number, one in enumerate(chosen))
     for one in chosen:
         columns_of = columns or _columns_of_card(one)
         if is_media(one):
             siblings = tuple(s for s in dataset.splits if s.subset == one.subset)
+            beside += [file for sibling in siblings if sibling not in chosen for file in sibling.files]
             chains += plan_media(one, siblings, root, source, revision, columns_of, limit,
                                  lambda beside: _serialized(split_types(root, beside, {}, limits, heads_only).schema))
             continue
@@ -125,12 +144,12 @@ def plan_read(source: str, subset: str | tuple[str, ...] = '', split: str = 'all
         chains += plan_units(one, root, source, revision, columns_of, limit,
                              split_bytes=min(SPLIT_BYTES, part_bytes), schema=_serialized(schema), row_groups=row_groups)
     chains, parts = _with_parts(chains, {(one.subset, one.split): one.number for one in sources}, part_bytes)
-    return ReadPlan(root, revision, dataset, chosen, chains, sources, parts)
+    return ReadPlan(root, revision, dataset, chosen, chains, sources, parts, tuple(dict.fromkeys(beside)))
 
 
 def _with_parts(chains: list[UnitChain], numbers: dict[tuple[str, str], int],
                 part_bytes: int) -> tuple[tuple[UnitChain, ...], tuple[Part, ...]]:
-    """The chains with units that know their source and part. A part is a range of a source's units, in identity order.
+    """The chains with units that know their source and part. A part is a range of a source's units, in order of file and row.
 
     It has at most `part_bytes` of files and, where footers tell, `PART_ROWS`; or one unit that cannot be cut, or a chain that
     is read only as far as is needed.

@@ -4,7 +4,6 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import KW_ONLY, dataclass, field
-from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import apache_beam as beam
@@ -18,9 +17,6 @@ from transforms.read_hf.read_unit import read_unit
 from transforms.read_hf.rows import BadRow, LostPart, ReadLimits, UnitFault
 from transforms.read_hf.units import Origin, ReadUnit, UnitChain
 from transforms.report.summary import Count, UnitError
-from transforms.run.hints import InOneStage
-from transforms.run.part_stream import PartStream
-from transforms.run.progress import add_done
 from transforms.run.run import Run
 from transforms.run.start_up_check import StartUpCheck
 
@@ -84,7 +80,7 @@ def _read(unit: ReadUnit, left: int, read: Counter, limits: ReadLimits, done: Ca
     try:
         for item in rows:
             if type(item) is LostPart:
-                yield UnitError(origin.part, origin.file, item.part, 'read', item.error, item.message, item.count)
+                yield UnitError(origin.part, origin.file, item.where, 'read', item.error, item.message, item.count)
                 # Rows that are known to be lost are read and failed, so that the accounts tell of them.
                 lost = min(item.count, left - count) if left >= 0 else item.count
                 count += lost
@@ -123,15 +119,6 @@ class _ReadUnitsFn(beam.DoFn):
             yield item if type(item) is HFRecord else TaggedOutput(_TAGS[type(item)], item)
 
 
-class _OpenPartFn(beam.DoFn):
-    def __init__(self, limits: ReadLimits, run: Run) -> None:
-        self._limits, self._run = limits, run
-
-    def process(self, chain: UnitChain) -> Iterator[PartStream]:
-        done = partial(add_done, self._run.work)
-        yield PartStream(chain.units[0].origin.part, chain.bytes, read_chain(chain, self._limits, done))
-
-
 @dataclass(eq=False)
 class ReadHF(beam.PTransform):
     """PBegin to ReadOutput: every record of the chosen splits, and an account of those that cannot be read.
@@ -154,9 +141,8 @@ class ReadHF(beam.PTransform):
         limits: what one record may cost.
         run: the run that the records are read for: its workers check that they see its folders, take over its settings
             of the Hub and show signs of life, and `accounts` goes to FinishRun. Its sources and parts are those of the plan
-            (of several plans: `number_plans`). None outside of a run.
-        by_part: give a PCollection[PartStream] instead, a part's records as one stream: for `ForEachPart`, with which a killed
-            run goes on at the next part. What cannot be read is said within the streams.
+            (of several plans: `number_plans`). None outside of a run. `ReadHFParts` gives the same part by part, so that a
+            killed run goes on at the next part.
 
     Raises:
         ValueError: no such dataset, subset, split or column; the message says what there is.
@@ -174,27 +160,18 @@ class ReadHF(beam.PTransform):
     hub_parquet: bool = False
     limits: ReadLimits = field(default_factory=ReadLimits)
     run: Run | None = None
-    by_part: bool = False
 
     def __post_init__(self) -> None:
-        if self.by_part and self.run is None:
-            raise ValueError('by_part needs run: parts belong to one')
         columns = (self.columns,) if isinstance(self.columns, str) else tuple(self.columns)
         self.plan = self.source if isinstance(self.source, ReadPlan) else plan_read(
             os.fspath(self.source), self.subset, self.split, columns, self.pattern, self.limit, self.hub_parquet, self.limits)
 
     def expand(self, pbegin: beam.pvalue.PBegin):  # noqa: ANN201 - Beam reads tuples wrongly
-        chains = self.plan.chains_by_part if self.by_part else self.plan.chains
-        units = pbegin | 'Units' >> beam.Create(chains) | 'SpreadUnits' >> beam.Reshuffle()
-        if self.by_part:
-            return units | 'InOneStage' >> InOneStage(self._open_parts, self.run.worker_hints)
+        chains = pbegin | 'Units' >> beam.Create(self.plan.chains) | 'SpreadUnits' >> beam.Reshuffle()
         if self.run:
-            units = units | 'CheckReading' >> StartUpCheck(self.run)
-        read = units | 'ReadUnits' >> beam.ParDo(_ReadUnitsFn(self.limits)).with_outputs(*_TAGS.values(), main='main')
+            chains = chains | 'CheckReading' >> StartUpCheck(self.run)
+        read = chains | 'ReadUnits' >> beam.ParDo(_ReadUnitsFn(self.limits)).with_outputs(*_TAGS.values(), main='main')
         said = ()
         if self.run:
             said = tuple(read[name] | f'Collect{name.title()}' >> CollectAccounts(self.run) for name in _TAGS.values())
         return ReadOutput(read.main, said, read.outcomes, read.counts, read.faults)
-
-    def _open_parts(self, chains: beam.PCollection[UnitChain]) -> beam.PCollection[PartStream]:
-        return chains | 'CheckReading' >> StartUpCheck(self.run) | 'OpenParts' >> beam.ParDo(_OpenPartFn(self.limits, self.run))

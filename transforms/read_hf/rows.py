@@ -24,9 +24,9 @@ class BadRow:
 
 @dataclass(frozen=True)
 class LostPart:
-    """A part of a unit that cannot be read; what follows it can. `count` rows are lost, 0 when unknown."""
+    """A stretch of a unit that cannot be read, `where` says which; what follows it can. `count` rows are lost, 0 when unknown."""
 
-    part: str
+    where: str
     error: str
     message: str
     count: int = 0

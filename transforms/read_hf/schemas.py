@@ -18,7 +18,7 @@ from transforms.read_hf.features import card_features
 from transforms.read_hf.json_kind import HEAD_BYTES, json_kind
 from transforms.read_hf.json_types import JsonTypes, add_stream
 from transforms.read_hf.kinds import COMPLETE, FROM_CARD, merged, widened
-from transforms.read_hf.layouts import layout_of
+from transforms.read_hf.layouts import Layout, layout_of
 from transforms.read_hf.parquet_rows import parquet_schema, read_footer
 from transforms.read_hf.rows import ReadLimits, UnitFault
 from transforms.read_hf.streams import Stream, open_stream, recoded
@@ -138,11 +138,15 @@ def _text(source: object, params: dict[str, object]) -> Stream:
     return recoded(open_stream(source), params)
 
 
+def unpacked_bytes(layout: Layout, size: int) -> int:
+    """Of a file, or a range of it, that has `size` bytes, about."""
+    return size * (_USUAL_RATIO if layout.compression else 1)
+
+
 def _looked_at(root: str, files: tuple[FileInfo, ...], heads_only: bool) -> Iterator[tuple[FileInfo, int]]:
     """(file, how many decompressed bytes of it) for typing."""
     if storage.is_local(root) and not heads_only:
-        expanded = (file.size * (_USUAL_RATIO if layout_of(file.path).compression else 1) for file in files)
-        whole = sum(expanded) <= LOOK_WHOLE
+        whole = sum(unpacked_bytes(layout_of(file.path), file.size) for file in files) <= LOOK_WHOLE
         yield from ((file, 1 << 62 if whole else LOOK_HEAD) for file in files)
         return
     step = -(-len(files) // LOOK_REMOTE_FILES) if files else 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import BinaryIO
 
 from transforms.files import storage
 from transforms.files.decompress import compression_of
@@ -13,7 +14,8 @@ from transforms.files.storage import FileInfo
 from transforms.read_hf.data_files import Split
 from transforms.read_hf.json_kind import HEAD_BYTES, json_kind
 from transforms.read_hf.layouts import Layout, layout_of
-from transforms.read_hf.streams import other_encoding
+from transforms.read_hf.rows import UnitFault
+from transforms.read_hf.streams import open_stream, other_encoding
 from transforms.run.source import PART_ROWS
 
 SPLIT_BYTES = 64 << 20
@@ -163,9 +165,9 @@ def _row_ranges(size: int, groups: tuple[RowGroup, ...], split_bytes: int) -> It
 
 def _ranges(root: str, file: FileInfo, layout: Layout, split_bytes: int) -> Iterator[tuple[int, int]]:
     is_shared = layout.is_splittable and file.size > split_bytes and _can_be_cut(root, file, layout)
-    parts = -(-file.size // split_bytes) if is_shared else 1
-    for part in range(parts):
-        yield part * split_bytes, file.size if part == parts - 1 else (part + 1) * split_bytes
+    pieces = -(-file.size // split_bytes) if is_shared else 1
+    for piece in range(pieces):
+        yield piece * split_bytes, file.size if piece == pieces - 1 else (piece + 1) * split_bytes
 
 
 def _can_be_cut(root: str, file: FileInfo, layout: Layout) -> bool:
@@ -178,5 +180,15 @@ def _can_be_cut(root: str, file: FileInfo, layout: Layout) -> bool:
         from transforms.read_hf.gz_members import first_member_ends_within
 
         with storage.open_info(root, file) as source:
-            return first_member_ends_within(source, _GZ_PROBE)
+            if not first_member_ends_within(source, _GZ_PROBE):
+                return False
+            source.seek(0)
+            return layout.format != 'json' or json_kind(file.path, _head(source)) == 'lines'
     return True
+
+
+def _head(source: BinaryIO) -> bytes:
+    try:
+        return open_stream(source).read(HEAD_BYTES)
+    except UnitFault:  # reading reports it
+        return b''

@@ -77,7 +77,7 @@ class Views:
     Attributes:
         examples: by 'outcome reason', the first few as (id, file, row, message).
         histograms: by column, counts by label.
-        sample: the records of the smallest ranks, in identity order.
+        sample: the records of the smallest ranks, in order of file and row.
     """
 
     examples: dict[str, list[tuple[str, str, int, str]]] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from apache_beam import coders
 
 @dataclass(slots=True)
 class PartStream:
-    """The records of one part, in identity order, read while they are iterated; once.
+    """The records of one part, in order of file and row, read while they are iterated; once.
 
     So a step knows when a part is whole, and a part that an earlier try has finished is not even opened. It never leaves its
     stage (a generator cannot be pickled); tests/beam_pipelines/test_stages.py finds a pipeline that lets it.

@@ -14,7 +14,14 @@ from transforms.read_hf.layouts import layout_of
 from transforms.read_hf.plan import ReadPlan
 from transforms.read_hf.read_unit import read_unit
 from transforms.read_hf.rows import ReadLimits, UnitFault
-from transforms.read_hf.schemas import FEATURES, LOOK_HEAD, LOOK_REMOTE_FILES, LOOK_REMOTE_HEAD, LOOK_WHOLE
+from transforms.read_hf.schemas import (
+    FEATURES,
+    LOOK_HEAD,
+    LOOK_REMOTE_FILES,
+    LOOK_REMOTE_HEAD,
+    LOOK_WHOLE,
+    unpacked_bytes,
+)
 from transforms.read_hf.units import ReadUnit
 from transforms.shards.shapes import shape_check
 
@@ -41,17 +48,17 @@ class ColumnTypes:
 
 
 def column_types(plan: ReadPlan, number: int, limits: ReadLimits, look: Callable[[Iterable], Iterable] = iter) -> ColumnTypes:
-    """The types of a split's columns.
+    """The types of the columns of a source, which is a split.
 
     Args:
         plan: what is read.
-        number: of the split in it.
+        number: of the source in the run.
         limits: what one record may cost.
         look: wraps the units that are looked at, for a progress bar.
     """
-    chains = [chain for chain in plan.chains if chain.units[0].origin.number == plan.sources[number].number]
+    chains = [chain for chain in plan.chains if chain.units[0].origin.number == number]
     units, limit = [unit for chain in chains for unit in chain.units], chains[0].limit if chains else 0
-    split = plan.splits[number]
+    split = next(split for split, source in zip(plan.splits, plan.sources, strict=True) if source.number == number)
     declared = pa.schema([]) if is_media(split) else _declared(units)
     from_headers = {layout_of(file.path).format for file in split.files} <= _HEADERS
     kinds = {f.name: _for_parquet(f.type, from_headers) for f in declared}
@@ -99,7 +106,7 @@ def _look_at(units: Sequence[ReadUnit], limit: int, columns: dict[str, _Column],
              look: Callable[[Iterable], Iterable]) -> bool:
     """Widens the types by the records; whether all were looked at."""
     is_local = all(storage.is_local(unit.path) for unit in units)
-    whole = is_local and sum(unit.bytes for unit in units) <= LOOK_WHOLE
+    whole = is_local and sum(unpacked_bytes(unit.layout, unit.bytes) for unit in units) <= LOOK_WHOLE
     step = 1 if is_local or not units else -(-len(units) // LOOK_REMOTE_FILES)
     complete, left = whole and step == 1, limit or -1
     for unit in look(units[::step]):

@@ -23,6 +23,8 @@ class JsonLinesWriter:
     lists of pairs; NaN and infinities are written as Python does.
     """
 
+    error = 'NoJsonForm'
+
     def __init__(self, target: BinaryIO) -> None:
         self._target = target
         self._lines: list[bytes] = []

@@ -38,11 +38,11 @@ def _free(path: str, owner: tuple[str, ...], taken: dict[str, tuple[str, ...]]) 
     return name
 
 
-def shard_names(plan: ReadPlan, extension: str) -> tuple[str, ...]:
-    """The path of each part's shard below the output, such as data/train-00003-of-00012.jsonl.gz."""
+def shard_names(plan: ReadPlan, extension: str) -> dict[int, str]:
+    """By the number of each part the path of its shard below the output, such as data/train-00003-of-00012.jsonl.gz."""
     folders = dict(zip((source.number for source in plan.sources), shard_folders(plan), strict=True))
-    totals, counted, names = Counter(part.source for part in plan.parts), Counter(), []
+    totals, counted, names = Counter(part.source for part in plan.parts), Counter(), {}
     for part in plan.parts:
-        names.append(f'{folders[part.source]}-{counted[part.source]:05d}-of-{totals[part.source]:05d}{extension}')
+        names[part.number] = f'{folders[part.source]}-{counted[part.source]:05d}-of-{totals[part.source]:05d}{extension}'
         counted[part.source] += 1
-    return tuple(names)
+    return names

@@ -19,6 +19,8 @@ GROUP_ROWS, GROUP_BYTES = 1 << 15, 64 << 20
 class ParquetShardWriter:
     """Writes records in row groups of at most 32,768 rows and about 64 MiB."""
 
+    error = 'TypeMismatch'
+
     def __init__(self, target: BinaryIO, types: ColumnTypes) -> None:
         self._schema = types.schema
         self._names = frozenset(self._schema.names)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
 
 import apache_beam as beam
@@ -26,7 +26,13 @@ _BATCH_ROWS, _BATCH_BYTES = 512, 8 << 20
 
 
 class ShardWriter(Protocol):
-    """Writes records to an open file."""
+    """Writes records to an open file.
+
+    Attributes:
+        error: error class of a record that it cannot write.
+    """
+
+    error: str
 
     def write(self, rows: Sequence[dict]) -> list[str]:
         """Adds records; gives for each why it cannot be written, '' for those that are."""
@@ -41,13 +47,13 @@ class Shards:
 
     Attributes:
         format: 'jsonl' or 'parquet'.
-        paths: of the shard of each part, below the output.
-        types: of the columns of each source, for Parquet.
+        paths: of the shard of each part, by its number, below the output.
+        types: of the columns of each source, by its number, for Parquet.
     """
 
     format: str
-    paths: tuple[str, ...]
-    types: tuple[ColumnTypes, ...] = ()
+    paths: Mapping[int, str]
+    types: Mapping[int, ColumnTypes] = field(default_factory=dict)
 
     def writer(self, target: BinaryIO, source: int) -> ShardWriter:
         """A writer of records of a source."""
@@ -66,7 +72,7 @@ class _WritePart:
                 for batch in _batches(records):
                     problems = writer.write([record.values for record in batch])
                     for record, problem in zip(batch, problems, strict=True):
-                        say(_outcome(part, record, path, problem))
+                        say(_outcome(part, record, path, writer.error, problem))
         say(OutputFile(path, target.size, target.sha256, part))
 
 
@@ -95,11 +101,11 @@ def _weight(value: object) -> int:
     return sum(map(_weight, value)) if kind is list or kind is tuple else 8
 
 
-def _outcome(part: int, record: HFRecord, path: str, problem: str) -> Outcome:
+def _outcome(part: int, record: HFRecord, path: str, error: str, problem: str) -> Outcome:
     given = record.values.get('id')
     name = str(given) if type(given) in (str, int) else ''
     if problem:
-        return Outcome(part, record.origin.file, record.row, name, FAILED, 'TypeMismatch', problem, stage='write')
+        return Outcome(part, record.origin.file, record.row, name, FAILED, error, problem, stage='write')
     return Outcome(part, record.origin.file, record.row, name, WRITTEN, output=path)
 
 
@@ -107,7 +113,8 @@ def _outcome(part: int, record: HFRecord, path: str, problem: str) -> Outcome:
 class WriteShards(beam.PTransform):
     """PCollection[PartStream] of HFRecord to StepOutput: a shard for each part, records in the order of the input.
 
-    A killed run goes on at the next part. A record that its format or column type cannot hold is failed as `TypeMismatch`.
+    A killed run goes on at the next part. A record that fits no column type is failed as `TypeMismatch` in the stage
+    'write' (in 'read' it fits none of the dataset's own types), one that JSON has no form for as `NoJsonForm`.
     Memory: 8 MiB or 512 records, and of Parquet a row group of 64 MiB, for each part under way.
 
     Args:

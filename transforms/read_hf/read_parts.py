@@ -1,0 +1,55 @@
+"""ReadHFParts: the same records as ReadHF, a part of a run at a time, so that a killed run goes on at the next part."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import apache_beam as beam
+
+from transforms.read_hf.plan import ReadPlan
+from transforms.read_hf.read_hf import read_chain
+from transforms.read_hf.rows import DEFAULT_LIMITS, ReadLimits
+from transforms.read_hf.units import UnitChain
+from transforms.run.hints import InOneStage
+from transforms.run.part_stream import PartStream
+from transforms.run.progress import add_done
+from transforms.run.run import Run
+from transforms.run.start_up_check import StartUpCheck
+
+
+class _OpenPartFn(beam.DoFn):
+    def __init__(self, limits: ReadLimits, run: Run) -> None:
+        self._limits, self._run = limits, run
+
+    def process(self, chain: UnitChain) -> Iterator[PartStream]:
+        done = partial(add_done, self._run.work)
+        yield PartStream(chain.units[0].origin.part, chain.bytes, read_chain(chain, self._limits, done))
+
+
+@dataclass(eq=False)
+class ReadHFParts(beam.PTransform):
+    """PBegin to PCollection[PartStream]: for each part of a run one stream of its HFRecords, for `ForEachPart`.
+
+    Within a stream records are in order of file and row, and what cannot be read stands between them. Nothing is read before a
+    stream is iterated: a part that an earlier try has finished is never opened. Workers check that they see the run's folders,
+    take over its settings of the Hub and show signs of life, as of `ReadHF` with a run; so is the memory.
+
+    Args:
+        plan: what `plan_read` made, whose parts are the run's (of several plans: `number_plans`).
+        run: the run.
+        limits: what one record may cost.
+
+    Raises:
+        RunAborted: while running, the Hub fails for longer than `patience_seconds`, or a file has changed.
+    """
+
+    plan: ReadPlan
+    run: Run
+    limits: ReadLimits = DEFAULT_LIMITS
+
+    def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection[PartStream]:
+        chains = pbegin | 'Units' >> beam.Create(self.plan.chains_by_part) | 'SpreadUnits' >> beam.Reshuffle()
+        return chains | 'InOneStage' >> InOneStage(self._open, self.run.worker_hints)
+
+    def _open(self, chains: beam.PCollection[UnitChain]) -> beam.PCollection[PartStream]:
+        return chains | 'CheckReading' >> StartUpCheck(self.run) | 'OpenParts' >> beam.ParDo(_OpenPartFn(self.limits, self.run))
