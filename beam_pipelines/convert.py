@@ -51,8 +51,9 @@ def plan(settings: ConvertSettings, context: Context) -> Plan:
     more = f' and {len(read.splits) - 8} more' if read.splits[8:] else ''
     rows = f'{read.rows:,} records, ' if read.rows else ''
     work = sum(chain.bytes for chain in read.chains)
+    references = '' if work else 'references to '
     return Plan(rows=(('input', f'{context.address} ({splits}{more})'),
-                      ('read', f'{rows}{human_bytes(read.bytes)} in {read.files:,} files'),
+                      ('read', f'{rows}{references}{human_bytes(read.bytes)} in {read.files:,} files'),
                       ('write', f'{context.output}, {len(read.parts):,} {settings.shards.format} shards')),
                 inputs=read.inputs, output_bytes=read.certain_bytes, total=work, counted='B', sources=read.sources, parts=read.parts)
 

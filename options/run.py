@@ -51,6 +51,15 @@ def byte_size(text: str) -> int:
     return value
 
 
+class Place(argparse.Action):
+    """Takes a path; an empty one, as of a shell variable that is not set, is an error and not the default."""
+
+    def __call__(self, parser: argparse.ArgumentParser, flags: argparse.Namespace, values: str, option: str | None = None) -> None:
+        if not values.strip():
+            raise argparse.ArgumentError(self, 'it is empty: is a shell variable not set?')
+        setattr(flags, self.dest, values)
+
+
 class RunOptions(PipelineOptions):
     """Input, output and the rules of the run."""
 
@@ -60,8 +69,8 @@ class RunOptions(PipelineOptions):
 
     @classmethod
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument('--input', default='', metavar='PATH', help='what to read; see above')
-        parser.add_argument('--output', default='', metavar='FOLDER',
+        parser.add_argument('--input', action=Place, default='', metavar='PATH', help='what to read; see above')
+        parser.add_argument('--output', action=Place, default='', metavar='FOLDER',
                             help='where everything goes (default output/<pipeline>); hf://datasets/NAMESPACE/NAME: made in '
                                  'output/hub, then published as one commit')
         parser.add_argument('--limit', type=not_negative, default=0, metavar='N',

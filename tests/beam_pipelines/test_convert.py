@@ -1,5 +1,6 @@
 """convert: its output is what `datasets` reads of its input, in every layout; it accounts for what it cannot write."""
 
+import argparse
 import datetime
 import gzip
 import json
@@ -10,6 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from beam_pipelines import convert
+from options.context import Context
+from options.convert import convert_settings
 from tests.transforms.read_hf.test_parity import ALL, expected
 
 
@@ -206,6 +209,36 @@ def test_parts_that_are_done_are_not_read_again_and_failed_ones_are(tmp_path):
 def test_an_output_within_the_input_is_refused(tmp_path):
     (tmp_path / 'train.jsonl').write_text('{"id": 1}\n')
     assert 'lies in --input' in run(tmp_path, tmp_path / 'out').message
+
+
+def test_a_place_on_the_hub_within_the_input_is_refused():
+    flags = argparse.Namespace(input='hf://datasets/a/b/', output='hf://datasets/a/b/new')
+    context = Context(flags, flags.input, '', 'output/hub/a--b--new', '', 1, 1)
+    with pytest.raises(ValueError, match='lies in --input'):
+        convert_settings(context)
+
+
+def test_types_are_looked_at_only_for_a_run(tmp_path, monkeypatch):
+    (tmp_path / 'in').mkdir()
+    (tmp_path / 'in' / 'train.jsonl').write_text('{"id": {"a": 1}}\n')
+    flags = '--format=parquet',
+    assert run(tmp_path / 'in', tmp_path / 'out', *flags).state == 'done'
+    monkeypatch.setattr('options.convert.column_types', None)
+    assert run(tmp_path / 'in', tmp_path / 'new', *flags, '--plan').state == 'planned'
+    assert run(tmp_path / 'in', tmp_path / 'out', *flags).state == 'done'
+
+
+def test_images_as_references_need_no_space(tmp_path):
+    (tmp_path / 'in').mkdir()
+    with open(tmp_path / 'in' / 'a.png', 'wb') as file:
+        file.truncate(1 << 43)
+    assert run(tmp_path / 'in', tmp_path / 'out').state == 'done'
+
+
+@pytest.mark.parametrize('flag', ['--input=', '--output='])
+def test_an_empty_path_is_no_default(flag):
+    result = convert.run([flag])
+    assert result.exit_code == 2 and 'empty' in result.message
 
 
 def test_all_cores_are_used_where_it_is_worth_it(tmp_path, capsys):

@@ -22,7 +22,7 @@ def json_kind(path: str, head: bytes) -> str:
     # A lone brace begins an object of several lines, unless a whole object follows: then that line is what an unfinished write left.
     is_open = line.strip() == b'{' and not _is_json(rest.partition(b'\n')[0])
     goes_on = is_open or (not named_lines and line.strip() != b'{' and line.rstrip().endswith((b',', b'{', b'[')))
-    return 'documents' if goes_on or _first_document(head) is not None else 'lines'
+    return 'documents' if goes_on or (_first_document(head) is not None and _first_document(line) is None) else 'lines'
 
 
 def _is_json(line: bytes) -> bool:

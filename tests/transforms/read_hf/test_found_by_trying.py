@@ -2,7 +2,11 @@
 
 import bz2
 import datetime
+import gzip
 import io
+import json
+import os
+import random
 import tarfile
 import zipfile
 
@@ -142,3 +146,55 @@ def test_metadata_of_images_has_one_schema_and_must_name_files(tmp_path):  # hug
     assert [row['text'] for row in rows(tmp_path)] == ['007', 'z']
     (tmp_path / 'x' / 'metadata.csv').write_text('text\nq\n')
     assert [error for _, error in faults(read_rows(tmp_path))] == ['NoFileName']
+
+
+@pytest.mark.parametrize(('line', 'values', 'errors'), [
+    ('{"id": 1}{"id": 2}{"id":', [1, 2], ['InvalidJson']), ('{"id": 1}{"id": "\\ud800"}{"id": 3}', [1, 3], ['LoneSurrogate']),
+    ('{"id": 1} [2] {"id": 3}', [1, 3], ['NotARecord']), ('{"id": 1, [2]} {"id": 3}', [], ['InvalidJson'])])
+@pytest.mark.parametrize('number', [0, 1])
+def test_good_texts_of_a_line_that_breaks_off_are_kept(tmp_path, line, values, errors, number):
+    other = '{"id": 9}\n'
+    put(tmp_path, train__jsonl=other * number + line + '\n' + other)
+    found = read_rows(tmp_path)
+    assert [v['id'] for _, _, v in found if isinstance(v, dict)] == [9] * number + values + [9]
+    assert [error for _, error in faults(found)] == errors
+
+
+@pytest.mark.parametrize(('text', 'values', 'errors'), [
+    ('{\n{"a": 1}\n{"a": 2}\n', [1, 2], ['InvalidJson']), ('{\n"a": 1}\n{\n"a": 2}\n', [1, 2], []), ('{\n\n"a": 1}\n', [1], [])])
+def test_a_lone_brace_is_a_broken_line_or_the_begin_of_an_object(tmp_path, text, values, errors):
+    put(tmp_path, train__jsonl=text)
+    found = read_rows(tmp_path)
+    assert [v['a'] for _, _, v in found if isinstance(v, dict)] == values
+    assert [error for _, error in faults(found)] == errors
+
+
+def test_a_list_in_a_gzip_of_many_members_is_never_cut(tmp_path):
+    content = [{'id': i, 't': random.Random(i).randbytes(90).hex()} for i in range(20_000)]
+    text = json.dumps(content).encode()
+    put(tmp_path, train__json__gz=b''.join(gzip.compress(text[at:at + (1 << 20)]) for at in range(0, len(text), 1 << 20)))
+    assert rows(tmp_path, part_bytes=1 << 20) == content
+
+
+def test_a_file_is_planned_without_looking_around_it(tmp_path, monkeypatch):
+    """Its folder may be a home or the root of a disk."""
+    put(tmp_path, train__jsonl='{"a": 1}\n')
+    (tmp_path / 'around').mkdir()
+    monkeypatch.setattr(os, 'walk', None)
+    assert rows(tmp_path / 'train.jsonl') == [{'a': 1}]
+    monkeypatch.chdir(tmp_path)
+    assert rows('train.jsonl') == [{'a': 1}]
+
+
+def test_no_source_is_no_dataset():
+    with pytest.raises(DatasetError, match='no dataset is given'):
+        plan_read('')
+
+
+def test_what_decides_records_is_an_input(tmp_path):
+    """The card, and the folders of other splits, which are labels of images too."""
+    for split, label in (('train', 'cat'), ('test', 'dog')):
+        (tmp_path / split / label).mkdir(parents=True)
+        put(tmp_path / split / label, a__png=b'')
+    put(tmp_path, README='---\nlicense: mit\n---\n')
+    assert sorted(path for path, _, _ in plan_read(str(tmp_path), split='train').inputs) == ['README.md', 'test/dog/a.png', 'train/cat/a.png']
