@@ -19,10 +19,10 @@ demo: $(VENV)/demo  ## the main job on the embedded sample
 	$(BIN)/python -m beam_pipelines.olmocr --runner=DirectRunner --output=output/olmocr
 	@echo "The report: file://$(CURDIR)/output/olmocr/report.html"
 
-test: $(VENV)/test  ## all but the long checks, under five minutes on two cores
+test: $(VENV)/test  ## all but the long checks, eight minutes on two cores
 	$(BIN)/python -m pytest -n $(JOBS) -m "not acceptance and not soak"
 
-acceptance: $(VENV)/test  ## kills, hostile files, real data, full disks: 25 minutes at most on two cores
+acceptance: $(VENV)/test  ## kills, hostile files, real data, full disks: 27 minutes on two cores
 	$(BIN)/python -m pytest -m "acceptance and not soak" --durations=15
 
 # The full drills; each part takes ten minutes at most on two cores.

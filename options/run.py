@@ -56,7 +56,7 @@ class Place(argparse.Action):
 
     def __call__(self, parser: argparse.ArgumentParser, flags: argparse.Namespace, values: str, option: str | None = None) -> None:
         if not values.strip():
-            raise argparse.ArgumentError(self, 'it is empty: is a shell variable not set?')
+            parser.error(f'{option} is needed here, and is empty: is a shell variable not set?')
         setattr(flags, self.dest, values)
 
 
