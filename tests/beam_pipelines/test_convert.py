@@ -146,7 +146,7 @@ def test_what_was_not_seen_when_types_were_taken_is_a_failed_record(tmp_path, mo
     assert (result.accounts['totals']['written'], result.accounts['totals']['failed']) == (1501, {'TypeMismatch': 2})
     said = [json.loads(line)['message'] for line in (tmp_path / 'out' / 'errors.jsonl').read_text().splitlines()]
     assert 'm has the key new' in said[0]
-    assert 'm is no struct<a: int64, p: string>' in said[1]
+    assert 'm.a is str, an integer is expected' in said[1]
 
 
 def test_values_that_json_has_no_form_for(tmp_path):

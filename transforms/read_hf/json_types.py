@@ -19,7 +19,8 @@ _TEXT, _OBJECT = pa.string(), pa.struct([])
 # Stands for values that have no type with others: lists that mix types or are very deep, integers of more than 64 bits.
 # Nothing in JSON is a decimal, so it merges with no other type.
 _MIXED = pa.decimal256(76)
-_INTEGER, _TOO_LARGE, _MAX_DEPTH = pa.int64(), 1 << 63, 32
+# Integers that floats hold exactly, and larger ones, which are of one type with integers and not with floats.
+_INTEGER, _LARGE, _EXACT, _TOO_LARGE, _MAX_DEPTH = pa.int64(), pa.uint64(), 1 << 53, 1 << 63, 32
 _SCALARS = {type(None): pa.null(), bool: pa.bool_(), int: _INTEGER, float: pa.float64()}
 _decode = msgspec.json.Decoder().decode
 
@@ -79,10 +80,10 @@ def _with_times(one: pa.DataType, two: pa.DataType) -> pa.DataType | None:
     if one is two:
         return one
     families = {family(one), family(two)}
-    if families == {'time', 'time with zone'}:
-        return _ZONED
-    if families in ({'time', 'str'}, {'time with zone', 'str'}):
+    if families in ({'time', 'str'}, {'time with zone', 'str'}, {'time', 'time with zone'}):
         return pa.string()
+    if _LARGE in (one, two):
+        return {'int': _LARGE, 'null': _LARGE}.get(family(two if one == _LARGE else one))
     if families == {'list'}:
         inner = _with_times(one.value_type, two.value_type)
         return _list_of(_MIXED if inner is None else inner)
@@ -91,14 +92,16 @@ def _with_times(one: pa.DataType, two: pa.DataType) -> pa.DataType | None:
 
 def _open(kind: pa.DataType) -> pa.DataType:
     """The type with null, for any, in the place of what is mixed."""
-    if kind == _MIXED:
-        return pa.null()
+    if kind in (_MIXED, _LARGE):
+        return pa.null() if kind == _MIXED else _INTEGER
     return _list_of(_open(kind.value_type)) if family(kind) == 'list' else kind
 
 
 def _kind(value: object, depth: int = 0) -> pa.DataType:
     if (kind := _SCALARS.get(type(value))) is not None:
-        return kind if kind is not _INTEGER or -_TOO_LARGE <= value < _TOO_LARGE else _MIXED
+        if kind is not _INTEGER or -_EXACT <= value <= _EXACT:
+            return kind
+        return _LARGE if -_TOO_LARGE <= value < _TOO_LARGE else _MIXED
     if isinstance(value, str):
         time = parse_time(value) if value[4:5] == '-' else None
         return _TEXT if time is None else _ZONED if time.tzinfo else _TIME_TYPE

@@ -212,8 +212,8 @@ def _to_date(name: str) -> Change:
 def _to_time(name: str, kind: str) -> Change:
     def change(value: object) -> object:
         time = parse_time(value.strip()) if isinstance(value, str) else None
-        if time is None:
+        if time is None or (time.tzinfo is not None) is not (kind == 'time with zone'):
             raise _mismatch(name, value, kind)
-        return time.replace(tzinfo=datetime.timezone.utc if kind == 'time with zone' else None)
+        return time
 
     return change

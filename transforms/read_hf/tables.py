@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import uuid
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -121,10 +122,11 @@ def read_avro(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
         reader = fastavro.block_reader(WholeReads(open_stream(source)))
         if not unit.schema and unit.columns and isinstance(reader.writer_schema, dict):
             _check_fields(reader.writer_schema, unit.columns)
+        has_uuids = "'uuid'" in str(reader.writer_schema)
         for block in reader:
             for record in block:
                 try:
-                    yield row, conform(record)
+                    yield row, conform(_with_texts(record) if has_uuids else record)
                 except JsonError as error:
                     yield row, BadRow(error.error, str(error))
                 row += 1
@@ -138,6 +140,15 @@ def read_avro(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
         raise
     except Exception as error:  # fastavro and its codecs raise what they like on damaged bytes
         yield LostPart(f'from row {row}', 'DamagedFile', f'{type(error).__name__}: {first_line(error)}')
+
+
+def _with_texts(value: object) -> object:
+    """The value with UUIDs as texts, which is what Avro keeps them as."""
+    if isinstance(value, dict):
+        return {name: _with_texts(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_texts(inner) for inner in value]
+    return str(value) if isinstance(value, uuid.UUID) else value
 
 
 def _check_fields(written: dict, columns: tuple[str, ...]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from transforms.files import storage
@@ -94,12 +95,22 @@ def _for_parquet(kind: pa.DataType, is_exact: bool) -> pa.DataType | None:
     if types.is_struct(kind):
         inner = [(f.name, _for_parquet(f.type, is_exact)) for f in kind]
         return pa.struct(inner) if inner and all(t is not None for _, t in inner) else None
-    if types.is_list(kind) or types.is_large_list(kind):
+    if types.is_map(kind):
+        inner = [_for_parquet(one, is_exact) for one in (kind.key_type, kind.item_type)]
+        return pa.map_(*inner) if all(one is not None for one in inner) else None
+    if _is_list(kind):
+        # Also of fixed size, for pyarrow cannot read those back when one is None, and views, which `datasets` has no type for.
         inner = _for_parquet(kind.value_type, is_exact)
         if inner is None or (not is_exact and types.is_temporal(inner)):
             return None  # of JSON, the texts in a list stay texts
         return pa.large_list(inner) if types.is_large_list(kind) else pa.list_(inner)
     return kind
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    types = pa.types
+    return any(test(kind) for test in (types.is_list, types.is_large_list, types.is_fixed_size_list, types.is_list_view,
+                                       types.is_large_list_view))
 
 
 def _look_at(units: Sequence[ReadUnit], limit: int, columns: dict[str, _Column], limits: ReadLimits,
@@ -153,11 +164,11 @@ class _Column:
         if self.settled is not None or self.is_mixed:
             return
         try:
-            found = pa.array(values).type
-            if (check := shape_check(found)) and any(check(value) for value in values if value is not None):
+            array = pa.array(values)
+            check = shape_check(array.type)
+            if any(check(value) for value in values if value is not None):
                 raise TypeError('Arrow would bend a value')
-            kinds = [pa.schema([('', self.seen)]), pa.schema([('', found)])]
-            self.seen = pa.unify_schemas(kinds, promote_options='permissive').field(0).type
+            self.seen = _unified(self.seen, _narrowed(array))
             self.is_mixed = _fields(self.seen) > _MAX_FIELDS or _depth(self.seen) > _MAX_DEPTH
         except (pa.ArrowException, ValueError, TypeError, OverflowError, RecursionError):
             self.is_mixed = True
@@ -168,20 +179,63 @@ class _Column:
             return self.settled
         if self.is_mixed or not _can_be_written(self.seen) or (not complete and pa.types.is_null(self.seen)):
             return None
-        return self.seen if complete else _without_nulls(self.seen)
+        seen = _mapped(self.seen, _SMALL, pa.int64())
+        # Texts where only None was seen, as the paths of images that have none at first.
+        return seen if complete else _mapped(seen, pa.null(), pa.string())
 
 
 def _inner(kind: pa.DataType) -> list[pa.DataType]:
     return [kind.field(i).type for i in range(kind.num_fields)]
 
 
-def _without_nulls(kind: pa.DataType) -> pa.DataType:
-    """The type with texts where only None was seen, as the paths of images that have none at first."""
-    if pa.types.is_null(kind):
-        return pa.string()
+# Stands for integers that floats hold exactly, so that a column of them and of floats can be one of floats.
+_SMALL, _EXACT = pa.int32(), 1 << 53
+
+
+def _narrowed(array: pa.Array) -> pa.DataType:
+    """The type of an array made of Python's values, with `_SMALL` where all integers are."""
+    kind = array.type
     if pa.types.is_struct(kind):
-        return pa.struct([(f.name, _without_nulls(f.type)) for f in kind])
-    return pa.list_(_without_nulls(kind.value_type)) if pa.types.is_list(kind) else kind
+        return pa.struct([(f.name, _narrowed(array.field(i))) for i, f in enumerate(kind)])
+    if pa.types.is_list(kind):
+        return pa.list_(_narrowed(array.flatten()))
+    if kind != pa.int64():
+        return kind
+    bounds = pc.min_max(array).as_py()
+    return _SMALL if bounds['min'] is None or (-_EXACT <= bounds['min'] and bounds['max'] <= _EXACT) else kind
+
+
+def _unified(one: pa.DataType, two: pa.DataType) -> pa.DataType:
+    """One type for the values of both.
+
+    Raises:
+        TypeError: there is none, such as for floats and integers that no float holds; or pa.ArrowException.
+    """
+    if one == two or pa.types.is_null(two):
+        return one
+    if pa.types.is_null(one):
+        return two
+    if pa.types.is_struct(one) and pa.types.is_struct(two):
+        kinds = {f.name: f.type for f in one}
+        for f in two:
+            kinds[f.name] = _unified(kinds[f.name], f.type) if f.name in kinds else f.type
+        return pa.struct(list(kinds.items()))
+    if pa.types.is_list(one) and pa.types.is_list(two):
+        return pa.list_(_unified(one.value_type, two.value_type))
+    if {one, two} in ({_SMALL, pa.int64()}, {_SMALL, pa.float64()}):
+        return pa.int64() if pa.int64() in (one, two) else pa.float64()
+    if pa.types.is_decimal(one) and pa.types.is_decimal(two):
+        return pa.unify_schemas([pa.schema([('', one)]), pa.schema([('', two)])], promote_options='permissive').field(0).type
+    raise TypeError(f'{one} and {two} are no one type')
+
+
+def _mapped(kind: pa.DataType, before: pa.DataType, after: pa.DataType) -> pa.DataType:
+    """The type with `after` wherever it has `before`."""
+    if pa.types.is_struct(kind):
+        return pa.struct([(f.name, _mapped(f.type, before, after)) for f in kind])
+    if pa.types.is_list(kind):
+        return pa.list_(_mapped(kind.value_type, before, after))
+    return after if kind == before else kind
 
 
 def _fields(kind: pa.DataType) -> int:
@@ -198,6 +252,6 @@ def _can_be_written(kind: pa.DataType) -> bool:
         return False
     try:
         pq.ParquetWriter(pa.BufferOutputStream(), pa.schema([('', kind)])).close()
-    except pa.ArrowException:
+    except (pa.ArrowException, ValueError, OSError, NotImplementedError):
         return False
     return True

@@ -27,7 +27,7 @@ class ParquetShardWriter:
         self._json = types.json_columns
         # Where every value was looked at, none is bent.
         self._checked = [] if types.complete else [
-            (field.name, check) for field in self._schema if field.name not in self._json and (check := shape_check(field.type))]
+            (field.name, shape_check(field.type)) for field in self._schema if field.name not in self._json]
         self._writer = RowGroupWriter(target, self._schema, GROUP_ROWS, GROUP_BYTES)
 
     def write(self, rows: Sequence[dict]) -> list[str]:
