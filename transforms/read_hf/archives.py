@@ -36,7 +36,7 @@ def read_webdataset(unit: ReadUnit, source: BinaryIO, limits: ReadLimits, read_d
     {'path', 'bytes'}. A member of a data format (JSONL, CSV, Parquet, text) at the head of a packed tar makes it an
     archive of data files instead.
     """
-    row, sample, bad, first = 0, {}, None, True
+    row, sample, bad, first, keys = 0, {}, None, True, set()
     try:
         for member in stream_members(source, lambda name: True, limits.member_bytes):
             if member.irregular == 'folder':
@@ -57,6 +57,8 @@ def read_webdataset(unit: ReadUnit, source: BinaryIO, limits: ReadLimits, read_d
             if sample and sample['__key__'] != key:
                 yield row, bad or _finished(sample, unit)
                 row, sample, bad = row + 1, {}, None
+            if not sample:
+                bad = _is_new(key, keys)
             sample.setdefault('__key__', key)
             bad = bad or _add(sample, extension, member)
     except TrailingData as error:
@@ -72,6 +74,15 @@ def read_webdataset(unit: ReadUnit, source: BinaryIO, limits: ReadLimits, read_d
         return
     if sample:
         yield row, bad or _finished(sample, unit)
+
+
+def _is_new(key: str, keys: set[int]) -> BadRow | None:
+    """Says of a sample whose key came before that it is a part of that one, which went out without it."""
+    mark = hash_name(key)
+    if mark in keys:
+        return BadRow('DividedSample', f'members of sample {key} come in several places of the archive: sort it by name')
+    keys.add(mark)
+    return None
 
 
 def _is_document(name: str) -> bool:

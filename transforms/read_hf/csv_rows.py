@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import BinaryIO
 
 import pyarrow as pa
 
+from transforms.files.json_values import JsonError
 from transforms.read_hf.batches import BATCH_ROWS, Fitter, batch_rows, check_names, first_line
 from transforms.read_hf.card import CSV_PARAMS
 from transforms.read_hf.features import LABELS
-from transforms.read_hf.kinds import family, merged
+from transforms.read_hf.kinds import COMPLETE, FROM_CARD, family, merged
 from transforms.read_hf.rows import LostPart, ReadLimits, Rows, UnitFault
 from transforms.read_hf.streams import Stream, WholeReads, open_text
 from transforms.read_hf.units import ReadUnit
 
 _CSV_ROWS = 10_000
+_EXACT, _LARGEST, _MAX_DIGITS = 2.0 ** 53, 2.0 ** 64, 300
+_VOUCHED = frozenset({COMPLETE, FROM_CARD})  # every value was looked at, or the card says that they are floats
 _HEAD_BYTES = 256 << 10
 _MANGLED = re.compile(r'(.+)\.\d+\Z', re.DOTALL)
 
@@ -33,6 +37,9 @@ def read_csv(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
         for frame in _frames(open_text(source, unit.params), unit.layout.format, params, limits, as_text):
             table = pa.Table.from_pandas(frame, preserve_index=False)
             fitter = Fitter(table.schema, unit.schema, unit.columns, casts=True)
+            if not _VOUCHED & (of_split.metadata or {}).keys():
+                fitter.changes.update({name: (type(None), partial(_refuse_inexact, name)) for name in _perhaps_inexact(frame)
+                                       if name in fitter.present and name not in fitter.changes})
             for batch in table.select(fitter.present).to_batches(BATCH_ROWS):
                 yield from batch_rows(batch, row, fitter)
                 row += batch.num_rows
@@ -99,15 +106,50 @@ def _check_header(stream: Stream, kind: str, params: dict[str, object]) -> None:
     check_names([str(name) for name in raw.iloc[0]])
 
 
-def csv_types(stream: Stream, kind: str, params: dict[str, object], size: int, limits: ReadLimits) -> tuple[pa.Schema, bool]:
-    """(types of the columns in the first `size` bytes, whether that was all); a column that mixes types is text."""
+def _perhaps_inexact(frame: object) -> list[str]:
+    """The columns of floats that may have been integers with more digits than a float holds.
+
+    Pandas makes floats of a column of integers with empty cells.
+    """
+    floats = frame.select_dtypes('float64')
+    return [name for name in floats if ((floats[name].abs() >= _EXACT) & (floats[name] % 1 == 0)).any()]
+
+
+def _refuse_inexact(name: str, value: object) -> object:
+    if type(value) is float and _EXACT <= abs(value) < _LARGEST and value.is_integer():
+        raise JsonError('TypeMismatch', f'{name} is about {value:.0f}: as a float it may have lost digits, and of this file not all was '
+                                        'looked at to make the column text (convert a local copy)')
+    return value
+
+
+def _inexact(names: list[str], stream: Stream, kind: str, params: dict[str, object], size: int, limits: ReadLimits) -> set[str]:
+    """Those columns that hold an integer which is not equal to any float."""
+    found: set[str] = set()
+    for frame in _frames(_UpTo(stream, size), kind, params, limits, dict.fromkeys(names, str)):
+        for name in names:
+            texts = frame[name].dropna()
+            integers = texts[texts.str.fullmatch(r'\s*[+-]?\d{16,}\s*')]
+            if any(len(text) > _MAX_DIGITS or int(text) != float(text) for text in integers):
+                found.add(name)
+    return found
+
+
+def csv_types(opened: Callable[[], Stream], kind: str, params: dict[str, object], size: int, limits: ReadLimits) -> tuple[pa.Schema, bool]:
+    """(types of the columns in the first `size` bytes, whether that was all); a column that mixes types is text.
+
+    So is one of integers that no float holds and of empty cells, of which pandas makes other numbers. `opened` gives the stream anew.
+    """
     types: dict[str, pa.DataType] = {}
-    bounded = _UpTo(stream, size)
+    doubtful: set[str] = set()
+    bounded = _UpTo(opened(), size)
     try:
         for frame in _frames(bounded, kind, params, limits, {}):
+            doubtful.update(_perhaps_inexact(frame))
             for field in pa.Schema.from_pandas(frame, preserve_index=False):
                 both = merged(types.get(field.name, field.type), field.type)
                 types[field.name] = pa.string() if both is None else both
+        if doubtful:
+            types.update(dict.fromkeys(_inexact(sorted(doubtful), opened(), kind, params, size, limits), pa.string()))
     except (ValueError, OverflowError, TypeError, UnitFault, pa.ArrowException):
         return pa.schema(types.items()), False  # reading tells what is wrong
     return pa.schema(types.items()), not bounded.cut

@@ -30,6 +30,7 @@ _IGNORED = frozenset({'README.md', 'config.json', 'dataset_info.json', 'dataset_
                       'dataset_dict.json'})
 _SPLIT_NAME = re.compile(r'\w+(\.\w+)*\Z')
 DEFAULT = 'default'
+_ALL = 'all'  # asks for all splits, of `datasets` too
 _MAX_STATE = 1 << 20
 
 
@@ -218,7 +219,7 @@ def _by_names(infos: dict[str, FileInfo], root: str) -> dict[str, list[str]]:
     paths = [p for p in infos if layout_of(p)]
     if sharded := _matched(_SHARDED, paths):
         named = {_SHARDED_NAME.match(p.rpartition('/')[2])['split'] for p in sharded}
-        if wrong := [name for name in sorted(named) if not _SPLIT_NAME.match(name)]:
+        if wrong := [name for name in sorted(named) if name == _ALL or not _SPLIT_NAME.match(name)]:
             raise DatasetError(f'{root}: {wrong[0]!r} is no name of a split')
         ordered = [s for s in _KEYWORDS if s in named] + sorted(named - set(_KEYWORDS))
         return {s: [_SHARDED.replace('*-', f'{s}-', 1)] for s in ordered}
@@ -241,6 +242,8 @@ def _as_splits(root: str, subset: str, patterns: dict[str, list[str]], infos: di
     chosen = {split: list(dict.fromkeys(p for pattern in of for p in _matched(pattern, paths)))
               for split, of in patterns.items()}
     for split, of in chosen.items():
+        if split == _ALL:
+            raise DatasetError(f"{root} calls a split of {subset} 'all', which means all splits: give it another name in the README.md")
         keep = main_layout(of, names)
         _check_named(root, subset, patterns[split], of, keep)
         files = tuple(infos[p] for p in of if keep(p))

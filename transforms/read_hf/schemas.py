@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import NamedTuple
+from functools import partial
+from typing import BinaryIO, NamedTuple
 
 import pyarrow as pa
 
@@ -119,7 +120,7 @@ def _of_texts(root: str, split: Split, limits: ReadLimits, heads_only: bool) -> 
                     complete &= add_stream(json_types, _text(source, params).read, kind, size,
                                            limits.line_bytes)
                     continue
-                schema, whole = csv_types(_text(source, params), layout.format, params, size, limits)
+                schema, whole = csv_types(partial(_from_start, source, params), layout.format, params, size, limits)
         except (UnitFault, OSError):
             complete = False  # reading reports it
             continue
@@ -132,6 +133,11 @@ def _of_texts(root: str, split: Split, limits: ReadLimits, heads_only: bool) -> 
         types[field.name] = field.type if both is None else both
     complete &= len(looked) == len(split.files)
     return pa.schema(types.items(), {COMPLETE: b''} if complete else None)
+
+
+def _from_start(source: BinaryIO, params: dict[str, object]) -> Stream:
+    source.seek(0)
+    return _text(source, params)
 
 
 def _text(source: object, params: dict[str, object]) -> Stream:

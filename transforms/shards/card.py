@@ -9,27 +9,44 @@ from transforms.accounting.product import Chunk
 from transforms.files import storage
 from transforms.read_hf.plan import ReadPlan
 from transforms.shards.names import shard_folders
+from transforms.shards.report import first_records
 
 _KEPT = ('license', 'language', 'pretty_name')
 
 
 @dataclass(frozen=True)
 class DatasetCard:
-    """A product of a run: the card, whose content is known before the run.
+    """A product of a run: the card, whose content is known before the run but for the splits that turn out empty.
+
+    `datasets` refuses a whole dataset for one split without records, so the card does not name them.
 
     Attributes:
-        content: of the file.
+        head: the YAML at its head.
+        text: below it.
         path: of the file.
     """
 
-    content: str
+    head: dict
+    text: str
     path: str = 'README.md'
 
     def join(self, output: str, chunks: list[Chunk]) -> OutputFile:
         """Writes it; there are no chunks."""
+        import yaml
+
+        configs = []
+        for config in self.head['configs']:
+            files = [entry for entry in config['data_files'] if self._has_records(output, entry['path'])]
+            configs += [{**config, 'data_files': files}] if files else []
+        head = yaml.safe_dump({**self.head, 'configs': configs}, sort_keys=False, allow_unicode=True)
         with storage.atomic_writer(storage.join(output, self.path)) as target:
-            target.write(self.content.encode())
+            target.write(f'---\n{head}---\n\n{self.text}'.encode())
         return OutputFile(self.path, target.size, target.sha256)
+
+    def _has_records(self, output: str, pattern: str) -> bool:
+        folder, _, name = pattern.rpartition('/')
+        return any(next(first_records(info.path), None) is not None for info in storage.list_files(storage.join(output, folder), name)) \
+            if storage.exists(storage.join(output, folder)) else False
 
 
 def dataset_card(plan: ReadPlan, extension: str, with_features: bool) -> DatasetCard:
@@ -40,22 +57,19 @@ def dataset_card(plan: ReadPlan, extension: str, with_features: bool) -> Dataset
         extension: of the shards.
         with_features: keep the column types that the card of the source gives; for a format that holds them.
     """
-    import yaml
-
     card = plan.dataset.card
-    content: dict[str, object] = {name: card[name] for name in _KEPT if card.get(name)}
+    head: dict[str, object] = {name: card[name] for name in _KEPT if card.get(name)}
     configs: dict[str, list[dict]] = {}
     for split, folder in zip(plan.splits, shard_folders(plan), strict=True):
         configs.setdefault(split.subset or 'default', []).append({'split': split.name, 'path': f'{folder}-?????-of-?????{extension}'})
     default = next((str(config.get('config_name')) for config in card.get('configs', ()) if config.get('default')), '')
-    content['configs'] = [{'config_name': name, 'data_files': files, **({'default': True} if name == default else {})}
-                          for name, files in configs.items()]
+    head['configs'] = [{'config_name': name, 'data_files': files, **({'default': True} if name == default else {})}
+                       for name, files in configs.items()]
     if with_features and (infos := _features(card, list(configs))):
-        content['dataset_info'] = infos
-    head = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+        head['dataset_info'] = infos
     origin = f'From {plan.root}.\n\n' if plan.revision else ''
-    return DatasetCard(f'---\n{head}---\n\n{origin}Shards of a converted dataset: `datasets.load_dataset` reads this folder. report.html '
-                       'and records/ account for every record.\n')
+    return DatasetCard(head, f'{origin}Shards of a converted dataset: `datasets.load_dataset` reads this folder. report.html and records/ '
+                       'account for every record.\n')
 
 
 def _features(card: dict, subsets: list[str]) -> list[dict]:

@@ -25,10 +25,10 @@ def _values(output: str, views: Views) -> dict | None:
         return None
     sizes = [info.size for info in files]
     return {'count': len(sizes), 'bytes': sum(sizes), 'smallest': min(sizes), 'largest': max(sizes),
-            'first': files[0].path[len(output):].lstrip('/'), 'records': list(itertools.islice(_records(files[0].path), _SHOWN))}
+            'first': files[0].path[len(output):].lstrip('/'), 'records': list(itertools.islice(first_records(files[0].path), _SHOWN))}
 
 
-def _records(path: str) -> Iterator[str]:
+def first_records(path: str) -> Iterator[str]:
     """The first records of a shard as short JSON."""
     with storage.open_read(path) as source:
         if path.endswith('.parquet'):
