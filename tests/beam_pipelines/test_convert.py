@@ -2,6 +2,7 @@
 
 import argparse
 import datetime
+import decimal
 import gzip
 import json
 import os
@@ -428,3 +429,78 @@ def test_a_file_that_must_not_be_read_is_a_failed_unit(tmp_path, monkeypatch):
     monkeypatch.setattr(storage, 'open_info', guarded)
     result = run(tmp_path / 'in', tmp_path / 'out')
     assert (result.exit_code, result.accounts['totals']['written'], result.accounts['failed_units']) == (1, 1, {'FileUnreadable': 1})
+
+
+def convert_avro(folder, kinds, values):
+    import fastavro
+
+    (folder / 'in').mkdir()
+    with open(folder / 'in' / 'train.avro', 'wb') as target:
+        fastavro.writer(target, {'type': 'record', 'name': 'r', 'fields': [{'name': 'u', 'type': kinds}]}, [{'u': value} for value in values])
+    assert run(folder / 'in', folder / 'out', '--format=parquet').state == 'done'
+    return pq.read_table(folder / 'out' / 'data')['u']
+
+
+@pytest.mark.parametrize(('kinds', 'values', 'texts'), [
+    ([{'type': 'long', 'logicalType': 'timestamp-micros'}, {'type': 'int', 'logicalType': 'date'}],
+     [datetime.date(2024, 1, 1), datetime.datetime(2024, 1, 1, 5, 6, 7, 8, tzinfo=datetime.timezone.utc)], ['"2024-01-01"', '"2024-01-01T05:06:07.000008+00:00"']),
+    (['string', 'bytes'], ['abc', b'\xff\x00'], ['"abc"', '"/wA="']),
+    (['long', {'type': 'bytes', 'logicalType': 'decimal', 'precision': 6, 'scale': 2}], [7, decimal.Decimal('1.25')], ['7', '"1.25"'])])
+def test_a_union_of_what_arrow_would_bend_is_json_text(tmp_path, kinds, values, texts):  # apache/iceberg#15437
+    assert convert_avro(tmp_path, kinds, values).to_pylist() == texts
+
+
+def test_an_avro_uuid_is_text(tmp_path):  # fastavro#310
+    value = '12345678-1234-5678-1234-567812345678'
+    assert convert_avro(tmp_path, ['null', {'type': 'string', 'logicalType': 'uuid'}], [value, None]).to_pylist() == [value, None]
+
+
+UUIDS = pa.ExtensionArray.from_storage(pa.uuid(), pa.array([b'0123456789abcdef', bytes(16)], pa.binary(16)))
+
+
+@pytest.mark.parametrize('array', [
+    pa.MapArray.from_arrays([0, 1, 2], pa.array(['x', 'y']), UUIDS), pa.FixedSizeListArray.from_arrays(UUIDS, 1),
+    pa.array([[1, 2], None], pa.list_(pa.int64(), 2)), pa.array([12300, None], pa.decimal128(5, -2)),
+    pa.array([[1], None], pa.list_view(pa.int64()))], ids=lambda array: str(array.type))
+def test_types_that_parquet_or_its_readers_have_no_form_for(tmp_path, array):  # duckdb-rs#808, apache/arrow#35692
+    (tmp_path / 'in').mkdir()
+    table = pa.table({'n': [1, 2], 'v': array})
+    with pa.ipc.new_file(tmp_path / 'in' / 'train.arrow', table.schema) as target:
+        target.write_table(table)
+    assert run(tmp_path / 'in', tmp_path / 'out', '--format=parquet').accounts['totals']['written'] == 2
+    assert pq.read_table(tmp_path / 'out' / 'data').num_rows == 2
+
+
+@pytest.mark.parametrize('count', [1, 1000, 1500])
+@pytest.mark.parametrize('nested', [False, True])
+def test_integers_that_no_float_holds_beside_floats(tmp_path, count, nested):  # pola-rs/polars#29330
+    values = [9007199254740993] * count + [0.5] * 5
+    (tmp_path / 'in').mkdir()
+    (tmp_path / 'in' / 'train.jsonl').write_text(lines({'v': {'n': value} if nested else value} for value in values))
+    assert run(tmp_path / 'in', tmp_path / 'out', '--format=parquet').accounts['totals']['written'] == len(values)
+    found = [json.loads(value) for value in pq.read_table(tmp_path / 'out' / 'data')['v'].to_pylist()]
+    assert [value['n'] if nested else value for value in found] == values
+    (tmp_path / 'in' / 'train.jsonl').write_text(lines({'v': {'n': value} if nested else value} for value in [2**53, 3] * count + [0.5]))
+    run(tmp_path / 'in', tmp_path / 'floats', '--format=parquet')
+    assert 'double' in str(pq.read_table(tmp_path / 'floats' / 'data').schema.field('v').type)
+
+
+@pytest.mark.parametrize('kind', ['jsonl', 'parquet'])
+def test_a_split_without_records_does_not_spoil_the_others(tmp_path, monkeypatch, kind):  # huggingface/datasets#7779
+    import datasets
+
+    monkeypatch.setenv('HF_DATASETS_DISABLE_PROGRESS_BARS', '1')
+    (tmp_path / 'in').mkdir()
+    (tmp_path / 'in' / 'train.jsonl').write_text('\n\n')
+    (tmp_path / 'in' / 'test.jsonl').write_text('{"a": 1}\n')
+    assert run(tmp_path / 'in', tmp_path / 'out', f'--format={kind}').state == 'done'
+    loaded = datasets.load_dataset(str(tmp_path / 'out'), cache_dir=str(tmp_path / 'cache'))
+    assert {name: split.to_list() for name, split in loaded.items()} == {'test': [{'a': 1}]}
+
+
+def test_files_of_another_format_are_named(tmp_path, capsys):
+    (tmp_path / 'in').mkdir()
+    for name in ('a.jsonl', 'b.jsonl', 'c.csv'):
+        (tmp_path / 'in' / name).write_text('{"a": 1}\n')
+    run(tmp_path / 'in', tmp_path / 'out', '--plan')
+    assert '1 csv files' in capsys.readouterr().out

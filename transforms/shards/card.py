@@ -8,7 +8,7 @@ from transforms.accounting.outcome import OutputFile
 from transforms.accounting.product import Chunk
 from transforms.files import storage
 from transforms.read_hf.plan import ReadPlan
-from transforms.shards.names import shard_folders
+from transforms.shards.names import FOLDER, shard_folders
 from transforms.shards.report import first_records
 
 _KEPT = ('license', 'language', 'pretty_name')
@@ -34,19 +34,22 @@ class DatasetCard:
         """Writes it; there are no chunks."""
         import yaml
 
-        configs = []
+        folder, configs = storage.join(output, FOLDER), []
+        shards = [info.path for info in storage.list_files(folder)] if storage.exists(folder) else []
         for config in self.head['configs']:
-            files = [entry for entry in config['data_files'] if self._has_records(output, entry['path'])]
+            files = [entry for entry in config['data_files'] if _have_records(output, entry['path'], shards)]
             configs += [{**config, 'data_files': files}] if files else []
         head = yaml.safe_dump({**self.head, 'configs': configs}, sort_keys=False, allow_unicode=True)
         with storage.atomic_writer(storage.join(output, self.path)) as target:
             target.write(f'---\n{head}---\n\n{self.text}'.encode())
         return OutputFile(self.path, target.size, target.sha256)
 
-    def _has_records(self, output: str, pattern: str) -> bool:
-        folder, _, name = pattern.rpartition('/')
-        return any(next(first_records(info.path), None) is not None for info in storage.list_files(storage.join(output, folder), name)) \
-            if storage.exists(storage.join(output, folder)) else False
+
+def _have_records(output: str, pattern: str, shards: list[str]) -> bool:
+    """Whether there is a record in the shards that match a pattern."""
+    matcher = storage.glob_to_regex(pattern)
+    own = (path for path in shards if matcher.match(path[len(output):].lstrip('/')))
+    return any(next(first_records(path), None) is not None for path in own)
 
 
 def dataset_card(plan: ReadPlan, extension: str, with_features: bool) -> DatasetCard:

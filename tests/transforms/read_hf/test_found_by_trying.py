@@ -8,12 +8,14 @@ import json
 import os
 import random
 import tarfile
+import uuid
 import zipfile
 
 import pyarrow as pa
 import pytest
 
 from tests.read_hf import faults, read_all, read_rows
+from transforms.read_hf import schemas
 from transforms.read_hf.card import DatasetError
 from transforms.read_hf.plan import plan_read
 
@@ -198,3 +200,72 @@ def test_what_decides_records_is_an_input(tmp_path):
         put(tmp_path / split / label, a__png=b'')
     put(tmp_path, README='---\nlicense: mit\n---\n')
     assert sorted(path for path, _, _ in plan_read(str(tmp_path), split='train').inputs) == ['README.md', 'test/dog/a.png', 'train/cat/a.png']
+
+
+@pytest.mark.parametrize(('cells', 'values'), [
+    (['9007199254740993', '', '5'], ['9007199254740993', None, '5']), (['9007199254740992', '', '5'], [2.0 ** 53, None, 5.0]),
+    (['1e300', '', '5'], [1e300, None, 5.0]), (['12345678901234567.5', '', ' 5'], [12345678901234568.0, None, 5.0])])
+def test_csv_integers_that_no_float_holds_are_text(tmp_path, cells, values):  # huggingface/datasets#8365
+    put(tmp_path, train__csv='id,big\n' + ''.join(f'1,{cell}\n' for cell in cells))
+    assert [row['big'] for row in rows(tmp_path)] == values
+
+
+def test_csv_integers_that_were_not_looked_at_are_failed_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr(schemas, 'LOOK_WHOLE', 10)
+    monkeypatch.setattr(schemas, 'LOOK_HEAD', 100)
+    put(tmp_path, train__csv='id,big\n' + '1,2\n1,\n' * 200_000 + '2,9007199254740993\n3,4\n3,\n')
+    found = read_rows(tmp_path)
+    assert faults(found) == [(400_000, 'TypeMismatch')]
+    assert [row for _, _, row in found[-2:]] == [{'id': 3, 'big': 4.0}, {'id': 3, 'big': None}]
+
+
+def test_a_time_without_zone_is_not_given_one(tmp_path):  # apache/texera#7666
+    values = ['2024-01-01T00:00:00', '2024-01-01T00:00:00+05:00']
+    put(tmp_path, train__jsonl='\n'.join(json.dumps({'t': value}) for value in values))
+    assert [row['t'] for row in rows(tmp_path)] == values
+
+
+def test_avro_uuids_are_texts(tmp_path):  # fastavro#310
+    import fastavro
+
+    schema = {'type': 'record', 'name': 'r', 'fields': [{'name': 'u', 'type': ['null', {'type': 'string', 'logicalType': 'uuid'}]},
+                                                        {'name': 'l', 'type': {'type': 'array', 'items': {'type': 'string', 'logicalType': 'uuid'}}}]}
+    value = '12345678-1234-5678-1234-567812345678'
+    with open(tmp_path / 'train.avro', 'wb') as target:
+        fastavro.writer(target, schema, [{'u': uuid.UUID(value), 'l': [uuid.UUID(value)]}, {'u': None, 'l': []}])
+    assert rows(tmp_path) == [{'u': value, 'l': [value]}, {'u': None, 'l': []}]
+
+
+def test_a_sample_in_two_places_of_a_tar_is_no_record(tmp_path):  # ray-project/ray#65044
+    with tarfile.open(tmp_path / 'train.tar', 'w') as tar:
+        for name in ('a.txt', 'b.txt', 'a.cls', 'b.cls', 'c.txt', 'c.cls'):
+            info = tarfile.TarInfo(name)
+            info.size = 1
+            tar.addfile(info, io.BytesIO(b'1'))
+    found = read_rows(tmp_path)
+    assert [error for _, error in faults(found)] == ['DividedSample', 'DividedSample']
+    assert [v['__key__'] for _, _, v in found if isinstance(v, dict)] == ['a', 'b', 'c']
+
+
+def test_all_is_no_name_of_a_split(tmp_path):
+    (tmp_path / 'data').mkdir()
+    (tmp_path / 'data' / 'all-00000-of-00001.jsonl').write_text('{"a": 1}\n')
+    with pytest.raises(DatasetError, match="'all' is no name of a split"):
+        plan_read(str(tmp_path))
+    put(tmp_path, README='---\nconfigs:\n- data_files:\n  - {split: all, path: data/*}\n---\n')
+    with pytest.raises(DatasetError, match="'all', which means all"):
+        plan_read(str(tmp_path))
+
+
+NS = pa.time64('ns')
+
+
+@pytest.mark.parametrize('array', [
+    pa.array([[1234567891], [1000]], pa.list_(NS)), pa.array([{'t': 86399999999999}, {'t': 5000}], pa.struct([('t', NS)])),
+    pa.array([[('a', 1234567891)], [('b', 2000)]], pa.map_(pa.string(), NS)), pa.array([1234567891, 1000], NS).dictionary_encode(),
+    pa.array([[1, 2], [3000, 4000]], pa.list_(NS, 2)), pa.array([[1], [1000]], pa.list_view(NS))], ids=lambda array: str(array.type))
+def test_nanoseconds_of_a_day_within_a_value_are_never_dropped(tmp_path, array):  # huggingface/datasets#8391
+    table = pa.table({'t': array})
+    with pa.ipc.new_file(tmp_path / 'train.arrow', table.schema) as target:
+        target.write_table(table)
+    assert faults(read_rows(tmp_path)) == [(0, 'UnreadableValue')]
