@@ -36,6 +36,7 @@ from transforms.hub import meter
 from transforms.hub.path import HubPath, is_hub
 from transforms.hub.publish import check_writer
 from transforms.hub.settings import configure
+from transforms.run import progress
 from transforms.run.journal import Journal, drop_failures
 from transforms.run.run import Run
 from transforms.run.versions import versions_of
@@ -118,6 +119,7 @@ class _Launch:
         workers = worker_count(arguments)
         configure(hub_settings(flags, workers))
         meter.restart()
+        progress.restart()
         if is_hub(output):
             publish, output = output, _staging(output)
         is_here = bool(workers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import BinaryIO
 
@@ -12,14 +12,13 @@ import pyarrow as pa
 
 from transforms.files.json_values import JsonError
 from transforms.read_hf.batches import BATCH_ROWS, Fitter, batch_rows, check_names, first_line
-from transforms.read_hf.card import CSV_PARAMS
+from transforms.read_hf.csv_pieces import CsvPieces, csv_params
 from transforms.read_hf.features import LABELS
 from transforms.read_hf.kinds import COMPLETE, FROM_CARD, family, merged
-from transforms.read_hf.rows import LostPart, ReadLimits, Rows, UnitFault
+from transforms.read_hf.rows import BadRow, LostPart, ReadLimits, Rows, UnitFault
 from transforms.read_hf.streams import Stream, WholeReads, open_text
 from transforms.read_hf.units import ReadUnit
 
-_CSV_ROWS = 10_000
 _EXACT, _LARGEST, _MAX_DIGITS = 2.0 ** 53, 2.0 ** 64, 300
 _VOUCHED = frozenset({COMPLETE, FROM_CARD})  # every value was looked at, or the card says that they are floats
 _HEAD_BYTES = 256 << 10
@@ -34,7 +33,11 @@ def read_csv(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
     try:
         _check_header(open_text(source, unit.params), unit.layout.format, params)
         source.seek(0)
-        for frame in _frames(open_text(source, unit.params), unit.layout.format, params, limits, as_text):
+        for row, frame in CsvPieces(open_text(source, unit.params), unit.layout.format, params, limits, as_text).frames():
+            if isinstance(frame, BadRow):
+                yield row, frame
+                row += 1
+                continue
             table = pa.Table.from_pandas(frame, preserve_index=False)
             fitter = Fitter(table.schema, unit.schema, unit.columns, casts=True)
             if not _VOUCHED & (of_split.metadata or {}).keys():
@@ -55,34 +58,6 @@ def read_csv(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
         yield LostPart(f'from row {row}', 'DamagedFile', f'{type(error).__name__}: {first_line(error)}')
 
 
-def _frames(stream: Stream, kind: str, params: dict[str, object], limits: ReadLimits,
-            as_text: dict[str, type]) -> Iterator[object]:
-    """Data frames of 10,000 rows.
-
-    Raises:
-        UnitFault: 'ExtraFields' when rows have more fields than the header, of which pandas would make an index.
-    """
-    import pandas as pd
-
-    for frame in pd.read_csv(_Lines(stream, limits.line_bytes), chunksize=_CSV_ROWS, low_memory=False, dtype=as_text,
-                             **_csv_params(kind, params)):
-        if not isinstance(frame.index, pd.RangeIndex):
-            raise UnitFault('ExtraFields', 'its rows have more fields than its header: repair the header, or the delimiter at '
-                                           'the end of each row')
-        yield frame
-
-
-def _csv_params(kind: str, params: dict[str, object]) -> dict[str, object]:
-    """Pandas' parameters for a CSV: what the dataset's card says, and errors that are not passed over."""
-    given = {name: params[name] for name in CSV_PARAMS if name in params}
-    given['sep'] = str(given.pop('delimiter', None) or given.get('sep') or ('\t' if kind == 'tsv' else ','))
-    if names := given.pop('column_names', None):
-        given['names'] = names
-    given.pop('encoding', None)  # the stream is UTF-8 by now
-    given.pop('encoding_errors', None)
-    return {**given, 'on_bad_lines': 'error', 'encoding_errors': 'strict'}
-
-
 def _check_header(stream: Stream, kind: str, params: dict[str, object]) -> None:
     """Refuses two columns of one name, which pandas would call a and a.1.
 
@@ -91,7 +66,7 @@ def _check_header(stream: Stream, kind: str, params: dict[str, object]) -> None:
     """
     import pandas as pd
 
-    given = _csv_params(kind, params)
+    given = {**csv_params(kind, params), 'encoding_errors': 'replace'}  # a head may end within a letter
     if 'names' in given or given.get('header', 'infer') not in ('infer', 0):
         return
     head = WholeReads(stream).read(_HEAD_BYTES)
@@ -125,8 +100,8 @@ def _refuse_inexact(name: str, value: object) -> object:
 def _inexact(names: list[str], stream: Stream, kind: str, params: dict[str, object], size: int, limits: ReadLimits) -> set[str]:
     """Those columns that hold an integer which is not equal to any float."""
     found: set[str] = set()
-    for frame in _frames(_UpTo(stream, size), kind, params, limits, dict.fromkeys(names, str)):
-        for name in names:
+    for _, frame in CsvPieces(_UpTo(stream, size), kind, params, limits, dict.fromkeys(names, str)).frames():
+        for name in names if not isinstance(frame, BadRow) else ():
             texts = frame[name].dropna()
             integers = texts[texts.str.fullmatch(r'\s*[+-]?\d{16,}\s*')]
             if any(len(text) > _MAX_DIGITS or int(text) != float(text) for text in integers):
@@ -143,7 +118,9 @@ def csv_types(opened: Callable[[], Stream], kind: str, params: dict[str, object]
     doubtful: set[str] = set()
     bounded = _UpTo(opened(), size)
     try:
-        for frame in _frames(bounded, kind, params, limits, {}):
+        for _, frame in CsvPieces(bounded, kind, params, limits, {}).frames():
+            if isinstance(frame, BadRow):
+                continue
             doubtful.update(_perhaps_inexact(frame))
             for field in pa.Schema.from_pandas(frame, preserve_index=False):
                 both = merged(types.get(field.name, field.type), field.type)
@@ -176,25 +153,3 @@ class _UpTo(Stream):
                 return data[:end]
         self.cut = self.cut or bool(self._tail or self._stream.read(1))
         return b''
-
-
-class _Lines(io.BufferedIOBase):
-    """A file for pandas that refuses lines without end."""
-
-    def __init__(self, stream: Stream, limit: int) -> None:
-        super().__init__()
-        self._stream, self._limit, self._since = WholeReads(stream), limit, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int | None = -1) -> bytes:
-        data = self._stream.read(min(size, 1 << 20) if size is not None and size >= 0 else 1 << 20)
-        self._since = len(data) - data.rfind(b'\n') if b'\n' in data else self._since + len(data)
-        if self._since > self._limit:
-            raise UnitFault('LineTooLong', f'a line of more than {self._limit} bytes')
-        if b'\0' in data:
-            raise UnitFault('NulByte', 'a zero byte, at which pandas would end a cell: is it UTF-16? The card can name an encoding')
-        return data
-
-    read1 = read

@@ -43,6 +43,12 @@ _DONE: dict[str, _Done] = {}
 _DONE_LOCK = threading.Lock()
 
 
+def restart() -> None:
+    """Begins to count anew, for another run in this process."""
+    with _DONE_LOCK:
+        _DONE.clear()
+
+
 def add_done(work: str, size: int) -> None:
     """Adds to the bytes of input that this process has worked off."""
     with _DONE_LOCK:

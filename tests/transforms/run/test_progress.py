@@ -26,3 +26,12 @@ def test_the_bar_counts_bytes(tmp_path, monkeypatch, capsys):
         assert bar.done() == 3 << 20
         bar._move()
     assert '3.00M/4.00M' in capsys.readouterr().err
+
+
+def test_a_second_run_in_one_process_counts_from_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(progress, '_SECONDS', 0)
+    progress.add_done(str(tmp_path), 5)
+    (tmp_path / progress.FOLDER).rename(tmp_path / 'gone')
+    progress.restart()
+    progress.add_done(str(tmp_path), 3)
+    assert progress.done_bytes(str(tmp_path)) == 3
