@@ -40,6 +40,7 @@ class Run:
         hub: how workers talk to the Hub.
         worker_hints: Beam's resource hints for steps that carry payloads.
         workers_elsewhere: whether workers may run on other machines, so that each flushes what it wrote to its disk.
+        inline_blocks: whether blocks of keys travel through the shuffle themselves instead of as files of the work folder.
         publish: hf:// address that the finished output is published to, '' for none.
     """
 
@@ -61,6 +62,7 @@ class Run:
     hub: HubSettings = HubSettings()
     worker_hints: dict[str, str] = field(default_factory=dict)
     workers_elsewhere: bool = False
+    inline_blocks: bool = False
     publish: str = ''
 
     @property
@@ -77,6 +79,11 @@ class Run:
     def kept(self) -> str:
         """Folder of the same for parts that are done: it outlives a killed run, as the journal does."""
         return join(self.work, 'kept')
+
+    @property
+    def blocks(self) -> str:
+        """Folder of the keys on which something is decided over all records."""
+        return join(self.work, 'blocks')
 
     @property
     def staging_dir(self) -> str:

@@ -1,0 +1,155 @@
+"""Each decision against a plain one in memory: over kinds of keys, blocks, bundles, places of blocks and runners."""
+
+import base64
+import collections
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import apache_beam as beam
+import numpy as np
+import pytest
+
+from tests import decide
+from tests.flink import EMBEDDED, needs_flink
+from tests.helpers import ROOT
+from transforms.keys import find_duplicates, pack
+from transforms.keys.find_duplicates import FindDuplicates, UnitHashes, hash_texts
+from transforms.keys.kth_value import Kth, KthValue, Largest, Scores, TopFraction
+from transforms.keys.smallest_ranks import SmallestRanks, UnitRanks
+from transforms.run.run import Run
+
+TOTAL = 5_300
+
+
+@pytest.fixture(params=['files', 'inline'])
+def run(request, tmp_path):
+    return Run('decide', '', str(tmp_path), str(tmp_path / 'work'), inline_blocks=request.param == 'inline')
+
+
+@pytest.fixture(params=[200, 16 << 20], autouse=True)
+def held_bytes(request, monkeypatch):
+    """Blocks of a few keys, and of all that a bundle has."""
+    monkeypatch.setattr(pack, '_HELD_BYTES', request.param)
+    monkeypatch.setattr(find_duplicates, '_AT_ONCE', 100 if request.param == 200 else 2 << 20)
+    monkeypatch.setattr(decide, 'UNIT', 1000)
+    monkeypatch.setattr(decide, 'CHUNK', 70)
+    return request.param
+
+
+def answer(transform, elements, *flags):
+    """{key: answer}."""
+    path = Path(transform.run.output) / 'kept'
+    with beam.Pipeline(options=beam.options.pipeline_options.PipelineOptions(['--runner=DirectRunner', *flags])) as pipeline:
+        (pipeline | beam.Create(elements, reshuffle=False) | transform | 'Resolve' >> beam.Map(resolve, transform.run)
+         | 'Keep' >> beam.Map(keep, path))
+    lines = path.read_bytes().splitlines()
+    path.unlink()
+    return dict(pickle.loads(base64.b64decode(line)) for line in lines)
+
+
+def keep(element, path):
+    with path.open('ab') as target:
+        target.write(base64.b64encode(pickle.dumps(element)) + b'\n')
+
+
+def resolve(element, run):
+    key, value = element
+    return key, value.rows(run).tolist() if hasattr(value, 'rows') else value
+
+
+def elements_of(decision, kind):
+    units = range(-(-TOTAL // decide.UNIT))
+    made = [element for unit in units for element in decide.generate(unit, decision, kind, TOTAL)]
+    return [made[i] for i in np.random.default_rng(1).permutation(len(made))], tuple(units)
+
+
+@pytest.mark.parametrize('flags', [(), ('--direct_runner_bundle_repeat=2',)], ids=['once', 'repeated'])
+@pytest.mark.parametrize('kind', ['random', 'few', 'equal'])
+def test_duplicates(run, kind, flags):
+    elements, units = elements_of('duplicates', kind)
+    records = collections.defaultdict(list)
+    for element in elements:
+        for row, pair in zip(element.rows.tolist(), element.hashes.tolist(), strict=True):
+            records[tuple(pair)].append((element.priority, element.unit, row))
+    lost = {(unit, row) for same in records.values() for _, unit, row in sorted(same)[1:]}
+    expected = {unit: sorted(row for u, row in lost if u == unit) for unit in units}
+    assert len(lost) > 100
+    for keys in (1, TOTAL, 1 << 30):
+        assert answer(FindDuplicates(run, units, keys), elements, *flags) == expected
+
+
+@pytest.mark.parametrize('kind', ['random', 'few', 'equal'])
+def test_smallest_ranks(run, kind):
+    elements, units = elements_of('ranks', kind)
+    records = collections.defaultdict(list)
+    for element in elements:
+        records[element.group] += zip(element.ranks.tolist(), [element.unit] * len(element.rows), element.rows.tolist(), strict=True)
+    for wanted in ({0: 100, 1: 1}, {0: 0, 1: 2500}, {0: TOTAL * 2, 1: TOTAL}):
+        chosen = {key[1:] for group, keys in records.items() for key in sorted(keys)[:wanted[group]]}
+        expected = {unit: sorted(row for u, row in chosen if u == unit) for unit in units}
+        assert answer(SmallestRanks(run, units, wanted), elements) == expected
+
+
+@pytest.mark.parametrize('kind', ['random', 'few', 'equal'])
+def test_kth_value(run, kind):
+    elements, _ = elements_of('kth', kind)
+    values = np.sort(np.concatenate([element.scores for element in elements]))
+    for index in (Largest(1), Largest(TOTAL), TopFraction(0.3), TopFraction(0.0), TopFraction(1.0)):
+        value = values[index(TOTAL)]
+        expected = Kth(value, TOTAL, int((values < value).sum()), int((values == value).sum()))
+        assert answer(KthValue(run, index, (0, 7)), elements) == {0: expected, 7: Kth(None, 0)}
+    assert answer(KthValue(run, Largest(TOTAL + 1)), elements) == {0: Kth(None, TOTAL)}
+
+
+def test_groups_and_integers(run):
+    elements = [Scores(np.array([2**62 + 1, 5, -3]), 1), Scores(np.array([2**62]), 1), Scores(np.array([7], np.int32), 2)]
+    assert answer(KthValue(run, Largest(2), (1, 2), 'int64'), elements) == {1: Kth(2**62, 4, 2, 1), 2: Kth(None, 1)}
+
+
+def test_scores_of_another_kind_are_refused(run):
+    with pytest.raises(Exception, match='scores are int64, and KthValue was told float64'):
+        answer(KthValue(run, Largest(1)), [Scores(np.array([1]))])
+    with pytest.raises(ValueError, match="dtype is 'float32'"):
+        KthValue(run, Largest(1), dtype='float32')
+
+
+def test_a_record_that_comes_twice_is_no_duplicate_of_itself(run):
+    element = UnitHashes(0, np.array([3]), hash_texts(['a'], b'secret'))
+    with pytest.raises(Exception, match='a record came twice'):
+        answer(FindDuplicates(run, (0,)), [element, element])
+
+
+def test_the_best_priority_stays_then_the_first(run):
+    hashes = hash_texts(['a', 'b', 'a'], b'secret')
+    elements = [UnitHashes(0, np.array([0, 1, 2]), hashes, 1), UnitHashes(1, np.array([0, 1, 2]), hashes, 0)]
+    assert answer(FindDuplicates(run, (0, 1, 2)), elements) == {0: [0, 1, 2], 1: [2], 2: []}
+
+
+def test_hashes_need_the_secret():
+    one, two = hash_texts(['a', 'ö'], b'1'), hash_texts(['a', 'ö'], b'2')
+    assert one.shape == (2, 2) and (one != two).all() and (one == hash_texts(['a', 'ö'], b'1')).all()
+
+
+def test_ranks_of_a_group_that_nobody_wants(run):
+    assert answer(SmallestRanks(run, (0,), {1: 5}), [UnitRanks(0, np.array([0]), np.array([1], np.uint64), 2)]) == {0: []}
+    with pytest.raises(ValueError, match='-1 records'):
+        SmallestRanks(run, (0,), {0: -1})
+
+
+RUNNERS = [
+    pytest.param(('--runner=DirectRunner', '--direct_running_mode=multi_processing', '--direct_num_workers=2'), id='multi'),
+    pytest.param(('--runner=PortableRunner', '--job_endpoint=embed', '--environment_type=LOOPBACK'), id='portable'),
+    pytest.param(EMBEDDED, id='flink', marks=needs_flink)]
+
+
+@pytest.mark.parametrize('flags', RUNNERS)
+@pytest.mark.parametrize('decision', ['duplicates', 'ranks', 'kth'])
+def test_the_same_answer_from_every_runner(tmp_path, decision, flags, held_bytes):
+    if held_bytes == 200:
+        pytest.skip('the size of blocks does not reach other processes')
+    for name, runner in (('direct', ('--runner=DirectRunner',)), ('out', flags), ('inline', (*flags, '--inline'))):
+        subprocess.run([sys.executable, '-m', 'tests.decide', decision, 'random', '600000', str(tmp_path / name), f'--work={tmp_path}/work',
+                        *runner], check=True, capture_output=True, cwd=ROOT)
+    assert (tmp_path / 'direct').read_bytes() == (tmp_path / 'out').read_bytes() == (tmp_path / 'inline').read_bytes()

@@ -1,0 +1,72 @@
+"""Blocks: arrays of keys in files of the work folder, of which only references cross a shuffle; small runs may carry them inline."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from transforms.files import storage
+from transforms.run.run import Run
+
+
+@dataclass(frozen=True)
+class BlockRef:
+    """A stretch of an array: `count` items from `start` of the file `path`, or the items themselves where `path` is ''."""
+
+    path: str
+    start: int
+    count: int
+    items: bytes = b''
+
+
+class BlockStore:
+    """Writes and reads blocks of one type.
+
+    Args:
+        run: the run; its `inline_blocks` says whether blocks travel through the shuffle themselves.
+        dtype: of an item.
+    """
+
+    def __init__(self, run: Run, dtype: np.dtype | type) -> None:
+        self._folder, self._inline, self._dtype = run.blocks, run.inline_blocks, np.dtype(dtype)
+
+    def write(self, items: np.ndarray, stretches: Iterable[tuple[int, int, int]]) -> Iterator[tuple[int, BlockRef]]:
+        """Saves items, and gives (key, reference) for each (key, start, stop).
+
+        Raises:
+            RunAborted: the disk is full or the work folder cannot be written.
+        """
+        items = np.ascontiguousarray(items, self._dtype)
+        if self._inline:
+            for key, start, stop in stretches:
+                yield key, BlockRef('', 0, stop - start, items[start:stop].tobytes())
+            return
+        path = storage.join(self._folder, uuid.uuid4().hex)
+        with storage.atomic_writer(path) as target:
+            target.write(items.data.cast('B') if items.size else b'')
+        for key, start, stop in stretches:
+            yield key, BlockRef(path, start, stop - start)
+
+    def read(self, ref: BlockRef) -> np.ndarray:
+        """The items of a reference."""
+        if not ref.path:
+            return np.frombuffer(ref.items, self._dtype)
+        size = self._dtype.itemsize
+        with storage.open_read(ref.path) as source:
+            source.seek(ref.start * size)
+            data = source.read(ref.count * size)
+        if len(data) != ref.count * size:
+            raise storage.RunAborted(f'{ref.path} is shorter than when it was written')
+        return np.frombuffer(data, self._dtype)
+
+
+def stretches_of(keys: np.ndarray) -> Iterator[tuple[int, int, int]]:
+    """(key, start, stop) of each run of equal keys."""
+    if not len(keys):
+        return
+    starts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
+    stops = np.append(starts[1:], len(keys))
+    yield from zip(keys[starts].tolist(), starts.tolist(), stops.tolist(), strict=True)

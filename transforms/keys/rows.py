@@ -1,0 +1,62 @@
+"""RowSet and RowsByUnit: which rows of each unit a decision has chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+
+from transforms.keys.blocks import BlockRef, BlockStore, stretches_of
+from transforms.run.run import Run
+from transforms.run.start_up_check import StartUpCheck
+
+ROW = np.dtype('<i8')
+PLACE = np.dtype([('unit', '<u4'), ('row', '<i8')])
+
+
+@dataclass(frozen=True)
+class RowSet:
+    """Chosen rows of one unit, as references to blocks of them."""
+
+    refs: tuple[BlockRef, ...]
+
+    def rows(self, run: Run) -> np.ndarray:
+        """The rows, int64, ascending."""
+        store = BlockStore(run, ROW)
+        return np.sort(np.concatenate([np.empty(0, ROW), *(store.read(ref) for ref in self.refs)]))
+
+
+def write_places(run: Run, units: np.ndarray, rows: np.ndarray) -> Iterator[tuple[int, BlockRef]]:
+    """(unit, reference to its rows) of chosen records, given as two arrays."""
+    if not len(units):
+        return
+    order = np.lexsort((rows, units))
+    units = units[order]
+    yield from BlockStore(run, ROW).write(rows[order], stretches_of(units))
+
+
+def _row_set(unit: int, refs: Iterable[BlockRef | None]) -> tuple[int, RowSet]:
+    return unit, RowSet(tuple(ref for ref in refs if ref is not None))
+
+
+@dataclass(eq=False)
+class RowsByUnit(beam.PTransform):
+    """PCollections of (unit, BlockRef) to PCollection[tuple[int, RowSet]], one for each unit of the plan, also for none of its rows.
+
+    Args:
+        run: the run.
+        units: all units that there are.
+    """
+
+    run: Run
+    units: tuple[int, ...]
+
+    def expand(self, chosen: tuple[beam.PCollection, ...]) -> beam.PCollection[tuple[int, RowSet]]:
+        seeds = chosen[0].pipeline | 'Units' >> beam.Create(
+            [(unit, None) for unit in self.units], reshuffle=False).with_output_types(tuple[int, Any])
+        return ((*chosen, seeds) | 'Gather' >> beam.Flatten() | 'ByUnit' >> beam.GroupByKey()
+                | 'CheckUnits' >> StartUpCheck(self.run)
+                | 'ToRowSets' >> beam.MapTuple(_row_set).with_output_types(tuple[int, RowSet]))

@@ -1,0 +1,65 @@
+"""The k-th smallest of more numbers than memory holds, and numbers whose order is that of scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+_AT_ONCE = 1 << 20
+_SIGN = np.uint64(1 << 63)
+
+
+def kth_smallest(arrays: Callable[[], Iterable[np.ndarray]], k: int) -> tuple[int, int, int]:
+    """The k-th smallest (from 0) of uint64 numbers, exactly, whatever their distribution.
+
+    A radix select: each pass counts 16 bits of those numbers that agree with what is known of the answer.
+
+    Args:
+        arrays: gives all numbers as arrays, anew at each call; at most five times.
+        k: which; there must be more numbers than that.
+
+    Returns:
+        The number, how many are smaller, and how many equal it.
+
+    Raises:
+        IndexError: there are not so many numbers.
+    """
+    prefix = below = equal = 0
+    for shift in (48, 32, 16, 0):
+        counts = np.zeros(1 << 16, np.int64)
+        for values in arrays():
+            counts += np.bincount((_matching(values, prefix, shift) >> np.uint64(shift)).astype(np.uint16), minlength=1 << 16)
+        sums = np.cumsum(counts)
+        digit = int(np.searchsorted(sums, k - below, 'right'))
+        if digit == len(sums) or k < 0:
+            raise IndexError(f'there is no value number {k} of {int(sums[-1])}')
+        equal = int(counts[digit])
+        below += int(sums[digit]) - equal
+        prefix = prefix << 16 | digit
+        if shift and equal <= _AT_ONCE:
+            rest = [_matching(values, prefix, shift - 16) for values in arrays()]
+            arrays = [np.concatenate(rest)].copy
+    return prefix, below, equal
+
+
+def _matching(values: np.ndarray, prefix: int, shift: int) -> np.ndarray:
+    """Those numbers whose bits above the 16 from `shift` are `prefix`."""
+    return values if shift == 48 else values[values >> np.uint64(shift + 16) == np.uint64(prefix)]
+
+
+def to_ordered(values: np.ndarray) -> np.ndarray:
+    """Float64 or int64 to uint64 of the same order; -0.0 equals 0.0, and NaN comes after all others."""
+    if values.dtype == np.int64:
+        return values.view(np.uint64) ^ _SIGN
+    values = np.where(np.isnan(values), np.nan, values + 0.0)
+    bits = values.view(np.uint64)
+    return np.where(bits & _SIGN, ~bits, bits | _SIGN)
+
+
+def from_ordered(number: int, dtype: np.dtype) -> float | int:
+    """The value that `to_ordered` made a number of."""
+    bits = np.array([number], np.uint64)
+    if dtype == np.int64:
+        return int((bits ^ _SIGN).view(np.int64)[0])
+    return float(np.where(bits & _SIGN, bits ^ _SIGN, ~bits).view(np.float64)[0])

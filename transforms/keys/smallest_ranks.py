@@ -1,0 +1,123 @@
+"""SmallestRanks: the n records of the smallest ranks, a sample where ranks are hashes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+
+from transforms.keys.blocks import BlockRef, BlockStore, stretches_of
+from transforms.keys.pack import PackFn
+from transforms.keys.rows import RowsByUnit, write_places
+from transforms.keys.select import kth_smallest
+from transforms.run.run import Run
+from transforms.run.start_up_check import StartUpCheck
+
+KEY = np.dtype([('rank', '<u8'), ('unit', '<u4'), ('row', '<i8')])
+_GROUPED = np.dtype([('group', '<u4'), *KEY.descr])
+
+
+@dataclass(frozen=True, eq=False)
+class UnitRanks:
+    """Ranks of some records of one unit.
+
+    Attributes:
+        unit: number of what is read again in one go, such as a part; numbers are in the order of identity.
+        rows: int64, shape (n,): the records' numbers in the unit, from 0.
+        ranks: uint64, shape (n,): see `select.to_ordered` for other numbers.
+        group: of which the smallest are wanted, such as an entry of a mixture.
+    """
+
+    unit: int
+    rows: np.ndarray
+    ranks: np.ndarray
+    group: int = 0
+
+
+def _to_keys(ranks: UnitRanks) -> np.ndarray:
+    keys = np.empty(len(ranks.rows), _GROUPED)
+    keys['group'], keys['rank'], keys['unit'], keys['row'] = ranks.group, ranks.ranks, ranks.unit, ranks.rows
+    return keys
+
+
+def _smallest(arrays: Callable[[], Iterable[np.ndarray]], count: int, n: int) -> Iterator[np.ndarray]:
+    """Of `count` keys the n smallest by (rank, unit, row), or all; radix selects decide ties too, so never all ties are held."""
+    if n >= count or not n:
+        yield from arrays() if n else ()
+        return
+    rank, below, equal = kth_smallest(lambda: (keys['rank'] for keys in arrays()), n - 1)
+    unit = row = (1 << 63) - 1
+    if (wanted := n - below) < equal:
+        unit, below, equal = kth_smallest(lambda: (keys['unit'][keys['rank'] == rank].astype(np.uint64) for keys in arrays()), wanted - 1)
+        if (wanted := wanted - below) < equal:
+            row, _, _ = kth_smallest(lambda: (keys['row'][(keys['rank'] == rank) & (keys['unit'] == unit)].astype(np.uint64)
+                                              for keys in arrays()), wanted - 1)
+    for keys in arrays():
+        tied = keys['rank'] == rank
+        yield keys[(keys['rank'] < rank) | (tied & ((keys['unit'] < unit) | ((keys['unit'] == unit) & (keys['row'] <= row))))]
+
+
+@dataclass(frozen=True)
+class _Pack:
+    """Keys to (group, BlockRef), without those that cannot be among the n smallest."""
+
+    run: Run
+    wanted: Mapping[int, int]
+
+    def __call__(self, keys: np.ndarray) -> Iterator[tuple[int, BlockRef]]:
+        groups = keys['group']
+        if (groups[1:] != groups[:-1]).any():
+            keys = keys[np.argsort(groups, kind='stable')]
+        for group, start, stop in stretches_of(keys['group']):
+            for kept in _smallest([keys[start:stop]].copy, stop - start, self.wanted.get(group, 0)):
+                packed = np.empty(len(kept), KEY)
+                for name in KEY.names:
+                    packed[name] = kept[name]
+                yield from BlockStore(self.run, KEY).write(packed, [(group, 0, len(packed))])
+
+
+def _decide(group: tuple[int, Iterable[BlockRef]], run: Run, wanted: Mapping[int, int]) -> Iterator[tuple[int, BlockRef]]:
+    number, refs = group
+    store, refs = BlockStore(run, KEY), list(refs)
+    for keys in _smallest(lambda: map(store.read, refs), sum(ref.count for ref in refs), wanted[number]):
+        yield from write_places(run, keys['unit'], keys['row'])
+
+
+@dataclass(eq=False)
+class SmallestRanks(beam.PTransform):
+    """PCollection[UnitRanks] to PCollection[tuple[int, RowSet]]: for each unit the rows that are among the n smallest of a group.
+
+    Of equal ranks the smallest (unit, row) comes first. A group that has fewer gives all.
+
+    Memory: 16 MiB of keys where ranks arise and one such block where a group is decided, whatever their number and distribution.
+    A record is 20 bytes on the disk of the work folder, unless it is not among the n smallest of its block; a reference for 700,000
+    of them crosses the shuffle, and one for each block and unit that has chosen rows.
+
+    Args:
+        run: the run.
+        units: the numbers of all units.
+        wanted: how many of each group, by its number.
+
+    Raises:
+        ValueError: a group wants less than no record.
+        RunAborted: the disk is full or the work folder cannot be written.
+    """
+
+    run: Run
+    units: tuple[int, ...]
+    wanted: Mapping[int, int]
+
+    def __post_init__(self) -> None:
+        if wrong := [n for n in self.wanted.values() if n < 0]:
+            raise ValueError(f'wanted has {wrong[0]} records for a group, it must be 0 or more')
+
+    def expand(self, ranks: beam.PCollection[UnitRanks]):  # noqa: ANN201 - Beam reads tuples wrongly
+        chosen = (ranks | 'Pack' >> beam.ParDo(PackFn(_to_keys, _Pack(self.run, self.wanted))).with_output_types(tuple[int, BlockRef])
+                  | 'ByGroup' >> beam.GroupByKey()
+                  | 'CheckGroups' >> StartUpCheck(self.run)
+                  | 'Decide' >> beam.FlatMap(partial(_decide, run=self.run, wanted=self.wanted)).with_output_types(tuple[int, Any]))
+        return (chosen,) | 'ToUnits' >> RowsByUnit(self.run, self.units)
