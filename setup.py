@@ -48,6 +48,7 @@ setup(
         'pyyaml>=6,<7',
         'tqdm>=4.66,<5',
         'urllib3>=2.1,<3',
+        'zlib-ng>=0.5,<2',
         'zstandard>=0.22,<1',
     ],
     extras_require={

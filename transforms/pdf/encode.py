@@ -3,9 +3,11 @@
 The writer uses filter "none" or "up" for the whole image and one IDAT chunk. Adaptive filtering costs about
 20 ms a page and makes born-digital pages bigger (measured on 50 pages; docs/performance.md).
 
-isal is used at level 3. Its levels 1 and 2 are four times as fast, but what they write depends on where their
-buffers happen to lie: 20 of 12,000 page images came out with other bytes in another process (isal 1.9.1, measured;
-with address randomization off: none). Levels 0 and 3: none, and level 0 writes 22 % more.
+zlib-ng is used at level 2: on 56 real pages 2.2 ms and 149 kB where isal's level 3 takes 3.2 ms and 160 kB. Levels 1 to 3 of it give the
+same bytes in each process, and from builds with and without a processor's own instructions; level 6 does not. isal is used at level 3:
+its levels 1 and 2 are faster, but what they write depends on where their buffers happen to lie: 20 of 12,000 page images came out with
+other bytes in another process (isal 1.9.1, measured; with address randomization off: none). Levels 0 and 3: none, and level 0 writes
+22 % more.
 """
 
 from __future__ import annotations
@@ -18,20 +20,54 @@ from functools import partial
 
 import numpy as np
 
-from transforms.pdf.settings import RenderSettings
+from transforms.pdf.settings import PNG_CODECS, RenderSettings
 
 Buffer = bytes | memoryview
 _SIGNATURE = b'\x89PNG\r\n\x1a\n'
 _INK_LUMINANCE = 250
 _CERTAIN_SHARE, _SMALLEST_MARK, _MARK_PART = 0.002, 3, 320
 _TRIAL_BANDS, _TRIAL_ROWS = 8, 6
+_GROUP = 8  # pixels, three words of 8 bytes
+_WHITE_WORD = np.uint64((1 << 64) - 1)
+
+
+def measure(pixels: np.ndarray) -> tuple[np.ndarray, float]:
+    """(the pixels, as (H, W) when the three channels of (H, W, 3) are equal everywhere; the ink share).
+
+    Most of most pages is white, which is gray and no ink: only groups of eight pixels that are not all white are looked at.
+    """
+    if pixels.ndim == 2 or not pixels.flags.c_contiguous:
+        pixels = to_one_channel(pixels)
+        return pixels, ink_share(pixels)
+    flat = pixels.reshape(-1)
+    whole = flat.size // (3 * _GROUP)
+    words = flat[:whole * 3 * _GROUP].view(np.uint64)
+    marked = np.flatnonzero((words[0::3] & words[1::3] & words[2::3]) != _WHITE_WORD)
+    if len(marked) > whole // 2:
+        pixels = to_one_channel(pixels)
+        return pixels, ink_share(pixels)
+    groups = flat[:whole * 3 * _GROUP].reshape(whole, 3 * _GROUP)[marked]
+    rest = flat[whole * 3 * _GROUP:]
+    some = np.concatenate((groups.reshape(-1), rest)).reshape(1, -1, 3)
+    if is_gray(some):
+        ink = int(np.count_nonzero(some[..., 0] < _INK_LUMINANCE))
+        gray = np.full(pixels.shape[0] * pixels.shape[1], 255, np.uint8)
+        gray[:whole * _GROUP].reshape(whole, _GROUP)[marked] = groups[:, ::3]
+        gray[whole * _GROUP:] = rest[::3]
+        pixels = gray.reshape(pixels.shape[:2])
+    else:
+        ink = int(np.count_nonzero(luminance(some) < _INK_LUMINANCE))
+    return pixels, round(ink / (pixels.shape[0] * pixels.shape[1]), 6)
 
 
 def is_gray(pixels: np.ndarray) -> bool:
     """True when the three channels of an (H, W, 3) uint8 array are equal everywhere."""
     # A sparse look first: colour pages mostly show their colour there.
     for view in (pixels[::37], pixels):
-        if not np.array_equal(view[..., 0], view[..., 1]) or not np.array_equal(view[..., 1], view[..., 2]):
+        flat = np.ascontiguousarray(view).reshape(-1)
+        differ = flat[1:] != flat[:-1]
+        differ[2::3] = False  # from one pixel to the next
+        if differ.any():
             return False
     return True
 
@@ -105,8 +141,8 @@ def encode(pixels: np.ndarray, settings: RenderSettings) -> bytes:
     return out.getvalue()
 
 
-def encode_png(pixels: np.ndarray, codec: str = 'isal') -> bytes:
-    """A PNG of 8-bit gray or RGB pixels; `codec` is 'isal' (level 3) or 'zlib' (level 1)."""
+def encode_png(pixels: np.ndarray, codec: str = PNG_CODECS[0]) -> bytes:
+    """A PNG of 8-bit gray or RGB pixels; `codec` is 'zlib-ng' (level 2), 'isal' (level 3) or 'zlib' (level 1)."""
     deflate = _deflate(codec, trial=False)
     height, width = pixels.shape[:2]
     rows = np.ascontiguousarray(pixels).reshape(height, -1)
@@ -134,7 +170,16 @@ def _up_is_smaller(rows: np.ndarray, deflate: Callable[[Buffer], bytes]) -> bool
     return len(deflate((plain - rows[take - 1]).tobytes())) < len(deflate(plain.tobytes()))
 
 
+def load_codec(codec: str) -> None:
+    """Imports a codec, before memory is limited and time is counted."""
+    _deflate(codec, trial=False)
+
+
 def _deflate(codec: str, trial: bool) -> Callable[[Buffer], bytes]:
+    if codec == 'zlib-ng':
+        from zlib_ng import zlib_ng
+
+        return partial(zlib_ng.compress, level=1 if trial else 2)
     if codec == 'isal':
         from isal import isal_zlib
 

@@ -7,6 +7,7 @@ Every engine renders the longest side exactly `max_size` pixels; the label's rot
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 from functools import cache
 from typing import Protocol
@@ -26,6 +27,7 @@ from transforms.pdf.fonts import (
 from transforms.pdf.settings import RenderSettings
 from transforms.pdf.sizes import output_size
 
+_LARGE, _STEP = 64 << 20, 4 << 20
 
 class Document(Protocol):
     """An open PDF: page count and rendering."""
@@ -34,7 +36,7 @@ class Document(Protocol):
         """The number of pages."""
 
     def render(self, page: int, rotation: int, settings: RenderSettings) -> np.ndarray:
-        """Page `page` (0-based) turned clockwise by `rotation` degrees, as (H, W) or (H, W, 3) uint8."""
+        """Page `page` (0-based) turned clockwise by `rotation` degrees, as (H, W) or (H, W, 3) uint8, until the engine's next page."""
 
     def close(self) -> None:
         """Closes the document and frees the memory of the native library."""
@@ -118,15 +120,16 @@ class PdfiumDocument:
         if rotation in (90, 270):
             width, height = height, width
         w, h = output_size(width, height, settings)
-        bitmap = pdfium.PdfBitmap.new_native(w, h, raw.FPDFBitmap_BGR, rev_byteorder=True)
+        buffer = _canvas().take(w * h * 3)
+        bitmap = pdfium.PdfBitmap.new_native(w, h, raw.FPDFBitmap_BGR, rev_byteorder=True, buffer=buffer)
         try:
-            bitmap.fill_rect((255, 255, 255, 255), 0, 0, w, h)
+            pixels = np.frombuffer(buffer, np.uint8, w * h * 3).reshape(h, w, 3)
+            pixels.fill(255)
             flags = raw.FPDF_ANNOT | raw.FPDF_REVERSE_BYTE_ORDER
             arguments = (bitmap, handle, 0, 0, w, h, rotation // 90, flags)
             raw.FPDF_RenderPageBitmap(*arguments)
             if self._doc.formenv:
                 raw.FPDF_FFLDraw(self._doc.formenv, *arguments)
-            pixels = np.array(bitmap.to_numpy()[:, :, :3], order='C')
             self.fonts = _font_requests().take()
             self.has_annotations = bool(self.fonts.names) and has_overlay(handle)
             self.may_lack_letters = bool(self.fonts.names) and (
@@ -152,6 +155,26 @@ def restart_pdfium() -> None:
 @cache
 def _font_requests() -> FontRequests:
     return FontRequests()
+
+
+class _Canvas:
+    """The memory of one page after the other: new memory for each costs the kernel a millisecond of zeroing it."""
+
+    def __init__(self) -> None:
+        self._buffer = (ctypes.c_ubyte * 0)()
+
+    def take(self, size: int) -> ctypes.Array:
+        """At least so many bytes, which the next call gives again."""
+        if size > _LARGE:
+            return (ctypes.c_ubyte * size)()
+        if size > len(self._buffer):
+            self._buffer = (ctypes.c_ubyte * (-(-size // _STEP) * _STEP))()
+        return self._buffer
+
+
+@cache
+def _canvas() -> _Canvas:
+    return _Canvas()
 
 
 class MupdfDocument:

@@ -8,7 +8,7 @@ import os
 from transforms.image.pillow import load_pillow
 from transforms.pdf.count_pages import CountPages
 from transforms.pdf.documents import Documents
-from transforms.pdf.encode import encode, ink_share, is_blank, to_mode, to_one_channel
+from transforms.pdf.encode import encode, is_blank, load_codec, measure, to_mode
 from transforms.pdf.engines import Document, MupdfDocument
 from transforms.pdf.errors import FINAL_ERRORS, SANDBOX_ERRORS, PageError, deciding_error
 from transforms.pdf.file_kind import file_kind
@@ -37,16 +37,16 @@ class RenderPage(Operation):
 
     def load(self) -> None:
         self._documents.load()
-        if self.settings.image_format == 'png' and self.settings.png_codec == 'isal':
-            from isal import isal_zlib  # noqa: F401
+        if self.settings.image_format == 'png':
+            load_codec(self.settings.png_codec)
         load_pillow()
 
     def run(self, task: dict, payload: bytes) -> tuple[dict, bytes]:
         settings, source = self.settings, task.get('path') or payload
         if file_kind(source, task['name'], settings.max_input_bytes) == 'image':
-            pixels = to_one_channel(render_image(source, task['rotation'], settings))
-            measured = {'engine': 'pillow', 'pages': 1, 'ink_share': ink_share(pixels)}
-            if task['expect_ink'] and is_blank(pixels, measured['ink_share']):
+            pixels, share = measure(render_image(source, task['rotation'], settings))
+            measured = {'engine': 'pillow', 'pages': 1, 'ink_share': share}
+            if task['expect_ink'] and is_blank(pixels, share):
                 raise PageError('BlankRender', 'the image has no mark although the label has text')
         else:
             pixels, measured = self._render(source, task)
@@ -67,8 +67,7 @@ class RenderPage(Operation):
         for engine in self._documents.engines:
             try:
                 document = self._documents.open(engine, source)
-                pixels = to_one_channel(document.render(task['page'], task['rotation'], self.settings))
-                share = ink_share(pixels)
+                pixels, share = measure(document.render(task['page'], task['rotation'], self.settings))
                 fonts = getattr(document, 'fonts', fonts)
                 measured = {'engine': engine, 'pages': document.page_count(), 'ink_share': share,
                             'fonts': ', '.join(fonts.names)[:_LONGEST_FONTS], 'repaired': getattr(document, 'is_repaired', False)}

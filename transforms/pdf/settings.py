@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 ENGINES = ('auto', 'pdfium', 'mupdf')
 IMAGE_FORMATS = ('png', 'jpg', 'webp')
-PNG_CODECS = ('isal', 'zlib')
+PNG_CODECS = ('zlib-ng', 'isal', 'zlib')
 COLORS = ('auto', 'rgb', 'gray')
 PAGE_BOXES = ('media', 'crop')
 # Whose versions decide the bytes of an image; 'fonts' are those that are installed.
-BYTE_PACKAGES = ('isal', 'numpy', 'pillow', 'pymupdf', 'pypdfium2', 'fonts')
+BYTE_PACKAGES = ('isal', 'numpy', 'pillow', 'pymupdf', 'pypdfium2', 'zlib-ng', 'fonts')
 # Pixels that a side of an image may have in each format (WebP: 14 bits).
 MAX_SIDES = {'png': (1 << 31) - 1, 'jpg': 65_535, 'webp': 16_383}
 
@@ -42,7 +42,7 @@ class RenderSettings:
     dpi: float = 0.0
     image_format: str = 'png'
     quality: int = 90
-    png_codec: str = 'isal'
+    png_codec: str = 'zlib-ng'
     color: str = 'auto'
     page_box: str = 'media'
     accept_repaired: bool = False

@@ -8,16 +8,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from transforms.pdf.encode import encode, encode_png, ink_share, is_gray, luminance, to_mode, to_one_channel
+from transforms.pdf.encode import encode, encode_png, ink_share, is_gray, luminance, measure, to_mode, to_one_channel
 from transforms.pdf.engines import PdfiumDocument
-from transforms.pdf.settings import RenderSettings
+from transforms.pdf.settings import PNG_CODECS, RenderSettings
 
 SHAPES = st.one_of(st.tuples(st.integers(1, 130), st.integers(1, 70)),
                    st.tuples(st.integers(1, 130), st.integers(1, 70), st.just(3)))
 
 
 @settings(max_examples=60, deadline=None)
-@given(hnp.arrays(np.uint8, SHAPES), st.sampled_from(['isal', 'zlib']))
+@given(hnp.arrays(np.uint8, SHAPES), st.sampled_from(PNG_CODECS))
 def test_png_is_lossless(pixels, codec):
     with Image.open(io.BytesIO(encode_png(pixels, codec))) as image:
         image.load()
@@ -44,6 +44,23 @@ def test_gray_pages_become_one_channel(gray):
     assert ink_share(one) == ink_share(rgb)
     assert np.array_equal(to_mode(one, 'rgb'), rgb)
     assert np.array_equal(to_mode(one, 'auto'), gray)
+
+
+MARKS = st.lists(st.tuples(st.integers(0, 39), st.integers(0, 39), st.one_of(
+    st.integers(0, 255).map(lambda v: (v, v, v)), st.tuples(*[st.integers(0, 255)] * 3))), max_size=12)
+
+
+@given(st.integers(1, 40), st.integers(1, 40), MARKS, st.sampled_from([255, 254, 0]))
+def test_one_look_measures_what_several_do(height, width, marks, paper):
+    pixels = np.full((height, width, 3), paper, np.uint8)
+    for y, x, color in marks:
+        pixels[y % height, x % width] = color
+    before = pixels.copy()
+    found, share = measure(pixels)
+    expected = to_one_channel(pixels)
+    assert found.shape == expected.shape and np.array_equal(found, expected)
+    assert share == ink_share(expected)
+    assert np.array_equal(pixels, before)
 
 
 def test_one_coloured_pixel_keeps_colour_unless_gray_is_asked_for():

@@ -196,3 +196,13 @@ def test_a_document_without_pages_is_told_apart_whatever_failed_before_it(tmp_pa
 
     assert [error_of(data) for data in (locked, empty, b'%PDF-1.7 no more', empty, locked)] \
         == ['EncryptedPdf', 'EmptyPdf', 'DamagedPdf', 'EmptyPdf', 'EncryptedPdf']
+
+
+def test_no_page_shows_what_was_rendered_before(page_pdf):
+    first = PdfiumDocument(corner_page(700, 900)).render(0, 0, SMALL).copy()
+    for size in (64, 1000, 300):
+        PdfiumDocument(page_pdf).render(0, 0, RenderSettings(max_size=size))
+    assert np.array_equal(PdfiumDocument(corner_page(700, 900)).render(0, 0, SMALL), first)
+    large = RenderSettings(max_size=6000)  # more than is kept for the next page
+    one, two = (PdfiumDocument(page_pdf).render(0, 0, large) for _ in range(2))
+    assert np.array_equal(one, two) and not np.shares_memory(one, two)
