@@ -39,8 +39,8 @@ class RenderOptions(PipelineOptions):
                             metavar='png|jpg|webp', help='(default png)')
         parser.add_argument('--image_quality', type=int, default=_DEFAULT.quality, metavar='1-100',
                             help='of jpg and webp (default 90)')
-        parser.add_argument('--png_codec', choices=PNG_CODECS, default=_DEFAULT.png_codec,
-                            help='deflate library: zlib-ng is fast, zlib writes less, isal as earlier versions')
+        parser.add_argument('--png_codec', choices=PNG_CODECS, default=_DEFAULT.png_codec, metavar='CODEC',
+                            help='deflate by zlib-ng (default), isal or zlib')
         parser.add_argument('--min_side', type=positive, default=_DEFAULT.min_side, metavar='PIXELS',
                             help='a shorter side than this is dropped as image_too_small (default 3)')
         parser.add_argument('--color', choices=COLORS, default=_DEFAULT.color,

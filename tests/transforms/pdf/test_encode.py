@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from transforms.pdf.encode import encode, encode_png, ink_share, is_gray, luminance, measure, to_mode, to_one_channel
+from transforms.pdf.encode import (
+    encode,
+    encode_png,
+    ink_share,
+    is_gray,
+    luminance,
+    measure,
+    to_mode,
+    to_one_channel,
+)
 from transforms.pdf.engines import PdfiumDocument
 from transforms.pdf.settings import PNG_CODECS, RenderSettings
 
