@@ -256,6 +256,7 @@ class _Launch:
             sources=self.plan.sources, parts=self.plan.parts, options=identity['options'], inputs=self.plan.inputs,
             versions=versions(self.spec.byte_packages), byte_packages=self.spec.byte_packages, seed=flags.seed,
             started=now.isoformat(), worker_hints=worker_hints(flags), workers_elsewhere=not self.context.local_workers,
+            inline_blocks=not storage.is_local(self.context.work),  # runners that go with object stores spill their shuffle
             max_failures=flags.max_failures, max_failure_rate=flags.max_failure_rate,
             max_failed_units=flags.max_failed_units,
             hub=hub_settings(flags, self.context.local_workers), publish=self.publish)

@@ -383,3 +383,21 @@ def test_a_jar_to_submit_later(healthy, large, tmp_path):
     assert answer.status_code == 200, answer.text
     healthy.wait_for(lambda: {state for job, state in healthy.jobs().items() if job not in before} == {'FINISHED'}, 180)
     assert_finished(tmp_path / 'out', large[1])
+
+
+@pytest.mark.parametrize('decision', ['duplicates', 'ranks', 'kth'])
+def test_a_decision_with_a_killed_task_manager(healthy, tmp_path, decision):
+    """Blocks of keys that a lost worker wrote are neither missing nor counted twice."""
+    words = [sys.executable, '-m', 'tests.decide', decision, 'random', '30000000']
+    subprocess.run([*words, f'{tmp_path}/direct', f'--work={tmp_path}/one', '--runner=DirectRunner'], cwd=ROOT, check=True, capture_output=True)
+    process = subprocess.Popen(
+        [*words, f'{tmp_path}/out', f'--work={tmp_path}/two', '--runner=FlinkRunner', f'--flink_master={healthy.master}', '--parallelism=2',
+         f'--flink_job_server_jar={JAR.path}', '--environment_type=EXTERNAL', '--environment_config=localhost:50000'],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    blocks = tmp_path / 'two' / 'blocks'
+    healthy.wait_for(lambda: blocks.exists() and len(list(blocks.iterdir())) > 5 or process.poll() is not None, 120)
+    assert process.poll() is None, process.communicate()
+    healthy.restart('taskmanager1')
+    printed = process.communicate(timeout=400)[0]
+    assert process.returncode == 0, printed
+    assert (tmp_path / 'out').read_bytes() == (tmp_path / 'direct').read_bytes()
