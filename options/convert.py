@@ -33,8 +33,8 @@ class ConvertOptions(PipelineOptions):
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
         parser.add_argument('--format', choices=tuple(FORMATS), default='jsonl',
                             help='jsonl: gz JSON lines, bytes as base64; parquet: zstd, one type for each column (default jsonl)')
-        parser.add_argument('--shard_size', type=byte_size, default=256 << 20, metavar='SIZE',
-                            help='of the input that goes into one shard (default 256MB)')
+        parser.add_argument('--shard_size', type=byte_size, default=0, metavar='SIZE',
+                            help='of the input that goes into one shard (default a 16th of it, 64MB to 256MB)')
 
 
 @dataclass(frozen=True)

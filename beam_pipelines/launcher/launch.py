@@ -37,6 +37,7 @@ from transforms.hub.path import HubPath, is_hub
 from transforms.hub.publish import check_writer
 from transforms.hub.settings import configure
 from transforms.run import progress
+from transforms.run.garbage import freeze_imported
 from transforms.run.journal import Journal, drop_failures
 from transforms.run.run import Run
 from transforms.run.versions import versions_of
@@ -60,6 +61,8 @@ def launch(spec: PipelineSpec, argv: Sequence[str] | None = None) -> RunResult:
     try:
         arguments = parse(spec, sys.argv[1:] if argv is None else argv)
         _set_log_level(arguments.flags.verbose)
+        if argv is None:
+            freeze_imported()
         return _Launch.prepare(spec, arguments, own_process=argv is None).run()
     except UsageError as error:
         print_error(f'error: {error}')

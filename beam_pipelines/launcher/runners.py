@@ -19,7 +19,7 @@ from beam_pipelines.launcher.engine import Engine, Progress
 from beam_pipelines.launcher.spec import Plan, UsageError
 
 LOCAL_RUNNERS = ('DirectRunner', 'FnApiRunner')
-_WORTH_WORKERS = 64 << 20
+_WORTH_WORKERS = 256 << 20  # two workers break even at 216 MB to JSON lines, at 324 MB to Parquet (docs/performance.md)
 _HOME = str(Path(__file__).resolve().parents[2])
 
 

@@ -19,6 +19,7 @@ from transforms.read_hf.schemas import split_types
 from transforms.read_hf.units import SPLIT_BYTES, Origin, ReadUnit, UnitChain, plan_units
 from transforms.run.source import PART_BYTES, PART_ROWS, Part, Source
 
+_USUAL_PARTS = 16
 HUB_PARQUET = 'refs/convert/parquet'
 
 
@@ -107,7 +108,7 @@ def resolve(source: str, hub_parquet: bool = False) -> str:
 
 def plan_read(source: str, subset: str | tuple[str, ...] = '', split: str = 'all', columns: tuple[str, ...] = (), pattern: str = '',
               limit: int = 0, hub_parquet: bool = False, limits: ReadLimits = DEFAULT_LIMITS,
-              heads_only: bool = False, part_bytes: int = PART_BYTES) -> ReadPlan:
+              heads_only: bool = False, part_bytes: int = 0) -> ReadPlan:
     """The plan of `ReadHF`; see there.
 
     Args:
@@ -120,13 +121,15 @@ def plan_read(source: str, subset: str | tuple[str, ...] = '', split: str = 'all
         hub_parquet: read the Parquet conversion that the Hub made.
         limits: what one record may cost.
         heads_only: take types from the heads of a few files.
-        part_bytes: of files in one part; a unit that cannot be cut may have more.
+        part_bytes: of files in one part; a unit that cannot be cut may have more. 0: a 16th of all, 64 to 256 MiB, so that the
+            workers of one machine end at about the same time.
     """
     root = resolve(source, hub_parquet)
     dataset = find_dataset(root, pattern)
     root, revision = dataset.root, storage.revision_of(root)
     names = (subset,) if isinstance(subset, str) else subset
     chosen = tuple(one for name in dict.fromkeys(names) for one in dataset.choose(name, split))
+    part_bytes = part_bytes or min(PART_BYTES, max(SPLIT_BYTES, sum(file.size for one in chosen for file in one.files) // _USUAL_PARTS))
     chains: list[UnitChain] = []
     beside = [dataset.card_file] if dataset.card_file else []
     sources = tuple(Source(number, source, revision, one.subset, one.name, root) for number, one in enumerate(chosen))
