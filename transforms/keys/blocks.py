@@ -63,6 +63,20 @@ class BlockStore:
         return np.frombuffer(data, self._dtype)
 
 
+def fill(keys: np.ndarray, name: str, values: np.ndarray | int) -> None:
+    """Sets a field of all keys, to one integer or one for each.
+
+    Raises:
+        ValueError: they are no integers, of another shape, or do not fit the field, which numpy would take all the same.
+    """
+    values, limits = np.asarray(values), np.iinfo(keys.dtype[name])
+    if values.dtype.kind not in 'iu' or values.shape not in ((), keys.shape):
+        raise ValueError(f'{name} is {values.dtype} of shape {values.shape}, it must be an integer, or {len(keys)} of them')
+    if values.size and not limits.min <= int(values.min()) <= int(values.max()) <= limits.max:
+        raise ValueError(f'{name} is {int(values.min())} to {int(values.max())}, it must be {limits.min} to {limits.max}')
+    keys[name] = values
+
+
 def stretches_of(keys: np.ndarray) -> Iterator[tuple[int, int, int]]:
     """(key, start, stop) of each run of equal keys."""
     if not len(keys):

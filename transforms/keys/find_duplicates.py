@@ -12,7 +12,7 @@ import apache_beam as beam
 import numpy as np
 from apache_beam.pvalue import TaggedOutput
 
-from transforms.keys.blocks import BlockRef, BlockStore
+from transforms.keys.blocks import BlockRef, BlockStore, fill
 from transforms.keys.pack import PackFn
 from transforms.keys.rows import RowsByUnit, write_places
 from transforms.run.run import Run
@@ -49,8 +49,13 @@ def hash_texts(texts: Iterable[str], secret: bytes) -> np.ndarray:
 
 def _to_keys(hashes: UnitHashes) -> np.ndarray:
     keys = np.empty(len(hashes.rows), KEY)
-    keys['high'], keys['low'] = hashes.hashes[:, 0], hashes.hashes[:, 1]
-    keys['priority'], keys['unit'], keys['row'] = hashes.priority, hashes.unit, hashes.rows
+    if hashes.hashes.shape != (len(keys), 2):
+        raise ValueError(f'hashes have the shape {hashes.hashes.shape}, it must be ({len(keys)}, 2)')
+    fill(keys, 'high', hashes.hashes[:, 0])
+    fill(keys, 'low', hashes.hashes[:, 1])
+    fill(keys, 'priority', hashes.priority)
+    fill(keys, 'unit', hashes.unit)
+    fill(keys, 'row', hashes.rows)
     return keys
 
 
@@ -118,14 +123,15 @@ def _between(keys: np.ndarray, begin: int, end: int) -> np.ndarray:
     high = keys['high']
     start = np.searchsorted(high, np.uint64(begin), 'left')
     stop = len(keys) if end >= 1 << 64 else np.searchsorted(high, np.uint64(end), 'left')
-    return keys[start:stop]
+    return keys[start:stop].copy()  # a view would hold all of its block
 
 
 @dataclass(eq=False)
 class FindDuplicates(beam.PTransform):
     """PCollection[UnitHashes] to PCollection[tuple[int, RowSet]]: for each unit the rows that repeat a better record.
 
-    Of records with one hash that with the smallest (priority, unit, row) stays. The answer depends on nothing else.
+    Of records with one hash that with the smallest (priority, unit, row) stays. The answer depends on nothing else. Each record must
+    come once; one that comes twice is refused where that is noticed, here or by `RowSet.rows`.
 
     Memory: 16 MiB of keys where hashes arise, 64 MiB of them (and twice that for sorting) where a partition is decided. A record is
     32 bytes on the disk of the work folder; what crosses the shuffle is a reference for each partition and 500,000 keys, and one
@@ -137,7 +143,7 @@ class FindDuplicates(beam.PTransform):
         keys: how many records there are, about.
 
     Raises:
-        ValueError: a record comes twice.
+        ValueError: a number does not fit its field, or a record comes twice.
         RunAborted: the disk is full or the work folder cannot be written.
     """
 

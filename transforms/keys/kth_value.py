@@ -10,7 +10,7 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 
-from transforms.keys.blocks import BlockRef, BlockStore, stretches_of
+from transforms.keys.blocks import BlockRef, BlockStore, fill, stretches_of
 from transforms.keys.pack import PackFn
 from transforms.keys.select import from_ordered, kth_smallest, to_ordered
 from transforms.run.run import Run
@@ -58,9 +58,17 @@ class Largest:
 
 @dataclass(frozen=True)
 class TopFraction:
-    """The smallest of the largest `fraction` of all, 0 to 1, at least one of them: values from it upwards are at least that many."""
+    """The int(count * fraction)-th largest, at least the first; in floating point, as published programs compute it.
+
+    Raises:
+        ValueError: the fraction is not 0 to 1.
+    """
 
     fraction: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.fraction <= 1:
+            raise ValueError(f'fraction is {self.fraction}, it must be 0 to 1')
 
     def __call__(self, count: int) -> int:
         return count - max(1, int(count * self.fraction))
@@ -75,7 +83,8 @@ class _ToKeys:
         if (scores.dtype.kind == 'f') != (dtype.kind == 'f'):
             raise TypeError(f'scores are {scores.dtype}, and KthValue was told {dtype}')
         keys = np.empty(len(scores), SCORE)
-        keys['group'], keys['score'] = element.group, to_ordered(scores.astype(dtype, casting='safe'))
+        fill(keys, 'group', element.group)
+        fill(keys, 'score', to_ordered(scores.astype(dtype, casting='safe')))
         return keys
 
 

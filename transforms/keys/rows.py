@@ -24,9 +24,16 @@ class RowSet:
     refs: tuple[BlockRef, ...]
 
     def rows(self, run: Run) -> np.ndarray:
-        """The rows, int64, ascending."""
+        """The rows, int64, ascending.
+
+        Raises:
+            ValueError: one is chosen twice, because its record came twice.
+        """
         store = BlockStore(run, ROW)
-        return np.sort(np.concatenate([np.empty(0, ROW), *(store.read(ref) for ref in self.refs)]))
+        rows = np.sort(np.concatenate([np.empty(0, ROW), *(store.read(ref) for ref in self.refs)]))
+        if (rows[1:] == rows[:-1]).any():
+            raise ValueError('a record came twice: it was chosen twice')
+        return rows
 
 
 def write_places(run: Run, units: np.ndarray, rows: np.ndarray) -> Iterator[tuple[int, BlockRef]]:

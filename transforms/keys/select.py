@@ -49,9 +49,15 @@ def _matching(values: np.ndarray, prefix: int, shift: int) -> np.ndarray:
 
 
 def to_ordered(values: np.ndarray) -> np.ndarray:
-    """Float64 or int64 to uint64 of the same order; -0.0 equals 0.0, and NaN comes after all others."""
-    if values.dtype == np.int64:
+    """Float64 or int64 to uint64 of the same order; -0.0 equals 0.0, and NaN comes after all others.
+
+    Raises:
+        TypeError: they are of another type.
+    """
+    if values.dtype == np.int64 and values.dtype.isnative:
         return values.view(np.uint64) ^ _SIGN
+    if values.dtype != np.float64 or not values.dtype.isnative:
+        raise TypeError(f'scores are {values.dtype}, they must be float64 or int64')
     values = np.where(np.isnan(values), np.nan, values + 0.0)
     bits = values.view(np.uint64)
     return np.where(bits & _SIGN, ~bits, bits | _SIGN)

@@ -10,7 +10,7 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 
-from transforms.keys.blocks import BlockRef, BlockStore, stretches_of
+from transforms.keys.blocks import BlockRef, BlockStore, fill, stretches_of
 from transforms.keys.pack import PackFn
 from transforms.keys.rows import RowsByUnit, write_places
 from transforms.keys.select import kth_smallest
@@ -40,7 +40,12 @@ class UnitRanks:
 
 def _to_keys(ranks: UnitRanks) -> np.ndarray:
     keys = np.empty(len(ranks.rows), _GROUPED)
-    keys['group'], keys['rank'], keys['unit'], keys['row'] = ranks.group, ranks.ranks, ranks.unit, ranks.rows
+    fill(keys, 'group', ranks.group)
+    fill(keys, 'rank', ranks.ranks)
+    fill(keys, 'unit', ranks.unit)
+    fill(keys, 'row', ranks.rows)
+    if len(keys) and int(keys['row'].min()) < 0:
+        raise ValueError(f"row is {int(keys['row'].min())}, it must be 0 or more")
     return keys
 
 
@@ -72,12 +77,14 @@ class _Pack:
         groups = keys['group']
         if (groups[1:] != groups[:-1]).any():
             keys = keys[np.argsort(groups, kind='stable')]
-        for group, start, stop in stretches_of(keys['group']):
-            for kept in _smallest([keys[start:stop]].copy, stop - start, self.wanted.get(group, 0)):
-                packed = np.empty(len(kept), KEY)
-                for name in KEY.names:
-                    packed[name] = kept[name]
-                yield from BlockStore(self.run, KEY).write(packed, [(group, 0, len(packed))])
+        kept = [some for group, start, stop in stretches_of(keys['group'])
+                for some in _smallest([keys[start:stop]].copy, stop - start, self.wanted.get(group, 0))]
+        if kept:
+            keys = np.concatenate(kept)
+            packed = np.empty(len(keys), KEY)
+            for name in KEY.names:
+                packed[name] = keys[name]
+            yield from BlockStore(self.run, KEY).write(packed, stretches_of(keys['group']))
 
 
 def _decide(group: tuple[int, Iterable[BlockRef]], run: Run, wanted: Mapping[int, int]) -> Iterator[tuple[int, BlockRef]]:
@@ -103,7 +110,7 @@ class SmallestRanks(beam.PTransform):
         wanted: how many of each group, by its number.
 
     Raises:
-        ValueError: a group wants less than no record.
+        ValueError: a group wants less than no record, or a number does not fit its field.
         RunAborted: the disk is full or the work folder cannot be written.
     """
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from transforms.files.json_values import JsonError
 from transforms.read_hf.batches import BATCH_ROWS, Fitter, batch_rows, check_names, first_line
-from transforms.read_hf.csv_pieces import CsvPieces, csv_params
+from transforms.read_hf.csv_pieces import CsvPieces, csv_params, safe_head
 from transforms.read_hf.features import LABELS
 from transforms.read_hf.kinds import COMPLETE, FROM_CARD, family, merged
 from transforms.read_hf.rows import BadRow, LostPart, ReadLimits, Rows, UnitFault
@@ -69,7 +69,7 @@ def _check_header(stream: Stream, kind: str, params: dict[str, object]) -> None:
     given = {**csv_params(kind, params), 'encoding_errors': 'replace'}  # a head may end within a letter
     if 'names' in given or given.get('header', 'infer') not in ('infer', 0):
         return
-    head = WholeReads(stream).read(_HEAD_BYTES)
+    head, given = safe_head(WholeReads(stream).read(_HEAD_BYTES), given)
     try:
         names = list(pd.read_csv(io.BytesIO(head), **{**given, 'nrows': 0, 'usecols': None}).columns)
         if not any((match := _MANGLED.match(str(name))) and match[1] in names for name in names):

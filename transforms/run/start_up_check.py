@@ -11,7 +11,7 @@ import apache_beam as beam
 
 import transforms.hub.filesystem  # noqa: F401 - registers hf:// with Beam: every stage begins here
 from transforms.hub.settings import configure
-from transforms.run.garbage import freeze_imported
+from transforms.run.garbage import freeze_in_worker
 from transforms.run.heartbeat import at_work
 from transforms.run.run import Run
 
@@ -22,7 +22,7 @@ class _StartUpCheckFn(beam.DoFn):
 
     def setup(self) -> None:
         configure(self._run.hub)
-        freeze_imported()
+        freeze_in_worker()
 
     def process(self, element: object) -> Iterator[object]:
         self._run.check()

@@ -10,6 +10,7 @@ from pathlib import Path
 import apache_beam as beam
 import numpy as np
 import pytest
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from tests import decide
 from tests.flink import EMBEDDED, needs_flink
@@ -17,6 +18,7 @@ from tests.helpers import ROOT
 from transforms.keys import find_duplicates, pack
 from transforms.keys.find_duplicates import FindDuplicates, UnitHashes, hash_texts
 from transforms.keys.kth_value import Kth, KthValue, Largest, Scores, TopFraction
+from transforms.keys.rows import RowSet
 from transforms.keys.smallest_ranks import SmallestRanks, UnitRanks
 from transforms.run.run import Run
 
@@ -38,10 +40,10 @@ def held_bytes(request, monkeypatch):
     return request.param
 
 
-def answer(transform, elements, *flags):
+def answer(transform, elements, repeats=0):
     """{key: answer}."""
     path = Path(transform.run.output) / 'kept'
-    with beam.Pipeline(options=beam.options.pipeline_options.PipelineOptions(['--runner=DirectRunner', *flags])) as pipeline:
+    with beam.Pipeline(runner=FnApiRunner(bundle_repeat=repeats)) as pipeline:
         (pipeline | beam.Create(elements, reshuffle=False) | transform | 'Resolve' >> beam.Map(resolve, transform.run)
          | 'Keep' >> beam.Map(keep, path))
     lines = path.read_bytes().splitlines()
@@ -65,9 +67,9 @@ def elements_of(decision, kind):
     return [made[i] for i in np.random.default_rng(1).permutation(len(made))], tuple(units)
 
 
-@pytest.mark.parametrize('flags', [(), ('--direct_runner_bundle_repeat=2',)], ids=['once', 'repeated'])
+@pytest.mark.parametrize('repeats', [0, 2])
 @pytest.mark.parametrize('kind', ['random', 'few', 'equal'])
-def test_duplicates(run, kind, flags):
+def test_duplicates(run, kind, repeats):
     elements, units = elements_of('duplicates', kind)
     records = collections.defaultdict(list)
     for element in elements:
@@ -77,7 +79,7 @@ def test_duplicates(run, kind, flags):
     expected = {unit: sorted(row for u, row in lost if u == unit) for unit in units}
     assert len(lost) > 100
     for keys in (1, TOTAL, 1 << 30):
-        assert answer(FindDuplicates(run, units, keys), elements, *flags) == expected
+        assert answer(FindDuplicates(run, units, keys), elements, repeats) == expected
 
 
 @pytest.mark.parametrize('kind', ['random', 'few', 'equal'])
@@ -153,3 +155,29 @@ def test_the_same_answer_from_every_runner(tmp_path, decision, flags, held_bytes
         subprocess.run([sys.executable, '-m', 'tests.decide', decision, 'random', '600000', str(tmp_path / name), f'--work={tmp_path}/work',
                         *runner], check=True, capture_output=True, cwd=ROOT)
     assert (tmp_path / 'direct').read_bytes() == (tmp_path / 'out').read_bytes() == (tmp_path / 'inline').read_bytes()
+
+
+ONE = np.array([[1, 2]], np.uint64)
+
+
+@pytest.mark.parametrize(('change', 'message'), [
+    ({'unit': 1 << 32}, 'unit is 4294967296'), ({'priority': np.int64(1 << 32)}, 'priority is'), ({'priority': -1}, 'priority is -1'),
+    ({'rows': np.array([1 << 63], np.uint64)}, 'row is'), ({'rows': np.array([1.5])}, 'row is float64'),
+    ({'rows': np.array([1, 2])}, r'hashes have the shape \(1, 2\)'), ({'hashes': ONE.astype(np.int64) - 5}, 'high is -4')])
+def test_numbers_that_do_not_fit(change, message):
+    with pytest.raises(ValueError, match=message):
+        find_duplicates._to_keys(UnitHashes(**{'unit': 0, 'rows': np.array([0]), 'hashes': ONE, **change}))
+
+
+def test_a_record_that_comes_twice_in_several_bundles(run):
+    elements = [UnitHashes(0, np.array([0]), ONE), UnitHashes(1, np.array([0]), ONE, 1)]
+    places = list(find_duplicates.write_places(run, np.array([1, 1], np.uint32), np.array([0, 0])))
+    with pytest.raises(ValueError, match='a record came twice'):
+        RowSet(tuple(ref for _, ref in places)).rows(run)
+    assert answer(FindDuplicates(run, (0, 1)), elements) == {0: [], 1: [0]}
+
+
+def test_fractions():
+    assert [TopFraction(f)(100) for f in (0, 0.29, 0.5, 1)] == [99, 72, 50, 0]  # int(100 * 0.29) is 28
+    with pytest.raises(ValueError, match=r'fraction is 1\.5'):
+        TopFraction(1.5)

@@ -44,3 +44,9 @@ def test_integers_keep_their_order(values):
 def test_zeros_are_equal_and_nan_comes_last():
     zero, minus, nan, other, infinite = to_ordered(np.array([0.0, -0.0, np.nan, -np.nan, np.inf]))
     assert zero == minus and nan == other > infinite
+
+
+@pytest.mark.parametrize('dtype', ['>i8', '>f8', 'u8', 'f4', 'i4'])
+def test_scores_of_other_types_are_refused(dtype):
+    with pytest.raises(TypeError, match='they must be float64 or int64'):
+        to_ordered(np.array([1, 2], dtype))
