@@ -1,10 +1,8 @@
-"""Each decision against a plain one in memory: over kinds of keys, blocks, bundles, places of blocks and runners."""
+"""Each decision against a plain one in memory: over kinds of keys, blocks, bundles and places of blocks."""
 
 import base64
 import collections
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 
 import apache_beam as beam
@@ -13,8 +11,6 @@ import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from tests import decide
-from tests.flink import EMBEDDED, needs_flink
-from tests.helpers import ROOT
 from transforms.keys import find_duplicates, pack
 from transforms.keys.find_duplicates import FindDuplicates, UnitHashes, hash_texts
 from transforms.keys.kth_value import Kth, KthValue, Largest, Scores, TopFraction
@@ -37,7 +33,6 @@ def held_bytes(request, monkeypatch):
     monkeypatch.setattr(find_duplicates, '_AT_ONCE', 100 if request.param == 200 else 2 << 20)
     monkeypatch.setattr(decide, 'UNIT', 1000)
     monkeypatch.setattr(decide, 'CHUNK', 70)
-    return request.param
 
 
 def answer(transform, elements, repeats=0):
@@ -138,23 +133,6 @@ def test_ranks_of_a_group_that_nobody_wants(run):
     assert answer(SmallestRanks(run, (0,), {1: 5}), [UnitRanks(0, np.array([0]), np.array([1], np.uint64), 2)]) == {0: []}
     with pytest.raises(ValueError, match='-1 records'):
         SmallestRanks(run, (0,), {0: -1})
-
-
-RUNNERS = [
-    pytest.param(('--runner=DirectRunner', '--direct_running_mode=multi_processing', '--direct_num_workers=2'), id='multi'),
-    pytest.param(('--runner=PortableRunner', '--job_endpoint=embed', '--environment_type=LOOPBACK'), id='portable'),
-    pytest.param(EMBEDDED, id='flink', marks=needs_flink)]
-
-
-@pytest.mark.parametrize('flags', RUNNERS)
-@pytest.mark.parametrize('decision', ['duplicates', 'ranks', 'kth'])
-def test_the_same_answer_from_every_runner(tmp_path, decision, flags, held_bytes):
-    if held_bytes == 200:
-        pytest.skip('the size of blocks does not reach other processes')
-    for name, runner in (('direct', ('--runner=DirectRunner',)), ('out', flags), ('inline', (*flags, '--inline'))):
-        subprocess.run([sys.executable, '-m', 'tests.decide', decision, 'random', '600000', str(tmp_path / name), f'--work={tmp_path}/work',
-                        *runner], check=True, capture_output=True, cwd=ROOT)
-    assert (tmp_path / 'direct').read_bytes() == (tmp_path / 'out').read_bytes() == (tmp_path / 'inline').read_bytes()
 
 
 ONE = np.array([[1, 2]], np.uint64)
