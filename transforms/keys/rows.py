@@ -14,7 +14,6 @@ from transforms.run.run import Run
 from transforms.run.start_up_check import StartUpCheck
 
 ROW = np.dtype('<i8')
-PLACE = np.dtype([('unit', '<u4'), ('row', '<i8')])
 
 
 @dataclass(frozen=True)

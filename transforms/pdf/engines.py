@@ -29,6 +29,7 @@ from transforms.pdf.sizes import output_size
 
 _LARGE, _STEP = 64 << 20, 4 << 20
 
+
 class Document(Protocol):
     """An open PDF: page count and rendering."""
 
