@@ -77,6 +77,12 @@ def fill(keys: np.ndarray, name: str, values: np.ndarray | int) -> None:
     keys[name] = values
 
 
+def by_group(keys: np.ndarray) -> np.ndarray:
+    """Keys in the order of their field `group`, those of one group as they came."""
+    groups = keys['group']
+    return keys[np.argsort(groups, kind='stable')] if (groups[1:] != groups[:-1]).any() else keys
+
+
 def stretches_of(keys: np.ndarray) -> Iterator[tuple[int, int, int]]:
     """(key, start, stop) of each run of equal keys."""
     if not len(keys):

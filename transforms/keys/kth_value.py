@@ -10,7 +10,7 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 
-from transforms.keys.blocks import BlockRef, BlockStore, fill, stretches_of
+from transforms.keys.blocks import BlockRef, BlockStore, by_group, fill, stretches_of
 from transforms.keys.pack import PackFn
 from transforms.keys.select import from_ordered, kth_smallest, to_ordered
 from transforms.run.run import Run
@@ -89,9 +89,7 @@ class _ToKeys:
 
 
 def _pack(keys: np.ndarray, run: Run) -> Iterator[tuple[int, BlockRef]]:
-    groups = keys['group']
-    if (groups[1:] != groups[:-1]).any():
-        keys = keys[np.argsort(groups, kind='stable')]
+    keys = by_group(keys)
     yield from BlockStore(run, _ORDERED).write(keys['score'], stretches_of(keys['group']))
 
 

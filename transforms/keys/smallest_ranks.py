@@ -10,7 +10,7 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 
-from transforms.keys.blocks import BlockRef, BlockStore, fill, stretches_of
+from transforms.keys.blocks import BlockRef, BlockStore, by_group, fill, stretches_of
 from transforms.keys.pack import PackFn
 from transforms.keys.rows import RowsByUnit, write_places
 from transforms.keys.select import kth_smallest
@@ -74,9 +74,7 @@ class _Pack:
     wanted: Mapping[int, int]
 
     def __call__(self, keys: np.ndarray) -> Iterator[tuple[int, BlockRef]]:
-        groups = keys['group']
-        if (groups[1:] != groups[:-1]).any():
-            keys = keys[np.argsort(groups, kind='stable')]
+        keys = by_group(keys)
         kept = [some for group, start, stop in stretches_of(keys['group'])
                 for some in _smallest([keys[start:stop]].copy, stop - start, self.wanted.get(group, 0))]
         if kept:
