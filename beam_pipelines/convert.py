@@ -17,10 +17,11 @@ from beam_pipelines.launcher.human import human_bytes
 from beam_pipelines.launcher.spec import Plan
 from options.cluster import ClusterOptions
 from options.context import Context
-from options.convert import ConvertOptions, ConvertSettings, convert_settings, with_column_types
+from options.convert import ConvertSettings, convert_settings, with_column_types
 from options.dataset import DatasetOptions, SubsetOptions
 from options.hub import HubOptions
 from options.run import RunOptions
+from options.shards import ShardOptions
 from transforms.accounting.finish import FinishRun
 from transforms.read_hf.read_parts import ReadHFParts
 from transforms.shards.report import SHARD_REPORT
@@ -62,7 +63,7 @@ def plan(settings: ConvertSettings, context: Context) -> Plan:
 
 SPEC = PipelineSpec(
     name='convert', summary='any dataset, in any layout, to shards of gz JSON lines or Parquet', about=ABOUT,
-    options=(RunOptions, SubsetOptions, DatasetOptions, ConvertOptions, HubOptions, ClusterOptions),
+    options=(RunOptions, SubsetOptions, DatasetOptions, ShardOptions, HubOptions, ClusterOptions),
     settings=convert_settings, plan=plan, build=build, complete=with_column_types,
     byte_packages=('isal', 'msgspec', 'orjson', 'pandas', 'pyarrow'), in_python=True)
 

@@ -24,6 +24,7 @@ from options.dataset import SubsetOptions
 from options.hub import HubOptions
 from options.llava import LlavaOptions
 from options.olmocr import OlmocrOptions, OlmocrSettings, olmocr_settings
+from options.published import PresetOptions, StageOptions
 from options.render import RenderOptions
 from options.run import RunOptions
 from transforms.accounting.finish import FinishRun
@@ -128,7 +129,8 @@ def plan(settings: OlmocrSettings, context: Context) -> Plan:
 
 SPEC = PipelineSpec(
     name='olmocr', summary='olmOCR-mix (PDF pages with text) to LLaVA conversations and page images',
-    about=ABOUT, options=(RunOptions, SubsetOptions, OlmocrOptions, LlavaOptions, RenderOptions, HubOptions, ClusterOptions),
+    about=ABOUT, stages=('all', 'extract', 'convert'),
+    options=(RunOptions, SubsetOptions, OlmocrOptions, StageOptions, PresetOptions, LlavaOptions, RenderOptions, HubOptions, ClusterOptions),
     settings=olmocr_settings, plan=plan, build=build_product, byte_packages=BYTE_PACKAGES,
     journal_entries=journal_entries, sample_note=_SAMPLE_NOTE)
 

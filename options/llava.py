@@ -19,8 +19,7 @@ class LlavaOptions(PipelineOptions):
     @classmethod
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
         parser.add_argument('--prompt', action='append', default=None, metavar='TEXT',
-                            help=f'text after <image> (default {DEFAULT_PROMPTS[0]!r}); give it several times '
-                                 'and a seeded hash of the id chooses')
+                            help=f'text after <image> (default {DEFAULT_PROMPTS[0]!r}); of several a hash of the id chooses')
         parser.add_argument('--special_tokens', choices=special_tokens.CHOICES, default='drop',
                             help='an answer with <image>, </s>, <|...|> and the like (default drop)')
         parser.add_argument('--blank_pages', choices=('drop', 'keep'), default='drop',

@@ -21,7 +21,7 @@ SPLITS = ('train', 'eval')  # to chat.json and chat_eval.json
 
 
 class OlmocrOptions(PipelineOptions):
-    """Filters by label, stage and preset."""
+    """Filters by label."""
 
     TITLE = 'olmOCR-mix rows'
     NOT_BYTES = frozenset()
@@ -34,10 +34,6 @@ class OlmocrOptions(PipelineOptions):
                             help='turn askew pages upright, drop them, or keep them (default correct)')
         parser.add_argument('--tables', choices=KEEP_CHOICES, default='keep', help='pages labelled as table')
         parser.add_argument('--diagrams', choices=KEEP_CHOICES, default='keep', help='pages labelled as diagram')
-        parser.add_argument('--stage', choices=('all', 'extract', 'convert'), default='all',
-                            help='extract: annotations.json and documents; convert: from those to LLaVA')
-        parser.add_argument('--preset', choices=('none', 'original'), default='none',
-                            help="original: the published converter's files, quirks included")
 
 
 @dataclass(frozen=True)

@@ -88,8 +88,7 @@ class RunOptions(PipelineOptions):
         parser.add_argument('--max_failure_rate', type=share, default=0.5, metavar='SHARE',
                             help='fail the run when a larger share of the records fails (default 0.5)')
         parser.add_argument('--max_failed_units', type=int, default=0, metavar='N',
-                            help='fail the run when more than N files, or parts of files, cannot be read to their end '
-                                 '(default 0; -1 for no limit)')
+                            help='fail the run when more than N files or parts of them are unreadable (default 0)')
         parser.add_argument('--progress', choices=('auto', 'on', 'off'), default='auto',
                             help='progress bar; auto shows it on a terminal')
         parser.add_argument('--verbose', action='store_true', help='show log messages and tracebacks')

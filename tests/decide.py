@@ -14,8 +14,8 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from transforms import FindDuplicates, KthValue, SmallestRanks
 from transforms.files import storage
-from transforms.keys.find_duplicates import UnitHashes
-from transforms.keys.kth_value import Scores, TopFraction
+from transforms.keys.find_duplicates import Repeats, UnitHashes
+from transforms.keys.kth_value import Kth, Scores, TopFraction
 from transforms.keys.smallest_ranks import UnitRanks
 from transforms.run.run import Run
 from transforms.run.start_up_check import StartUpCheck
@@ -57,9 +57,9 @@ def generate(unit: int, decision: str, kind: str, total: int):
 
 def describe(element, run: Run) -> tuple[str, str]:
     number, answer = element
-    if not hasattr(answer, 'rows'):
+    if isinstance(answer, Kth):
         return '', f'{number:06d} {answer}'
-    rows = answer.rows(run)
+    rows = answer.lost(number, run)['row'] if isinstance(answer, Repeats) else answer.rows(run)
     return '', f'{number:06d} {len(rows)} {hashlib.sha256(rows.tobytes()).hexdigest()}'
 
 

@@ -7,12 +7,15 @@ for Apache Beam (0.7 s and 100 MB each) to render a page.
 from importlib import import_module
 
 _HOME = {
+    'CleanAndFilter': 'transforms.text_mix.clean_parts',
+    'CleanText': 'transforms.text.clean_text',
     'CollectAccounts': 'transforms.accounting.step',
     'CopyImages': 'transforms.llava_cc3m.copy_images',
     'CutChat': 'transforms.llava_cc3m.cut_chat',
     'ForEachPart': 'transforms.accounting.for_each_part',
     'EachRecord': 'transforms.accounting.each_record',
     'FindDuplicates': 'transforms.keys.find_duplicates',
+    'HashDedup': 'transforms.keys.hash_dedup',
     'FinishRun': 'transforms.accounting.finish',
     'KthValue': 'transforms.keys.kth_value',
     'SmallestRanks': 'transforms.keys.smallest_ranks',
@@ -29,6 +32,7 @@ _HOME = {
     'RenderPDF': 'transforms.pdf.render_pdf',
     'RenderSettings': 'transforms.pdf.settings',
     'ToLlavaConversation': 'transforms.llava.conversation',
+    'WriteDocuments': 'transforms.text_mix.write_documents',
     'WriteImages': 'transforms.pdf.write_images',
     'WriteShards': 'transforms.shards.write_shards',
     'WriteLlava': 'transforms.llava.write_llava',

@@ -76,8 +76,9 @@ def own_parser(spec: PipelineSpec) -> argparse.ArgumentParser:
                      usage='%(prog)s [--runner=DirectRunner] [flags]', formatter_class=_formatter,
                      epilog="Dashes and underscores are the same in a flag. Beam's own flags are accepted too, such as "
                             '--runner.')
+    groups: dict[str, argparse._ArgumentGroup] = {}
     for options in spec.options:
-        group = parser.add_argument_group(options.TITLE)
+        group = groups.get(options.TITLE) or groups.setdefault(options.TITLE, parser.add_argument_group(options.TITLE))
         options._add_argparse_args(group)
         # Beam owns these names, and its parser refuses a second declaration: ours are added to this parser only.
         if options is spec.options[0]:
@@ -86,6 +87,10 @@ def own_parser(spec: PipelineSpec) -> argparse.ArgumentParser:
         if options is ClusterOptions:
             group.add_argument('--parallelism', type=positive, default=None, metavar='N',
                                help='Flink: tasks side by side (default: all slots)')
+    for action in parser._actions:
+        if action.dest == 'stage':
+            action.choices, action.default = spec.stages, spec.stages[0]
+            action.help = action.help.format(stages=', '.join(action.choices))
     return parser
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import datetime
 import logging
 import os
@@ -61,6 +62,8 @@ def launch(spec: PipelineSpec, argv: Sequence[str] | None = None) -> RunResult:
     try:
         arguments = parse(spec, sys.argv[1:] if argv is None else argv)
         _set_log_level(arguments.flags.verbose)
+        if spec.settle:
+            _settle(spec, arguments.flags)
         if argv is None:
             freeze_imported()
         return _Launch.prepare(spec, arguments, own_process=argv is None).run()
@@ -74,6 +77,13 @@ def launch(spec: PipelineSpec, argv: Sequence[str] | None = None) -> RunResult:
         return RunResult('interrupted', 130)
     except SystemExit as stop:  # argparse after --help
         return RunResult('usage', stop.code or 0)
+
+
+def _settle(spec: PipelineSpec, flags: argparse.Namespace) -> None:
+    try:
+        spec.settle(flags)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 def _staging(address: str) -> str:
@@ -220,7 +230,7 @@ class _Launch:
                 storage.delete_tree(storage.join(self.context.work, name))
         if self.arguments.flags.retry_failed:
             self._keep_all_but_failed(earlier)
-        for name in ('rows', 'index', 'fragments', 'parts', 'spill', 'progress'):  # made anew; what the journal tells of is kept
+        for name in ('rows', 'index', 'fragments', 'parts', 'spill', 'progress', 'blocks'):  # made anew; what the journal tells of is kept
             storage.delete_tree(storage.join(self.context.work, name))
         folder.sweep(output)
         folder.save_state(output, self.spec.name, self.identity)

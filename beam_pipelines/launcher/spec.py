@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -57,6 +58,9 @@ class PipelineSpec:
         byte_packages: whose versions decide what it writes: workers must have the launcher's, and resuming those it began with.
         journal_entries: for `--retry_failed`, makes of the settings a function from a row of the records table to its journal
             entry (unit, outcome), None for what must be done again; None for a pipeline that keeps nothing.
+        stages: choices of --stage, the default first; where that flag is among its options.
+        settle: changes the parsed flags before anything else sees them, as for documented names that mean another flag in each stage;
+            raises ValueError for flags that contradict each other. None for a pipeline that needs nothing of that.
         in_python: whether its work is done in Python itself and not in child processes, so that several workers share a machine.
         sample_note: where the real data comes from, for people who run the embedded sample.
     """
@@ -73,6 +77,8 @@ class PipelineSpec:
     in_python: bool = False
     sample_note: str = ''
     complete: Callable[[Any], Any] | None = None
+    settle: Callable[[argparse.Namespace], None] | None = None
+    stages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from transforms.files import storage
 from transforms.files.durable import flush
 from transforms.files.parquet_writer import RowGroupWriter
 from transforms.report.page import Report
-from transforms.report.summary import Count, UnitError, Views, account_of, balance
+from transforms.report.summary import Comparison, Count, TopValue, UnitError, Views, account_of, balance
 from transforms.run.run import Run
 from transforms.run.source import Source
 
@@ -160,7 +160,7 @@ class FinishPart:
         summary.unit_errors = errors[:SHOWN_UNITS]
         files = sorted((i for i in items if isinstance(i, OutputFile)), key=lambda f: f.path)
         counts = [i for i in items if isinstance(i, Count)]
-        viewer = Viewer(part, source.number, run.seed, self.report.columns, self.report.exact_columns)
+        viewer = Viewer(part, source.number, run.seed, self.report.columns, self.report.exact_columns, self.report.read_columns)
         counts += self._records(summary, [r for r in refs if r.kind == RECORDS], errors, files, viewer)
         summary.account = account_of(counts)
         if off := balance(summary.account):
@@ -168,6 +168,12 @@ class FinishPart:
                                     f'in part {part} of {len(run.parts)}')
         for product in self.products:
             self._product(summary, product, [r for r in refs if r.kind == product.kind], viewer)
+        for count in counts:
+            if count.kind == 'view':
+                viewer.views.counts[count.name] += count.count
+        viewer.views.comparisons = [i for i in items if isinstance(i, Comparison)]
+        for top in (i for i in items if isinstance(i, TopValue)):
+            viewer.views.tops.setdefault(top.name, []).append(top)
         summary.views = viewer.finish()
         if run.workers_elsewhere:
             flush(run.output)

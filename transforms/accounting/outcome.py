@@ -70,3 +70,20 @@ class OutputFile:
     bytes: int
     sha256: str
     part: int = 0
+
+
+@dataclass(frozen=True)
+class ChunkFile:
+    """One part's share of a file that several parts share, until they are joined.
+
+    Attributes:
+        part: its number.
+        path: of the file, relative to the output folder.
+        chunk: name of the share in the folder of what outlives a killed run.
+        records: how many it has.
+    """
+
+    part: int
+    path: str
+    chunk: str
+    records: int

@@ -12,9 +12,9 @@ import apache_beam as beam
 from apache_beam.transforms.window import GlobalWindows
 
 from transforms.accounting.fragments import FragmentRef, write_fragment, write_payloads
-from transforms.accounting.outcome import Outcome, OutputFile, Payload
+from transforms.accounting.outcome import ChunkFile, Outcome, OutputFile, Payload
 from transforms.accounting.table import RecordTable, as_text
-from transforms.report.summary import Count, UnitError
+from transforms.report.summary import Comparison, Count, TopValue, UnitError
 from transforms.run.run import Run
 
 ACCOUNTS = 'accounts'  # the tag under which a DoFn gives what it has to say
@@ -22,6 +22,7 @@ RECORDS = 'records'
 _HELD_BYTES = 4 << 20
 _OUTCOME_BYTES = 1024  # of an outcome and its strings, about
 _IDENTITY = attrgetter('file', 'row')
+_AS_THEY_ARE = frozenset((OutputFile, ChunkFile, FragmentRef, Comparison, TopValue))
 
 
 class StepOutput(NamedTuple):
@@ -54,7 +55,7 @@ class Collector:
         self._held = 0
 
     def add(self, item: object) -> Sequence[tuple[int, object]]:
-        """Takes an Outcome, Payload, Count, UnitError or OutputFile; gives (part, what is ready)."""
+        """Takes an Outcome, Payload, Count, UnitError, OutputFile, ChunkFile, FragmentRef, Comparison or TopValue; gives (part, what is ready)."""
         kind = type(item)
         if kind is Outcome:
             self._outcomes[item.part].append(item)
@@ -65,7 +66,7 @@ class Collector:
         if kind is Count:
             self._counts[item.part, item.kind, item.name] += item.count
             return ()
-        if kind is not UnitError and kind is not OutputFile:
+        if kind not in _AS_THEY_ARE and kind is not UnitError:
             raise TypeError(f'{kind.__name__} is nothing that accounts take')
         if kind is UnitError:
             item = replace(item, file=as_text(item.file), unit=as_text(item.unit), message=as_text(item.message))

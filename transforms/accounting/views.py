@@ -60,22 +60,25 @@ class Viewer:
         seed: of the sample.
         histograms: columns whose distribution is shown.
         exact: those of them whose numbers are names.
+        read: columns whose distribution over all that was read is shown.
     """
 
-    def __init__(self, part: int, source: int, seed: int, histograms: tuple[str, ...], exact: tuple[str, ...]) -> None:
-        self._part, self._source, self._seed, self._histograms, self._exact = part, source, seed, histograms, exact
+    def __init__(self, part: int, source: int, seed: int, histograms: tuple[str, ...], exact: tuple[str, ...],
+                 read: tuple[str, ...] = ()) -> None:
+        self._part, self._source, self._seed, self._histograms, self._exact, self._read = part, source, seed, histograms, exact, read
         self.views = Views()
 
     def update(self, table: pa.Table, columns: tuple[str, ...]) -> None:
         """Adds rows, which come in order of file and row; `columns` are those that samples keep as details."""
         written = pc.equal(table['outcome'], WRITTEN)
         self._add_examples(table.filter(pc.invert(written)))
+        for column in self._read:
+            self._count(f'{column} read', column, table)
         table = table.filter(written)
         if not table.num_rows:
             return
         for column in self._histograms:
-            count = exact_labels_of if column in self._exact else labels_of
-            self.views.histograms.setdefault(column, Counter()).update(count(table[column]))
+            self._count(column, column, table)
         order = ranks(self._seed, self._source, table)
         best = np.argpartition(order, SAMPLE_SIZE)[:SAMPLE_SIZE] if len(order) > SAMPLE_SIZE else np.arange(len(order))
         sample = []
@@ -83,6 +86,10 @@ class Viewer:
             details = {name: row[name] for name in columns}
             sample.append(SampledRecord(self._part, row['file'], row['row'], int(order[index]), row['id'], row['output'], details))
         self.views.add(Views(sample=sample))
+
+    def _count(self, name: str, column: str, table: pa.Table) -> None:
+        count = exact_labels_of if column in self._exact else labels_of
+        self.views.histograms.setdefault(name, Counter()).update(count(table[column]))
 
     def _add_examples(self, table: pa.Table) -> None:
         if not table.num_rows:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
+from typing import Any
 
 from transforms.files import storage
 from transforms.image.check_image import ImageLimits
@@ -15,7 +17,7 @@ _THUMB_PIXELS = 420
 _ENDINGS = ('.png', '.jpg', '.webp')
 
 
-def _cards(output: str, views: Views) -> dict[str, object] | None:
+def _cards(output: str, views: Views, run: Mapping[str, Any]) -> dict[str, object] | None:
     shown = [record for record in views.sample if record.output.endswith(_ENDINGS)]
     if not shown:
         return None

@@ -11,6 +11,8 @@ import numpy as np
 from transforms.files import storage
 from transforms.run.run import Run
 
+_INLINE_BYTES = 4 << 20  # Flink sorts no element larger than its buffers
+
 
 @dataclass(frozen=True)
 class BlockRef:
@@ -41,8 +43,11 @@ class BlockStore:
         """
         items = np.ascontiguousarray(items, self._dtype)
         if self._inline:
+            size = max(1, _INLINE_BYTES // self._dtype.itemsize)
             for key, start, stop in stretches:
-                yield key, BlockRef('', 0, stop - start, items[start:stop].tobytes())
+                for at in range(start, stop, size):
+                    piece = items[at:min(at + size, stop)]
+                    yield key, BlockRef('', 0, len(piece), piece.tobytes())
             return
         path = storage.join(self._folder, uuid.uuid4().hex)
         with storage.atomic_writer(path) as target:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import apache_beam as beam
@@ -35,17 +36,17 @@ class RowSet:
         return rows
 
 
-def write_places(run: Run, units: np.ndarray, rows: np.ndarray) -> Iterator[tuple[int, BlockRef]]:
-    """(unit, reference to its rows) of chosen records, given as two arrays."""
+def write_places(run: Run, units: np.ndarray, items: np.ndarray) -> Iterator[tuple[int, BlockRef]]:
+    """(unit, reference to its items) of chosen records: `items` are their rows, or structured with a field `row`."""
     if not len(units):
         return
-    order = np.lexsort((rows, units))
+    order = np.lexsort((items['row'] if items.dtype.names else items, units))
     units = units[order]
-    yield from BlockStore(run, ROW).write(rows[order], stretches_of(units))
+    yield from BlockStore(run, items.dtype if items.dtype.names else ROW).write(items[order], stretches_of(units))
 
 
-def _row_set(unit: int, refs: Iterable[BlockRef | None]) -> tuple[int, RowSet]:
-    return unit, RowSet(tuple(ref for ref in refs if ref is not None))
+def _gathered(unit: int, refs: Iterable[BlockRef | None], to: Callable[[tuple[BlockRef, ...]], Any]) -> tuple[int, Any]:
+    return unit, to(tuple(ref for ref in refs if ref is not None))
 
 
 @dataclass(eq=False)
@@ -55,14 +56,16 @@ class RowsByUnit(beam.PTransform):
     Args:
         run: the run.
         units: all units that there are.
+        to: what is made of a unit's references, instead of a RowSet.
     """
 
     run: Run
     units: tuple[int, ...]
+    to: Callable[[tuple[BlockRef, ...]], Any] = RowSet
 
-    def expand(self, chosen: tuple[beam.PCollection, ...]) -> beam.PCollection[tuple[int, RowSet]]:
+    def expand(self, chosen: tuple[beam.PCollection, ...]) -> beam.PCollection[tuple[int, Any]]:
         seeds = chosen[0].pipeline | 'Units' >> beam.Create(
             [(unit, None) for unit in self.units], reshuffle=False).with_output_types(tuple[int, Any])
         return ((*chosen, seeds) | 'Gather' >> beam.Flatten() | 'ByUnit' >> beam.GroupByKey()
                 | 'CheckUnits' >> StartUpCheck(self.run)
-                | 'ToRowSets' >> beam.MapTuple(_row_set).with_output_types(tuple[int, RowSet]))
+                | 'ToRowSets' >> beam.MapTuple(partial(_gathered, to=self.to)).with_output_types(tuple[int, Any]))

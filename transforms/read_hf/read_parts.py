@@ -35,7 +35,7 @@ class ReadHFParts(beam.PTransform):
     take over its settings of the Hub and show signs of life, as of `ReadHF` with a run; so is the memory.
 
     Args:
-        plan: what `plan_read` made, whose parts are the run's (of several plans: `number_plans`).
+        plans: what `plan_read` made, whose parts are the run's; several as `number_plans` gives them.
         run: the run.
         limits: what one record may cost.
 
@@ -43,12 +43,13 @@ class ReadHFParts(beam.PTransform):
         RunAborted: while running, the Hub fails for longer than `patience_seconds`, or a file has changed.
     """
 
-    plan: ReadPlan
+    plans: ReadPlan | tuple[ReadPlan, ...]
     run: Run
     limits: ReadLimits = DEFAULT_LIMITS
 
     def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection[PartStream]:
-        chains = pbegin | 'Units' >> beam.Create(self.plan.chains_by_part) | 'SpreadUnits' >> beam.Reshuffle()
+        plans = self.plans if isinstance(self.plans, tuple) else (self.plans,)
+        chains = pbegin | 'Units' >> beam.Create([chain for plan in plans for chain in plan.chains_by_part]) | 'SpreadUnits' >> beam.Reshuffle()
         return chains | 'InOneStage' >> InOneStage(self._open, self.run.worker_hints)
 
     def _open(self, chains: beam.PCollection[UnitChain]) -> beam.PCollection[PartStream]:

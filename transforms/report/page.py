@@ -16,17 +16,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Histogram:
-    """A column of the records table whose distribution over what was written is shown.
+    """A column of the records table whose distribution is shown, over what was written or over all.
 
     Attributes:
         column: its name.
         title: with its unit.
         exact: whether its numbers are names, such as degrees, and not to be gathered by powers of two.
+        read: whether it is over all that was read, whatever became of it.
     """
 
     column: str
     title: str
     exact: bool = False
+    read: bool = False
 
 
 @dataclass(frozen=True)
@@ -36,16 +38,18 @@ class Section:
     Attributes:
         package: of the template, which lies in its folder templates/.
         template: name of a jinja2 template, whose values are escaped.
-        values: what the template needs, given the output folder and the views; None when there is nothing to show.
+        values: what the template needs, given the output folder, the views and run.json; None when there is nothing to show.
+        first: whether it stands above all others, as a warning does.
     """
 
     package: str
     template: str
-    values: Callable[[str, Views], Mapping[str, Any] | None]
+    values: Callable[[str, Views, Mapping[str, Any]], Mapping[str, Any] | None]
+    first: bool = False
 
-    def render(self, output: str, views: Views) -> str:
+    def render(self, output: str, views: Views, run: Mapping[str, Any]) -> str:
         """The section as HTML, '' for none."""
-        values = self.values(output, views)
+        values = self.values(output, views, run)
         return '' if values is None else _environment(self.package).get_template(self.template).render(values)
 
 
@@ -59,7 +63,12 @@ class Report:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns of the histograms."""
-        return tuple(histogram.column for histogram in self.histograms)
+        return tuple(histogram.column for histogram in self.histograms if not histogram.read)
+
+    @property
+    def read_columns(self) -> tuple[str, ...]:
+        """The columns of those over all that was read."""
+        return tuple(histogram.column for histogram in self.histograms if histogram.read)
 
     @property
     def exact_columns(self) -> tuple[str, ...]:
@@ -97,7 +106,8 @@ def render_report(output: str, run: dict, unit_errors: Sequence[UnitError], view
         reasons=[(outcome, reason, count, views.examples.get(f'{outcome} {reason}', ())) for outcome in ('dropped', 'failed')
                  for reason, count in sorted(total[outcome].items(), key=lambda item: (-item[1], item[0]))],
         unit_errors=unit_errors, units=sum(run['failed_units'].values()), charts=list(_charts(views, report)),
-        sections=[section.render(output, views) for section in report.sections])
+        first=[section.render(output, views, run) for section in report.sections if section.first],
+        sections=[section.render(output, views, run) for section in report.sections if not section.first])
 
 
 def source_name(source: Mapping, several: bool) -> str:
@@ -116,7 +126,7 @@ def _sources(run: dict) -> Iterator[tuple]:
 def _charts(views: Views, report: Report) -> Iterator[tuple[str, list[tuple[str, int, str]]]]:
     """(title, [(label, count, width in percent)])."""
     for histogram in report.histograms:
-        if counts := views.histograms.get(histogram.column):
+        if counts := views.histograms.get(f'{histogram.column} read' if histogram.read else histogram.column):
             top = max(counts.values())
             yield histogram.title, [(label, n, f'{max(0.5, 100 * n / top):.1f}')
                                     for label, n in sorted(counts.items(), key=lambda item: _order(item[0]))]

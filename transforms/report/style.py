@@ -49,5 +49,10 @@ article p{margin:0 0 4px}article pre{margin:0;white-space:pre-wrap;overflow:hidd
 font:12px/1.45 ui-monospace,"Noto Sans Mono",monospace;color:var(--ink);flex:1;
 -webkit-mask-image:linear-gradient(#000 75%,transparent);mask-image:linear-gradient(#000 75%,transparent)}
 .two{display:grid;grid-template-columns:1fr 1fr;gap:24px;align-items:start}
-@media (max-width:760px){.sheet{grid-template-columns:1fr}.tiles{grid-template-columns:1fr 1fr}.two{grid-template-columns:1fr}}
+.compared{display:grid;grid-template-columns:1fr 1fr;gap:16px;margin-top:8px}.compared pre{margin:0;white-space:pre-wrap;
+overflow-wrap:anywhere;font:12px/1.5 ui-monospace,"Noto Sans Mono",monospace}
+.compared del{text-decoration:none;background:color-mix(in srgb,var(--red) 22%,transparent)}
+.compared ins{text-decoration:none;background:color-mix(in srgb,var(--green) 24%,transparent)}
+details+details{margin-top:12px}.reasons details+details{margin-top:0}
+@media (max-width:760px){.compared{grid-template-columns:1fr}.sheet{grid-template-columns:1fr}.tiles{grid-template-columns:1fr 1fr}.two{grid-template-columns:1fr}}
 '''.replace('\n', '')

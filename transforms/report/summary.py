@@ -38,7 +38,10 @@ class UnitError:
 
 @dataclass(frozen=True)
 class Count:
-    """A count of one part: `kind` is 'read', an outcome, or 'warning'; `name` the reason within it; `file`, where known, for people."""
+    """A count of one part: `kind` is 'read', an outcome, 'warning', or 'view' for the report alone.
+
+    `name` is the reason within it, or what is counted; `file`, where known, is for people.
+    """
 
     part: int
     kind: str
@@ -70,19 +73,48 @@ class SampledRecord:
     text: str = ''
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """A record before and after what a step did to it, of those with the smallest ranks of a part."""
+
+    part: int
+    rank: int
+    file: str
+    row: int
+    id: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class TopValue:
+    """One of the largest values of a kind, such as the size of a group, and what has it."""
+
+    part: int
+    name: str
+    value: int
+    label: str
+
+
 @dataclass
 class Views:
     """What the report shows of the outcomes, of constant size however many they are.
 
     Attributes:
         examples: by 'outcome reason', the first few as (id, file, row, message).
-        histograms: by column, counts by label.
+        histograms: by column, counts by label; of all that was read under the column's name and ' read'.
         sample: the records of the smallest ranks, in order of file and row.
+        counts: what a pipeline counts for its own sections.
+        comparisons: those of the smallest ranks, in order of file and row.
+        tops: by kind the largest values.
     """
 
     examples: dict[str, list[tuple[str, str, int, str]]] = field(default_factory=dict)
     histograms: dict[str, Counter] = field(default_factory=dict)
     sample: list[SampledRecord] = field(default_factory=list)
+    counts: Counter = field(default_factory=Counter)
+    comparisons: list[Comparison] = field(default_factory=list)
+    tops: dict[str, list[TopValue]] = field(default_factory=dict)
 
     def add(self, other: Views) -> None:
         """Adds the views of a later part."""
@@ -91,8 +123,17 @@ class Views:
             mine += examples[:EXAMPLES - len(mine)]
         for column, counts in other.histograms.items():
             self.histograms[column] = _few(self.histograms.get(column, Counter()) + counts)
-        smallest = heapq.nsmallest(SAMPLE_SIZE, [*self.sample, *other.sample], key=lambda record: record.rank)
-        self.sample = sorted(smallest, key=lambda record: (record.part, record.file, record.row))
+        self.sample = _smallest([*self.sample, *other.sample])
+        self.counts = _few(self.counts + other.counts)
+        self.comparisons = _smallest([*self.comparisons, *other.comparisons])
+        for name, values in other.tops.items():
+            both = [*self.tops.get(name, ()), *values]
+            self.tops[name] = sorted(both, key=lambda top: (-top.value, top.part, top.label))[:EXAMPLES]
+
+
+def _smallest(records: list) -> list:
+    smallest = heapq.nsmallest(SAMPLE_SIZE, records, key=lambda record: record.rank)
+    return sorted(smallest, key=lambda record: (record.part, record.file, record.row))
 
 
 def _few(counts: Counter) -> Counter:
@@ -109,7 +150,7 @@ def account_of(counts: Iterable[Count]) -> dict:
     for count in counts:
         if count.kind in ('read', 'written'):
             account[count.kind] += count.count
-        else:
+        elif count.kind != 'view':
             names = account['warnings' if count.kind == 'warning' else count.kind]
             names[count.name] = names.get(count.name, 0) + count.count
     return add_accounts([account])

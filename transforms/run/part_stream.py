@@ -20,11 +20,14 @@ class PartStream:
         part: of the accounts.
         bytes: of the input that it is read from, about; for progress.
         items: records, and between them what is said to the accounts: Outcome, Count or UnitError of what cannot be read.
+        fingerprint: of what else decides what becomes of it, such as a decision over all parts; a part that an earlier try has finished
+            under another one is done again.
     """
 
     part: int
     bytes: int
     items: Iterator[Any]
+    fingerprint: str = ''
 
 
 class _WithinAStage(coders.Coder):

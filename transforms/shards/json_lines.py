@@ -39,11 +39,15 @@ class JsonLinesWriter:
             line = dumps(row, to_json_value)
         except (TypeError, ValueError, RecursionError) as error:
             return f'JSON cannot hold it: {error}'
+        self.write_line(line)
+        return ''
+
+    def write_line(self, line: bytes) -> None:
+        """Adds a record that is JSON already."""
         self._lines.append(line)
         self._held += len(line) + 1
         if self._held >= MEMBER_BYTES:
             self._write_member()
-        return ''
 
     def _write_member(self) -> None:
         text = b''.join([line + b'\n' for line in self._lines])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gzip
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pyarrow.parquet as pq
 
@@ -18,7 +19,7 @@ from transforms.shards.names import FOLDER
 _SHOWN, _CHARACTERS = 3, 600
 
 
-def _values(output: str, views: Views) -> dict | None:
+def _values(output: str, views: Views, run: Mapping[str, Any]) -> dict | None:
     folder = storage.join(output, FOLDER)
     files = sorted(storage.list_files(folder), key=lambda info: info.path) if storage.exists(folder) else []
     if not files:

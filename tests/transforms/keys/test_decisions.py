@@ -12,7 +12,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from tests import decide
 from transforms.keys import find_duplicates, pack
-from transforms.keys.find_duplicates import FindDuplicates, UnitHashes, hash_texts
+from transforms.keys.find_duplicates import FindDuplicates, Repeats, UnitHashes, hash_texts, is_best
 from transforms.keys.kth_value import Kth, KthValue, Largest, Scores, TopFraction
 from transforms.keys.rows import RowSet
 from transforms.keys.smallest_ranks import SmallestRanks, UnitRanks
@@ -30,7 +30,7 @@ def run(request, tmp_path):
 def held_bytes(request, monkeypatch):
     """Blocks of a few keys, and of all that a bundle has."""
     monkeypatch.setattr(pack, '_HELD_BYTES', request.param)
-    monkeypatch.setattr(find_duplicates, '_AT_ONCE', 100 if request.param == 200 else 2 << 20)
+    monkeypatch.setattr(find_duplicates, '_AT_ONCE', 100 if request.param == 200 else 1 << 20)
     monkeypatch.setattr(decide, 'UNIT', 1000)
     monkeypatch.setattr(decide, 'CHUNK', 70)
 
@@ -53,6 +53,8 @@ def keep(element, path):
 
 def resolve(element, run):
     key, value = element
+    if isinstance(value, Repeats):
+        return key, value.lost(key, run)['row'].tolist()
     return key, value.rows(run).tolist() if hasattr(value, 'rows') else value
 
 
@@ -122,6 +124,38 @@ def test_the_best_priority_stays_then_the_first(run):
     hashes = hash_texts(['a', 'b', 'a'], b'secret')
     elements = [UnitHashes(0, np.array([0, 1, 2]), hashes, 1), UnitHashes(1, np.array([0, 1, 2]), hashes, 0)]
     assert answer(FindDuplicates(run, (0, 1, 2)), elements) == {0: [0, 1, 2], 1: [2], 2: []}
+
+
+def members(element, run):
+    unit, repeats = element
+    found = repeats.members(run)
+    return unit, [(*map(int, member), bool(best)) for member, best in zip(found.tolist(), is_best(found, unit), strict=True)]
+
+
+@pytest.mark.parametrize('repeats', [0, 2])
+def test_each_of_a_group_is_told_the_best_and_how_many_they_are(run, repeats, tmp_path):
+    """Rows count in files; equal high halves are no equal hashes."""
+    chance = np.random.default_rng(7)
+    records, elements = {}, []
+    for unit in range(4):
+        for file in range(3):
+            rows = chance.permutation(50)
+            hashes = np.stack([chance.integers(0, 12, 50), chance.integers(0, 9, 50)], 1).astype(np.uint64) << np.uint64(60)
+            priority = unit % 2
+            elements.append(UnitHashes(unit, rows, hashes, priority, np.full(50, file)))
+            records |= {(priority, unit, file, row): tuple(pair) for row, pair in zip(rows.tolist(), hashes.tolist(), strict=True)}
+    groups = collections.defaultdict(list)
+    for identity, pair in records.items():
+        groups[pair].append(identity)
+    expected = {unit: sorted((row, file, *min(same)[1:], len(same), min(same) == (priority, unit, file, row))
+                             for same in groups.values() for priority, u, file, row in same if u == unit and len(same) > 1)
+                for unit in range(4)}
+    path = tmp_path / 'members'
+    with beam.Pipeline(runner=FnApiRunner(bundle_repeat=repeats)) as pipeline:
+        (pipeline | beam.Create(elements, reshuffle=False) | FindDuplicates(run, tuple(range(4)), TOTAL)
+         | 'Members' >> beam.Map(members, run) | 'Keep' >> beam.Map(keep, path))
+    answers = dict(pickle.loads(base64.b64decode(line)) for line in path.read_bytes().splitlines())
+    assert {unit: sorted(found) for unit, found in answers.items()} == expected
 
 
 def test_hashes_need_the_secret():

@@ -1,0 +1,180 @@
+"""text_clean and stage 2 of text_mix: documents cleaned, judged and deduplicated, each accounted for; the same bytes however it runs."""
+
+import gzip
+import json
+
+import pyarrow.parquet as pq
+import pytest
+
+from beam_pipelines import text_clean, text_mix
+from tests.conftest import shared
+from tests.helpers import assert_same_output
+from transforms.text.cleaning.original import clean_as_published
+
+WORDS = 'một hai ba bốn năm sáu bảy tám chín mười one two three four five six seven eight nine ten'.split()
+QUIET = ('--progress=off',)
+
+
+def prose(number, length=40):
+    return ' '.join(WORDS[(number * 7 + i * (1 + number % 5)) % len(WORDS)] for i in range(length)) + f' {number}'
+
+
+def run(pipeline, *flags, code=0):
+    result = pipeline.run([*map(str, flags), *QUIET])
+    assert result.exit_code == code, result
+    return result.accounts
+
+
+def lines_of(path):
+    return [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
+
+
+def records_of(output):
+    rows = [row for path in sorted((output / 'records').glob('*.parquet')) for row in pq.read_table(path).to_pylist()]
+    return {(row['source_number'], row['file'], row['row']): row for row in rows}
+
+
+def write_lines(path, records, members=1):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [(json.dumps(record, ensure_ascii=False) if isinstance(record, dict) else record).encode() + b'\n' if not isinstance(record, bytes) else record
+             for record in records]
+    size = -(-len(lines) // members)
+    data = [b''.join(lines[i:i + size]) for i in range(0, len(lines), size)]
+    path.write_bytes(b''.join(map(gzip.compress, data)) if path.suffix == '.gz' else b''.join(data))
+
+
+@pytest.fixture
+def raw(tmp_path):
+    """Three entries; `b` comes before `a` in the YAML, `c` in none."""
+    def line(text, index, **more):
+        return {'text': text, 'metadata': {'source': 'x', 'weight': 0.1, 'original_index': index, 'nested': {'k': [1, None]}, **more}}
+
+    folder = tmp_path / 'raw'
+    write_lines(folder / 'a_one' / 'raw_data.jsonl.gz', [line(prose(n), n) for n in range(30)] + [line('short', 30), line(None, 31), line('   ', 32)])
+    write_lines(folder / 'b' / 'raw_data.jsonl.gz', [line(f'<p>{prose(n)}</p>', n) for n in range(20, 50)])
+    write_lines(folder / 'c' / 'raw_data.jsonl', [line(prose(n), n) for n in (5, 45, 99)])
+    (folder / 'a_one' / 'notes.jsonl').write_text('{"text": "not raw"}\n')
+    (tmp_path / 'mix.yaml').write_text('datasets:\n  - {name: b, weight: 1}\n  - {name: a, config: one, weight: 2}\n')
+    return folder
+
+
+def test_stage_two_reads_and_writes_the_documented_folders(raw, tmp_path):
+    out = tmp_path / 'cleaned'
+    accounts = run(text_mix, '--stage=2', '--config', tmp_path / 'mix.yaml', '--raw-folder', raw, '--cleaned-folder', out)
+    assert accounts['totals']['read'] == 66 and accounts['totals']['dropped'] == {'duplicate': 12, 'empty': 1, 'no_text': 1, 'too_short': 1}
+    written = {name: lines_of(out / name / 'cleaned_data.jsonl.gz') for name in ('a_one', 'b', 'c')}
+    assert [line['text'] for line in written['b']] == [prose(n) for n in range(20, 50)]  # first in the YAML
+    assert written['b'][0]['metadata'] == {'source': 'x', 'weight': 0.1, 'original_index': 20, 'nested': {'k': [1, None]}}
+    assert [line['text'] for line in written['a_one']] == [prose(n) for n in range(20)]
+    assert [line['text'] for line in written['c']] == [prose(99)]
+    records = records_of(out)
+    [five] = [row for row in records.values() if row['source'].endswith('/c') and row['row'] == 0]
+    assert five['reason'] == 'duplicate' and five['duplicate_of'].endswith('raw_data.jsonl.gz:5') and 'a_one' in five['duplicate_of'] and five['group_size'] == 2
+    [kept] = [row for row in records.values() if row['source'].endswith('/b') and row['row'] == 25]
+    assert kept['group_size'] == 2 and kept['duplicate_of'] is None and kept['dedup_key'] and kept['output'] == 'b/cleaned_data.jsonl.gz'
+    page = (out / 'report.html').read_text()
+    assert 'What cleaning changed' in page and 'duplicates' in page.lower() and prose(30)[:40] in page
+
+
+@pytest.mark.parametrize('flags', [('--merge',), ('--format=parquet',), ('--format=parquet', '--merge'), ('--shard_size=1MB',), ('--keep_dropped',)])
+def test_forms_of_the_output(raw, tmp_path, flags):
+    out, name = tmp_path / 'out', 'cleaned_data'
+    run(text_mix, '--config', tmp_path / 'mix.yaml', '--input', raw, '--output', out, *flags)
+    paths = sorted(str(path.relative_to(out)) for path in out.rglob('*') if path.is_file() and ('clean' in path.name or 'dropped' in path.name))
+    extension = '.parquet' if '--format=parquet' in flags else '.jsonl.gz'
+    if '--merge' in flags:
+        assert paths == [f'all_cleaned{extension}']
+    else:
+        number = '-00000-of-00001' if '--shard_size=1MB' in flags else ''
+        expected = [f'{folder}/{name}{number}{extension}' for folder in ('a_one', 'b', 'c')]
+        dropped = [f'{folder}/dropped_data.jsonl.gz' for folder in ('a_one', 'b', 'c')] if '--keep_dropped' in flags else []
+        assert paths == sorted(expected + dropped)
+    rows = [row for path in paths if 'dropped' not in path for row in
+            (pq.read_table(out / path).to_pylist() if extension == '.parquet' else lines_of(out / path))]
+    assert sorted(row['text'] for row in rows) == sorted([prose(n) for n in range(50)] + [prose(99)])
+    if '--keep_dropped' in flags:
+        gone = lines_of(out / 'a_one' / 'dropped_data.jsonl.gz')
+        assert [line['dropped']['reason'] for line in gone if line['dropped']['reason'] != 'duplicate'] == ['too_short', 'no_text', 'empty']
+
+
+def test_the_same_bytes_however_it_runs(tmp_path):
+    """Workers, bundles that run again, shards of a shared gzip; documents that span parts are each other's duplicates."""
+    source = tmp_path / 'in'
+    for file in range(3):
+        write_lines(source / f'train-{file}.jsonl.gz', [{'id': f'{file}-{n}', 'text': f'<p>{prose(n % 700, 300)}</p>'} for n in range(1500)], members=8)
+    first = tmp_path / 'first'
+    accounts = run(text_clean, '--input', source, '--output', first, '--shard_size=1MB')
+    assert accounts['totals']['written'] == 700 and accounts['totals']['dropped'] == {'duplicate': 3800}
+    for number, flags in enumerate((('--direct_runner_bundle_repeat=2',), ('--direct_running_mode=multi_processing', '--direct_num_workers=2'))):
+        run(text_clean, '--input', source, '--output', tmp_path / f'{number}', '--shard_size=1MB', *flags)
+        assert_same_output(first, tmp_path / f'{number}')
+    rows = records_of(first).values()
+    assert {row['group_size'] for row in rows} == {6, 9} and len({row['duplicate_of'] for row in rows}) == 701
+    assert len({row['id'] for row in rows}) == 4500
+
+
+def test_lines_that_are_no_documents_are_in_the_accounts(tmp_path):
+    write_lines(tmp_path / 'in' / 'train.jsonl', [
+        {'id': 'good', 'text': prose(1)}, b'{"text": "cut\n', b'[1, 2]\n', b'{"text": "\xff\xfe"}\n', b'{"text": "\\ud800 lone"}\n', b'\n',
+        b'{"text": ' + b'[' * 5000 + b']' * 5000 + b'}\n', {'id': 'nul', 'text': prose(2) + '\x00'}, {'id': 'list', 'text': [prose(3), 'more']},
+        {'id': 'number', 'text': 12345}, {'id': 'deep', 'text': '<div>' * 3000 + '<textarea>x</textarea>' + '</div>' * 3000 + prose(4)}])
+    accounts = run(text_clean, '--input', tmp_path / 'in', '--output', tmp_path / 'out', '--max_failure_rate=1')
+    assert accounts['totals']['written'] == 3 and accounts['totals']['dropped'] == {'too_short': 1}
+    assert accounts['totals']['failed'].get('HtmlTooDeep') == 1 and sum(accounts['totals']['failed'].values()) == accounts['totals']['read'] - 4
+    texts = {line['id']: line['text'] for line in lines_of(tmp_path / 'out' / 'data' / 'train-00000-of-00001.jsonl.gz')}
+    assert texts == {'good': prose(1), 'nul': prose(2), 'list': f'{prose(3)} more'}
+
+
+def test_the_published_program(tmp_path):
+    """Its own outcomes of 150 documents, line for line."""
+    folder = shared('golden') / 'text_mix'
+    cases = [json.loads(line) for line in (folder / 'documents.jsonl').open()]
+    cases = [case for case in cases if 'kept' in case]
+    (tmp_path / 'mix.yaml').write_text(json.dumps({'filtering': json.loads((folder / 'filtering_lists.json').read_text())}, ensure_ascii=False))
+    write_lines(tmp_path / 'raw' / 'golden' / 'raw_data.jsonl.gz', [{'text': case['text'], 'metadata': {'i': case['i']}} for case in cases])
+    run(text_mix, '--config', tmp_path / 'mix.yaml', '--preset=original', '--input', tmp_path / 'raw', '--output', tmp_path / 'out')
+    lines = gzip.decompress((tmp_path / 'out' / 'golden' / 'cleaned_data.jsonl.gz').read_bytes()).decode().splitlines()
+    assert lines == [json.dumps({'text': case['cleaned'], 'metadata': {'i': case['i']}}, ensure_ascii=False) for case in cases if case['kept']]
+    reasons = {'too_short': 'filtered_length', 'too_long': 'filtered_length', 'junk_pattern': 'filtered_junk', 'excluded_keyword': 'filtered_keywords',
+               'duplicate': 'duplicate', 'empty': 'empty', 'empty_after_cleaning': 'empty_after_cleaning'}
+    found = {row['row']: reasons.get(row['reason'], '') for row in records_of(tmp_path / 'out').values()}
+    assert [found[n] for n, case in enumerate(cases) if not case['kept']] == [case['stats'][0] for case in cases if not case['kept']]
+    assert clean_as_published('a <b> c\u200b\n\n\td ﬁ') == 'a c d fi'
+
+
+def test_a_filter_that_is_edited_is_another_run(raw, tmp_path):
+    out = tmp_path / 'out'
+    run(text_mix, '--config', tmp_path / 'mix.yaml', '--input', raw, '--output', out)
+    (tmp_path / 'copy.yaml').write_text((tmp_path / 'mix.yaml').read_text())
+    run(text_mix, '--config', tmp_path / 'copy.yaml', '--input', raw, '--output', out)  # the same words under another name
+    (tmp_path / 'mix.yaml').write_text((tmp_path / 'mix.yaml').read_text() + 'filtering: {min_length: 300}\n')
+    result = text_mix.run(['--config', str(tmp_path / 'mix.yaml'), '--input', str(raw), '--output', str(out), *QUIET])
+    assert result.exit_code == 2 and 'other options' in result.message
+    (tmp_path / 'mix.yaml').write_text('filtering: {min_lenght: 300}\n')
+    result = text_mix.run(['--config', str(tmp_path / 'mix.yaml'), '--input', str(raw), '--output', str(out), *QUIET])
+    assert result.exit_code == 2 and 'line 1: unknown key min_lenght; did you mean min_length?' in result.message
+
+
+@pytest.mark.parametrize(('flags', 'words'), [
+    (('--preset=original', '--quality=gopher'), 'goes without --quality'), (('--merge', '--shard_size=2MB'), 'one file'), (('--steps=htlm',), 'did you mean html'),
+    (('--config=none.yaml',), 'none of the shipped ones'), (('--raw-folder=/a', '--input=/b'), 'the same here'), (('--stage=3',), 'invalid choice')])
+def test_wrong_use(flags, words, tmp_path):
+    result = text_mix.run([*flags, '--output', str(tmp_path / 'out'), *QUIET])
+    assert result.exit_code == 2 and words in result.message
+
+
+def test_warnings_of_the_report(tmp_path):
+    write_lines(tmp_path / 'in' / 'train.jsonl', [{'id': n, 'text': prose(1) if n % 2 else prose(2) if n < 60 else 'short'} for n in range(200)])
+    run(text_clean, '--input', tmp_path / 'in', '--output', tmp_path / 'out')
+    page = (tmp_path / 'out' / 'report.html').read_text()
+    assert 'Look at this first' in page and 'lost 198 of 200 documents, most as duplicate (128)' in page and 'one text comes 100 times, 50.0 %' in page
+
+
+def test_fields_and_quality_by_entry(tmp_path):
+    write_lines(tmp_path / 'raw' / 'code' / 'raw_data.jsonl', [{'doc': {'body': 'x = 1\n' * 60, 'key': 7}}])
+    write_lines(tmp_path / 'raw' / 'web' / 'raw_data.jsonl', [{'doc': {'body': 'y = 1\n' * 60, 'key': 'w'}}])
+    (tmp_path / 'mix.yaml').write_text('datasets: [{name: code, quality: none}, {name: web}]\nfiltering: {quality: gopher}\n')
+    accounts = run(text_mix, '--config', tmp_path / 'mix.yaml', '--input', tmp_path / 'raw', '--output', tmp_path / 'out', '--text_field=doc.body',
+                   '--id_field=doc.key')
+    assert accounts['totals']['written'] >= 1 and lines_of(tmp_path / 'out' / 'code' / 'cleaned_data.jsonl.gz')[0]['doc']['key'] == 7
+    assert {row['id'] for row in records_of(tmp_path / 'out').values()} == {'7', 'w'}

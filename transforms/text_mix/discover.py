@@ -1,0 +1,97 @@
+"""What of an input is read: the documented folders of a raw mixture, or any layout that ReadHF knows."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from transforms.files import storage
+from transforms.read_hf.plan import ReadPlan, number_plans, plan_read, resolve
+from transforms.text.config.model import Entry
+
+_RAW = re.compile(r'(?:^|/)raw_data\.jsonl(?:\.gz)?$')
+
+
+@dataclass(frozen=True)
+class RawMixture:
+    """The documented folders of an input.
+
+    Attributes:
+        plans: one for each folder, numbered through.
+        folders: relative to the input, in the order of the plans.
+        priorities: of the folders' documents among equal ones: by the YAML, then by name.
+        entries: of the YAML, None for a folder that none names.
+        others: files that are not read.
+    """
+
+    plans: tuple[ReadPlan, ...]
+    folders: tuple[str, ...]
+    priorities: tuple[int, ...]
+    entries: tuple[Entry | None, ...]
+    others: tuple[str, ...] = ()
+
+
+def folders_of(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """The folder of each entry: its name with `_config`; equal ones get `_2`, `_3` in the order of the YAML."""
+    seen: Counter = Counter()
+    folders = []
+    for entry in entries:
+        seen[entry.folder] += 1
+        folders.append(entry.folder if seen[entry.folder] == 1 else f'{entry.folder}_{seen[entry.folder]}')
+    return tuple(folders)
+
+
+def find_raw_mixture(source: str, entries: Sequence[Entry], limit: int, part_bytes: int) -> RawMixture | None:
+    """The folders that hold a raw_data.jsonl or raw_data.jsonl.gz; None where there is none.
+
+    Raises:
+        ValueError: a folder cannot be read as JSON lines.
+    """
+    if source.startswith('hf://') or not storage.exists(source) or storage.is_file(source):
+        return None
+    root = resolve(source)
+    names = sorted(info.path for info in storage.list_files(root))
+    names = [name[len(root):].lstrip('/') for name in names]
+    raw = [name for name in names if _RAW.search(name)]
+    if not raw:
+        return None
+    folders = sorted({name.rpartition('/')[0] for name in raw})
+    places = {folder: number for number, folder in enumerate(folders_of(entries))}
+    sizes = sum(storage.size_of(storage.join(root, name)) or 0 for name in raw)
+    plans = [_plan(source, folder, limit, part_bytes or usual_part_bytes(sizes)) for folder in folders]
+    by_priority = sorted(folders, key=lambda folder: (places.get(folder, len(places)), folder))
+    priorities = {folder: number for number, folder in enumerate(by_priority)}
+    return RawMixture(number_plans(plans), tuple(folders), tuple(priorities[folder] for folder in folders),
+                      tuple(entries[places[folder]] if folder in places else None for folder in folders),
+                      tuple(name for name in names if name not in raw and name.endswith(('.jsonl', '.jsonl.gz'))))
+
+
+def usual_part_bytes(size: int) -> int:
+    """A 16th of all, 64 to 256 MiB."""
+    return min(256 << 20, max(64 << 20, size // 16))
+
+
+def _plan(source: str, folder: str, limit: int, part_bytes: int) -> ReadPlan:
+    place = storage.join(source, folder) if folder else source
+    plan = plan_read(place, '', 'all', (), 'raw_data.jsonl*', limit, part_bytes=part_bytes)
+    return plan
+
+
+def output_names(folders: Sequence[str], plans: Sequence[ReadPlan], extension: str, shards: bool, name: str = 'cleaned_data') -> dict[int, str]:
+    """By the number of each part the file that its documents go to, in the documented folders.
+
+    Args:
+        folders: of the plans.
+        plans: numbered through.
+        extension: such as '.jsonl.gz'.
+        shards: a file for each part; else one for each folder.
+        name: of the files.
+    """
+    names = {}
+    for folder, plan in zip(folders, plans, strict=True):
+        for place, part in enumerate(plan.parts):
+            number = f'-{place:05d}-of-{len(plan.parts):05d}' if shards else ''
+            names[part.number] = storage.join(folder, f'{name}{number}{extension}') if folder else f'{name}{number}{extension}'
+    return names
