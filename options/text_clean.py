@@ -61,6 +61,8 @@ def text_clean_settings(context: Context) -> TextCleanSettings:
     flags = context.flags
     check_output(context)
     text = text_settings(flags, load_config(flags.config))
+    if flags.columns and text.text_field.partition('.')[0] not in flags.columns:
+        raise ValueError(f'--columns leaves out {text.text_field}, where the text is: add it, or name another with --text_field')
     plan = plan_read(context.input, flags.subset or 'all', flags.split, flags.columns, flags.files, flags.limit, flags.hub_parquet,
                      part_bytes=flags.shard_size)
     extension = FORMATS[flags.format]

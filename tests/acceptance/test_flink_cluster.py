@@ -388,7 +388,7 @@ def test_a_jar_to_submit_later(healthy, large, tmp_path):
 @pytest.mark.parametrize('decision', ['duplicates', 'kth', pytest.param('ranks', marks=pytest.mark.soak)])
 def test_a_decision_with_a_killed_task_manager(healthy, tmp_path, decision):
     """Blocks of keys that a lost worker wrote are neither missing nor counted twice."""
-    words = [sys.executable, '-m', 'tests.decide', decision, 'random', '30000000']
+    words = [sys.executable, '-m', 'tests.decide', decision, 'random', '12000000']
     subprocess.run([*words, f'{tmp_path}/direct', f'--work={tmp_path}/one', '--runner=DirectRunner'], cwd=ROOT, check=True, capture_output=True)
     process = subprocess.Popen(
         [*words, f'{tmp_path}/out', f'--work={tmp_path}/two', '--runner=FlinkRunner', f'--flink_master={healthy.master}', '--parallelism=2',

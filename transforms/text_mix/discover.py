@@ -60,7 +60,8 @@ def find_raw_mixture(source: str, entries: Sequence[Entry], limit: int, part_byt
     folders = sorted({name.rpartition('/')[0] for name in raw})
     places = {folder: number for number, folder in enumerate(folders_of(entries))}
     sizes = sum(storage.size_of(storage.join(root, name)) or 0 for name in raw)
-    plans = [_plan(source, folder, limit, part_bytes or usual_part_bytes(sizes)) for folder in folders]
+    plans = [_plan(source, folder, [name.rpartition('/')[2] for name in raw if name.rpartition('/')[0] == folder], limit,
+                   part_bytes or usual_part_bytes(sizes)) for folder in folders]
     by_priority = sorted(folders, key=lambda folder: (places.get(folder, len(places)), folder))
     priorities = {folder: number for number, folder in enumerate(by_priority)}
     return RawMixture(number_plans(plans), tuple(folders), tuple(priorities[folder] for folder in folders),
@@ -73,10 +74,9 @@ def usual_part_bytes(size: int) -> int:
     return min(256 << 20, max(64 << 20, size // 16))
 
 
-def _plan(source: str, folder: str, limit: int, part_bytes: int) -> ReadPlan:
+def _plan(source: str, folder: str, files: list[str], limit: int, part_bytes: int) -> ReadPlan:
     place = storage.join(source, folder) if folder else source
-    plan = plan_read(place, '', 'all', (), 'raw_data.jsonl*', limit, part_bytes=part_bytes)
-    return plan
+    return plan_read(place, '', 'all', (), files[0] if len(files) == 1 else 'raw_data.jsonl*', limit, part_bytes=part_bytes)
 
 
 def output_names(folders: Sequence[str], plans: Sequence[ReadPlan], extension: str, shards: bool, name: str = 'cleaned_data') -> dict[int, str]:
