@@ -35,6 +35,7 @@ from transforms.text_mix.settings import TextSettings
 
 _COMPARED = 3  # of each part
 _COMPARED_CHARACTERS = 1_500
+_LOOKED_AT = 20_000
 
 
 class CleanedParts(NamedTuple):
@@ -133,7 +134,8 @@ class _Compared:
 
 def around_change(before: str, after: str) -> tuple[str, str]:
     """Stretches of both texts that begin shortly before the first difference."""
-    first = next((i for i, (one, two) in enumerate(zip(before, after, strict=False)) if one != two), min(len(before), len(after)))
+    first = next((i for i, (one, two) in enumerate(zip(before[:_LOOKED_AT], after[:_LOOKED_AT], strict=False)) if one != two),
+                 min(len(before), len(after), _LOOKED_AT))
     start = max(0, first - 200)
     return before[start:start + _COMPARED_CHARACTERS], after[start:start + _COMPARED_CHARACTERS]
 

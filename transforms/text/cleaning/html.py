@@ -36,8 +36,6 @@ _ATTRIBUTES = r"""(?:\s+(?:[A-Za-z_:@*#(\[][\w:.@*#()\[\]-]*\s*=\s*(?:"[^"]*"|'[
     rf"""{'|'.join(_BARE.split())})\b))"""
 # `<` and what is neither a name of a tag nor a comment nor a declaration.
 _ODD_START = re.compile(r'<(?!/?[A-Za-z][A-Za-z0-9-]*[\s/>]|!--|![dD][oO][cC])(?=[A-Za-z/!?])')
-_COMMENT = re.compile(r'<!--.*?-->|<!(?i:doctype)[^<>]*>', re.DOTALL)
-_HIDDEN_ELEMENT = re.compile(r'<(script|style|noscript|template|head)\b[^<>]*>.*?</\1\s*>', re.IGNORECASE | re.DOTALL)
 _HIDDEN_TAG = re.compile(r'</?(?:script|style|noscript|template|head|title)\b', re.IGNORECASE)
 _ANY_TAG = re.compile(r'</?[A-Za-z][^<>]*>')
 _CUT_TAG = re.compile(r'</?([A-Za-z][A-Za-z0-9]*)(?:\s[^<>]*)?\Z')
@@ -48,7 +46,6 @@ _PRE = re.compile(r'(<(?:pre|textarea|xmp|listing)\b.*?(?:</(?:pre|textarea|xmp|
 # While lexbor has the document, white space stands for what tags mean: other characters it would move out of tables.
 _LINE, _PARAGRAPH, _CELL = '\n', '\f', '\t'
 _BLANK_LINE = re.compile(r'\n[ \t]*\n\s*')
-_PARAGRAPH_END_IN_CODE = re.compile('[ \n\t]*\f(?:[ \n\f]*[\n\f])?')
 _SPACES = re.compile('  +')
 
 
@@ -183,11 +180,18 @@ def _shown(text: str, found: _Html) -> str:
     if not flows:
         return shown
     if has_code:
-        return _PARAGRAPH_END_IN_CODE.sub('\n\n', shown).strip('\n')
+        return '\n\n'.join([part for part in map(_without_blank_ends, shown.split(_PARAGRAPH)) if part])
     if '  ' in shown:
         shown = _SPACES.sub(' ', shown)
     paragraphs = [part.strip(' \n\t') for part in shown.split(_PARAGRAPH)]
     return '\n\n'.join([_lines_of(part) if '\n' in part else part for part in paragraphs if part])
+
+
+def _without_blank_ends(part: str) -> str:
+    """A paragraph without blank lines at its ends; the indentation of its first line stays."""
+    part = part.rstrip(' \n\t')
+    first = len(part) - len(part.lstrip(' \n\t'))
+    return part[part.rfind('\n', 0, first) + 1:]
 
 
 def _lines_of(paragraph: str) -> str:
@@ -205,15 +209,43 @@ def _in_short(source: str, found: _Html) -> str | None:
     if not found.lower.isdisjoint(_PARSED):
         return None
     if '<!' in source:
-        source = _COMMENT.sub('', source)
-    if not found.lower.isdisjoint(_HIDDEN):
-        source = _HIDDEN_ELEMENT.sub('', source)
-        if _HIDDEN_TAG.search(source):
-            return None
+        source = _without_comments(source)
+    for name in found.lower & _HIDDEN:
+        source = _without_elements(source, name)
+    if not found.lower.isdisjoint(_HIDDEN) and _HIDDEN_TAG.search(source):
+        return None
     shown = _ANY_TAG.sub('', source)
     if '">' in shown or "'>" in shown or ('<' in shown and _LIKE_TAG.search(shown)):
         return None  # values in quotes that hold < or >
     return html.unescape(shown) if '&' in shown else shown
+
+
+def _without_comments(source: str) -> str:
+    """The source without comments and declarations; one that is not closed stays."""
+    pieces, at = [], 0
+    while (start := source.find('<!', at)) >= 0:
+        is_comment = source.startswith('<!--', start)
+        end = source.find('-->' if is_comment else '>', start)
+        if end < 0:
+            break
+        pieces.append(source[at:start] if is_comment or source[start:start + 9].lower() == '<!doctype' else source[at:end + 1])
+        at = end + (3 if is_comment else 1)
+    return ''.join((*pieces, source[at:]))
+
+
+def _without_elements(source: str, name: str) -> str:
+    """The source without elements of a name; from one that is not closed on all stays."""
+    begins, ends = _element(name)
+    pieces, at = [], 0
+    while (start := begins.search(source, at)) and (end := ends.search(source, start.end())):
+        pieces.append(source[at:start.start()])
+        at = end.end()
+    return ''.join((*pieces, source[at:]))
+
+
+@cache
+def _element(name: str) -> tuple[re.Pattern, re.Pattern]:
+    return re.compile(rf'<{name}\b[^<>]*>', re.IGNORECASE), re.compile(rf'</{name}\s{{0,100}}>', re.IGNORECASE)
 
 
 def parsed_text(source: str) -> str:

@@ -13,8 +13,9 @@ _SPACE = re.compile(r'\s+')
 def clean_as_published(text: str) -> str:
     """NFKC; whatever stands between `<` and `>` goes; long addresses; characters of categories C*; each run of white space one space."""
     text = unicodedata.normalize('NFKC', text)
-    if '<' in text:
-        text = _TAG.sub('', text)
+    end = text.rfind('>') + 1  # behind it every search would go to the end in vain
+    if '<' in text and end:
+        text = _TAG.sub('', text[:end]) + text[end:]
     text = _LONG_URL.sub('[URL]', text)
     if not text.isprintable():
         for char in set(text):
