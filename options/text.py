@@ -102,7 +102,8 @@ def text_settings(flags: argparse.Namespace, config: TextConfig, sources: Sequen
         raise ValueError("languages and quality rules need the language detectors: pip install 'beam-training-data[language]'")
     deduplication = filtering.deduplication
     dedup = flags.dedup or (deduplication.key if deduplication.enabled else 'off')
-    return TextSettings(steps, filters, flags.text_field, flags.id_field, dedup_key='' if dedup == 'off' else dedup, published=original)
+    return TextSettings(steps, filters, flags.text_field, flags.id_field, dedup_key='' if dedup == 'off' else dedup,
+                        near_asked=not original and dedup != 'off' and deduplication.similarity_threshold is not None, published=original)
 
 
 def _url_list(path: str) -> UrlList:

@@ -178,3 +178,13 @@ def test_fields_and_quality_by_entry(tmp_path):
                    '--id_field=doc.key')
     assert accounts['totals']['written'] >= 1 and lines_of(tmp_path / 'out' / 'code' / 'cleaned_data.jsonl.gz')[0]['doc']['key'] == 7
     assert {row['id'] for row in records_of(tmp_path / 'out').values()} == {'7', 'w'}
+
+
+def test_what_is_not_done_is_said(tmp_path):
+    """Near duplicates that were to go, and documents in languages that the rules have no thresholds for."""
+    vietnamese = 'Buổi sáng ở làng chài bắt đầu trước khi mặt trời mọc, những chiếc thuyền nhỏ trở về với mẻ cá đêm và chợ họp trên bãi cát.'
+    write_lines(tmp_path / 'in' / 'train.jsonl', [{'text': vietnamese}, {'text': 'The words of this text are the same as before. ' * 9}])
+    (tmp_path / 'own.yaml').write_text('filtering: {quality: gopher, deduplication: {similarity_threshold: 0.85}}')
+    accounts = run(text_clean, '--config', tmp_path / 'own.yaml', '--input', tmp_path / 'in', '--output', tmp_path / 'out')
+    assert accounts['warnings'] == {'language_without_quality_rules': 1, 'near_duplicates_kept': 1}
+    assert accounts['totals']['written'] == 1

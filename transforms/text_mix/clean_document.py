@@ -72,6 +72,7 @@ class Cleaner:
 
     Attributes:
         changes: by step, how many documents it changed ('step documents') and how many characters it removed ('step characters').
+        without_rules: documents in a language that quality rules have no thresholds for.
     """
 
     def __init__(self, settings: TextSettings, source: int) -> None:
@@ -80,6 +81,7 @@ class Cleaner:
         self._name = settings.names.get(source, '')
         self._text, self._id = tuple(settings.text_field.split('.')), tuple(settings.id_field.split('.')) if settings.id_field else ()
         self.changes: Counter = Counter()
+        self.without_rules = 0
 
     def clean(self, values: dict[str, Any]) -> Cleaned:
         """What becomes of a record."""
@@ -105,6 +107,8 @@ class Cleaner:
             return Cleaned(name, values, reason=EMPTY_AFTER, message=f'of {len(raw):,} characters none was text', raw=raw,
                            details={'raw_characters': len(raw)})
         verdict = self._filter.decide(Document(text, name, values, self._name))
+        if self._filter.lacks_rules_for(verdict.values.get('language', '')):
+            self.without_rules += 1
         details = {'raw_characters': len(raw), **verdict.values, 'excerpt': text[:EXCERPT]}
         return Cleaned(name, values if text is value else with_field(values, self._text, text), text, verdict.reason, verdict.message, '', details, raw)
 

@@ -91,6 +91,10 @@ class _CleanPart:
             say(writer.ref)
         for name, count in sorted(cleaner.changes.items()):
             say(Count(part, 'view', name, count))
+        if cleaner.without_rules:
+            say(Count(part, 'warning', 'language_without_quality_rules', cleaner.without_rules))
+        if settings.near_asked and part == run.parts[0].number:
+            say(Count(part, 'warning', 'near_duplicates_kept', 1))
         for comparison in compared.smallest():
             say(comparison)
 

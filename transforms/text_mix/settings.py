@@ -24,6 +24,7 @@ class TextSettings:
         names: of the entries of a mixture, by the number of a source.
         dedup_key: 'exact', 'casefold', or '' for no deduplication.
         priorities: by the number of a source: of equal documents that with the smallest stays.
+        near_asked: whether near duplicates were to go, which is not built: the warnings say that they are kept.
         published: lines as the published program writes them.
     """
 
@@ -35,6 +36,7 @@ class TextSettings:
     names: Mapping[int, str] = field(default_factory=dict)
     dedup_key: str = 'exact'
     priorities: Mapping[int, int] = field(default_factory=dict)
+    near_asked: bool = False
     published: bool = False
 
     @property

@@ -83,6 +83,10 @@ class Filter:
         self._needs_language = any(rule.languages for rule in self.rules)
         self._always = tuple(measure for measure in measures if measure_all or measure.name not in used)
 
+    def lacks_rules_for(self, language: str) -> bool:
+        """Whether it has rules for some languages, and none of them for this one."""
+        return self._needs_language and not any(language in rule.languages for rule in self.rules)
+
     @property
     def reasons(self) -> tuple[str, ...]:
         """All reasons that it can give."""
