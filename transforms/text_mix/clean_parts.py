@@ -33,7 +33,7 @@ from transforms.text_mix.documents import (
 )
 from transforms.text_mix.settings import TextSettings
 
-_COMPARED = 3  # of each part
+_COMPARED = 12  # documents of all parts that the report shows before and after, three of each at least
 _COMPARED_CHARACTERS = 1_500
 _LOOKED_AT = 20_000
 
@@ -60,7 +60,7 @@ class _CleanPart:
     def __call__(self, part: int, records: Iterator[HFRecord], say: Callable[[Said], None]) -> None:
         settings, run = self.settings, self.run
         cleaner = Cleaner(settings, run.parts[part].source)
-        compared = _Compared(part, run.seed)
+        compared = _Compared(part, run.seed, max(3, _COMPARED // len(run.parts)))
         secret = hash_secret(run.seed)
         with storage.atomic_writer(documents_path(run, part)) as target:
             writer = DocumentsWriter(run, part, documents_schema(settings), target)
@@ -118,19 +118,19 @@ def hash_secret(seed: int) -> bytes:
 class _Compared:
     """The documents of a part with the smallest ranks, those first that cleaning changed."""
 
-    def __init__(self, part: int, seed: int) -> None:
-        self._part, self._secret = part, f'comparisons {seed}'.encode()
+    def __init__(self, part: int, seed: int, count: int) -> None:
+        self._count, self._part, self._secret = count, part, f'comparisons {seed}'.encode()
         self._held: list[tuple[int, int, Comparison]] = []
 
     def add(self, file: str, row: int, document: Cleaned) -> None:
         if document.raw is document.text:
             return
         rank = int.from_bytes(hashlib.blake2b(f'{file}:{row}'.encode(), digest_size=7, key=self._secret).digest(), 'big')
-        if len(self._held) >= _COMPARED and rank >= -self._held[0][0]:
+        if len(self._held) >= self._count and rank >= -self._held[0][0]:
             return
         before, after = around_change(document.raw, document.text)
         item = (-rank, -row, Comparison(self._part, rank, file, row, document.id, before, after))
-        (heapq.heappush if len(self._held) < _COMPARED else heapq.heappushpop)(self._held, item)
+        (heapq.heappush if len(self._held) < self._count else heapq.heappushpop)(self._held, item)
 
     def smallest(self) -> list[Comparison]:
         return [comparison for _, _, comparison in sorted(self._held, key=lambda item: (-item[0], -item[1]))]

@@ -29,6 +29,7 @@ MAX_CHARACTERS = 32 << 20
 _VERBATIM = frozenset('pre textarea xmp listing'.split())
 _PARSED = frozenset('xmp listing textarea iframe noframes frameset plaintext'.split())
 _NO_DEPTH = VOID | UNCLOSED | {'!'}
+_UNSEEN = ('script', 'style', 'template', 'noscript', 'head')
 _HIDDEN_TAG = re.compile(r'</?(?:script|style|noscript|template|head|title)\b', re.IGNORECASE)
 _ANY_TAG = re.compile(r'</?[A-Za-z][^<>]*>')
 _CUT_TAG = re.compile(r'</?([A-Za-z][A-Za-z0-9]*)(?:\s[^<>]*)?\Z')
@@ -127,8 +128,9 @@ def _in_short(source: str, found: HtmlDocument) -> str | None:
         return None
     if '<!' in source:
         source = _without_comments(source)
-    for name in found.lower & HIDDEN:
-        source = _without_elements(source, name)
+    for name in _UNSEEN:  # in this order: a style may stand in a head
+        if name in found.lower:
+            source = _without_elements(source, name)
     if not found.lower.isdisjoint(HIDDEN) and _HIDDEN_TAG.search(source):
         return None
     shown = _ANY_TAG.sub('', source)
@@ -173,7 +175,7 @@ def parsed_text(source: str) -> str:
     """
     _check_depth(source)
     tree = _parser()(source)
-    for node in tree.css('script,style,noscript,template,head'):
+    for node in tree.css(','.join(_UNSEEN)):
         node.decompose()
     body = tree.body
     return body.text(deep=True) if body is not None else ''
