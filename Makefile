@@ -13,7 +13,7 @@ JOB_SERVER = build/flink/beam-runners-flink-$(FLINK_VERSION)-job-server-$(BEAM_V
 
 OPERATOR_VERSION ?= 1.10.0
 
-.PHONY: demo test acceptance soak soak-fuzz soak-hostile soak-flink-kills soak-flink-workers lint format benchmark clean flink-job-server flink-job-server-exact flink-schemas
+.PHONY: demo test acceptance soak soak-fuzz soak-text soak-hostile soak-flink-kills soak-flink-workers lint format benchmark clean flink-job-server flink-job-server-exact flink-schemas
 
 demo: $(VENV)/demo  ## the main job on the embedded sample
 	$(BIN)/python -m beam_pipelines.olmocr --runner=DirectRunner --output=output/olmocr
@@ -27,10 +27,13 @@ acceptance: $(VENV)/test  ## kills, hostile files, real data, full disks: 27 min
 
 # The full drills; each part takes ten minutes at most on two cores.
 SOAK = $(BIN)/python -m pytest -m soak --durations=5
-soak: soak-fuzz soak-hostile soak-flink-kills soak-flink-workers  ## all of them
+soak: soak-fuzz soak-text soak-hostile soak-flink-kills soak-flink-workers  ## all of them
 
 soak-fuzz: $(VENV)/test  ## 5 minutes: 100,000 damaged files of every layout, and no reader may die
 	$(SOAK) tests/acceptance/test_fuzz.py
+
+soak-text: $(VENV)/test  ## 8 minutes: a million strings and a corpus mended as ftfy alone does; text killed with one worker
+	$(SOAK) tests/transforms/text tests/acceptance/test_kill.py
 
 soak-hostile: $(VENV)/test  ## 4 minutes: 328 hostile PDFs with each engine, and under load
 	$(SOAK) tests/acceptance/test_hostile.py

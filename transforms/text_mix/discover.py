@@ -49,9 +49,9 @@ def find_raw_mixture(source: str, entries: Sequence[Entry], limit: int, part_byt
     Raises:
         ValueError: a folder cannot be read as JSON lines.
     """
-    if source.startswith('hf://') or not storage.exists(source) or storage.is_file(source):
-        return None
     root = resolve(source)
+    if not storage.exists(root) or storage.is_file(root):
+        return None
     names = sorted(info.path for info in storage.list_files(root))
     names = [name[len(root):].lstrip('/') for name in names]
     raw = [name for name in names if _RAW.search(name)]

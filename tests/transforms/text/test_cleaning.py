@@ -46,7 +46,8 @@ def test_mojibake_is_mended_as_ftfy_does():
     assert changed > 1_000
 
 
-@pytest.mark.acceptance
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
 def test_mojibake_of_a_million_strings_and_the_corpus():
     import gzip
     import json
