@@ -30,7 +30,7 @@ def run(request, tmp_path):
 def held_bytes(request, monkeypatch):
     """Blocks of a few keys, and of all that a bundle has."""
     monkeypatch.setattr(pack, '_HELD_BYTES', request.param)
-    monkeypatch.setattr(find_duplicates, '_AT_ONCE', 100 if request.param == 200 else 1 << 20)
+    monkeypatch.setattr(find_duplicates, '_AT_ONCE', 100 if request.param == 200 else 1 << 19)
     monkeypatch.setattr(decide, 'UNIT', 1000)
     monkeypatch.setattr(decide, 'CHUNK', 70)
 
