@@ -67,6 +67,16 @@ def test_entities():
     assert decode_entities('&amp;lt;') == '&lt;'
 
 
+def test_frequent_entities_are_those_of_the_library():
+    import html as library
+
+    chance = random.Random(3)
+    pieces = ['&lt;', '&gt;', '&quot;', '&nbsp;', '&#39;', '&amp;', '&', 'lt;', 'amp;', '#39;', '&copy', '&eacute;', '&#x41;', '&nbsp', ' ', 'x', ';', '&amp;lt;']
+    for _ in range(5_000):
+        text = ''.join(chance.choices(pieces, k=chance.randint(1, 12)))
+        assert html._unescaped(text) == library.unescape(text), text
+
+
 @pytest.mark.parametrize('tag', ['div', 'b', 'span', 'table', 'ul'])
 def test_deep_html_is_refused_in_time(tag):
     begun = time.process_time()
