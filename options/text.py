@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
-from collections.abc import Sequence
 from importlib.util import find_spec
-from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
@@ -51,7 +49,7 @@ class TextOptions(PipelineOptions):
         parser.add_argument('--config', default='', metavar='YAML', help='filters and cleaning; a path, or the name of a shipped one '
                             f'(default {DEFAULT_CONFIG}); docs/text.md has its keys')
         parser.add_argument('--text_field', default='text', metavar='A.B', help="where a record's text is (default text)")
-        parser.add_argument('--id_field', default='', metavar='A.B', help="where its id is (default id, or metadata.id)")
+        parser.add_argument('--id_field', default='', metavar='A.B', help="where its id is (default id)")
         parser.add_argument('--steps', action=_Steps, nargs='?', default='', metavar='A,B',
                             help='these cleaning steps only, or -a,+b to change the default (write --steps=-html); alone it lists them')
         parser.add_argument('--quality', choices=tuple(QUALITY), default=None,
@@ -82,7 +80,7 @@ def load_config(name: str) -> TextConfig:
     return parse_config(read_yaml(name or DEFAULT_CONFIG, storage.read_bytes(path)))
 
 
-def text_settings(flags: argparse.Namespace, config: TextConfig, sources: Sequence[Any] = ()) -> TextSettings:
+def text_settings(flags: argparse.Namespace, config: TextConfig) -> TextSettings:
     """What the flags and the YAML ask for; flags go before the YAML.
 
     Raises:
@@ -102,7 +100,7 @@ def text_settings(flags: argparse.Namespace, config: TextConfig, sources: Sequen
         raise ValueError("languages and quality rules need the language detectors: pip install 'beam-training-data[language]'")
     deduplication = filtering.deduplication
     dedup = flags.dedup or (deduplication.key if deduplication.enabled else 'off')
-    return TextSettings(steps, filters, flags.text_field, flags.id_field, dedup_key='' if dedup == 'off' else dedup,
+    return TextSettings(steps, filters, flags.text_field, flags.id_field or 'id', dedup_key='' if dedup == 'off' else dedup,
                         near_asked=not original and dedup != 'off' and deduplication.similarity_threshold is not None, published=original)
 
 

@@ -69,12 +69,7 @@ def text_clean_settings(context: Context) -> TextCleanSettings:
     dropped = shard_names(plan, '.jsonl.gz') if flags.keep_dropped else {}
     outputs = Outputs(flags.format, shard_names(plan, extension), {part: path.replace('data/', 'dropped/', 1) for part, path in dropped.items()})
     card = dataset_card(plan, extension, with_features=flags.format == 'parquet' and not flags.columns)
-    return TextCleanSettings((plan,), with_id_field(text, plan), outputs, (card,), flags.keep_dropped, (settings_fingerprint(text),))
-
-
-def with_id_field(text: TextSettings, plan: ReadPlan) -> TextSettings:
-    """The settings with the field `id` where none is asked for."""
-    return text if text.id_field else replace(text, id_field='id')
+    return TextCleanSettings((plan,), text, outputs, (card,), flags.keep_dropped, (settings_fingerprint(text),))
 
 
 def with_text_types(settings: TextCleanSettings) -> TextCleanSettings:

@@ -71,14 +71,10 @@ def text_mix_settings(context: Context) -> TextCleanSettings:
             notes += (('not', f'{len(mixture.others):,} files that are no raw_data.jsonl.gz, such as {mixture.others[0]}'),)
     else:
         plans, folders, notes = (plan_read(context.input, 'all', 'all', limit=flags.limit, part_bytes=flags.shard_size),), ('',), ()
-    for quality in text.qualities.values():
-        text.filters.make(quality)
     outputs = Outputs(flags.format, output_names(folders, plans, extension, bool(flags.shard_size)),
                       output_names(folders, plans, '.jsonl.gz', bool(flags.shard_size), 'dropped_data') if flags.keep_dropped else {})
     if flags.merge:
         outputs = replace(outputs, paths=dict.fromkeys(outputs.paths, f'{MERGED}{extension}'))
-    if not text.id_field:
-        text = replace(text, id_field='id')
     return TextCleanSettings(plans, text, outputs, (), flags.keep_dropped, (settings_fingerprint(text),), notes)
 
 

@@ -106,6 +106,11 @@ def resolve(source: str, hub_parquet: bool = False) -> str:
     return storage.pin(source)
 
 
+def usual_part_bytes(size: int) -> int:
+    """Bytes of files in a part where nobody asks for another size: a 16th of all, 64 to 256 MiB."""
+    return min(PART_BYTES, max(SPLIT_BYTES, size // _USUAL_PARTS))
+
+
 def plan_read(source: str, subset: str | tuple[str, ...] = '', split: str = 'all', columns: tuple[str, ...] = (), pattern: str = '',
               limit: int = 0, hub_parquet: bool = False, limits: ReadLimits = DEFAULT_LIMITS,
               heads_only: bool = False, part_bytes: int = 0) -> ReadPlan:
@@ -129,7 +134,7 @@ def plan_read(source: str, subset: str | tuple[str, ...] = '', split: str = 'all
     root, revision = dataset.root, storage.revision_of(root)
     names = (subset,) if isinstance(subset, str) else subset
     chosen = tuple(one for name in dict.fromkeys(names) for one in dataset.choose(name, split))
-    part_bytes = part_bytes or min(PART_BYTES, max(SPLIT_BYTES, sum(file.size for one in chosen for file in one.files) // _USUAL_PARTS))
+    part_bytes = part_bytes or usual_part_bytes(sum(file.size for one in chosen for file in one.files))
     chains: list[UnitChain] = []
     beside = [dataset.card_file] if dataset.card_file else []
     sources = tuple(Source(number, source, revision, one.subset, one.name, root) for number, one in enumerate(chosen))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +12,7 @@ from transforms.text.filters.measure import Measure
 from transforms.text.filters.patterns import JunkPattern
 from transforms.text.filters.rule import Condition, Filter, Rule
 from transforms.text.filters.urls import UrlList
+from transforms.text.names import check_name
 
 # Named tables of rules about quality; the rules say for which languages their thresholds were set.
 QUALITY = {'none': (), 'gopher': gopher.RULES}
@@ -118,16 +118,12 @@ def quality_rules(name: str | None) -> tuple[Rule, ...]:
     """
     if not name:
         return ()
-    if name not in QUALITY:
-        close = difflib.get_close_matches(name, QUALITY, 1, 0.5)
-        raise ValueError(f'there is no quality {name}; ' + (f'did you mean {close[0]}?' if close else f"there are {', '.join(QUALITY)}"))
+    check_name('quality', name, QUALITY)
     return QUALITY[name]
 
 
 def _custom(custom: CustomRule) -> list[Rule]:
-    if custom.measure not in MEASURES:
-        close = difflib.get_close_matches(custom.measure, MEASURES, 1, 0.5)
-        raise ValueError(f'there is no measure {custom.measure}; ' + (f'did you mean {close[0]}?' if close else f"there are {', '.join(MEASURES)}"))
+    check_name('measure', custom.measure, MEASURES)
     if MEASURES[custom.measure].type == 'string':
         raise ValueError(f'the measure {custom.measure} is a text, which has no bounds')
     bounds = (('<', custom.at_least), ('>', custom.at_most))

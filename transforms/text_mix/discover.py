@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from transforms.files import storage
-from transforms.read_hf.plan import ReadPlan, number_plans, plan_read, resolve
+from transforms.read_hf.plan import ReadPlan, number_plans, plan_read, resolve, usual_part_bytes
 from transforms.text.config.model import Entry
 
 _RAW = re.compile(r'(?:^|/)raw_data\.jsonl(?:\.gz)?$')
@@ -52,26 +52,21 @@ def find_raw_mixture(source: str, entries: Sequence[Entry], limit: int, part_byt
     root = resolve(source)
     if not storage.exists(root) or storage.is_file(root):
         return None
-    names = sorted(info.path for info in storage.list_files(root))
-    names = [name[len(root):].lstrip('/') for name in names]
+    sizes = {info.path[len(root):].lstrip('/'): info.size for info in storage.list_files(root)}
+    names = sorted(sizes)
     raw = [name for name in names if _RAW.search(name)]
     if not raw:
         return None
     folders = sorted({name.rpartition('/')[0] for name in raw})
     places = {folder: number for number, folder in enumerate(folders_of(entries))}
-    sizes = sum(storage.size_of(storage.join(root, name)) or 0 for name in raw)
-    plans = [_plan(source, folder, [name.rpartition('/')[2] for name in raw if name.rpartition('/')[0] == folder], limit,
-                   part_bytes or usual_part_bytes(sizes)) for folder in folders]
+    part_bytes = part_bytes or usual_part_bytes(sum(map(sizes.get, raw)))
+    plans = [_plan(source, folder, [name.rpartition('/')[2] for name in raw if name.rpartition('/')[0] == folder], limit, part_bytes)
+             for folder in folders]
     by_priority = sorted(folders, key=lambda folder: (places.get(folder, len(places)), folder))
     priorities = {folder: number for number, folder in enumerate(by_priority)}
     return RawMixture(number_plans(plans), tuple(folders), tuple(priorities[folder] for folder in folders),
                       tuple(entries[places[folder]] if folder in places else None for folder in folders),
                       tuple(name for name in names if name not in raw and name.endswith(('.jsonl', '.jsonl.gz'))))
-
-
-def usual_part_bytes(size: int) -> int:
-    """A 16th of all, 64 to 256 MiB."""
-    return min(256 << 20, max(64 << 20, size // 16))
 
 
 def _plan(source: str, folder: str, files: list[str], limit: int, part_bytes: int) -> ReadPlan:

@@ -26,6 +26,11 @@ def documents_schema(settings: TextSettings) -> pa.Schema:
     return pa.schema([(name, pa.type_for_alias(kind)) for name, kind in (*_FIXED, *settings.columns)])
 
 
+def detail_names(schema: pa.Schema) -> list[str]:
+    """The columns behind the identity and the record: what is known of a document."""
+    return schema.names[len(_FIXED):]
+
+
 def documents_path(run: Run, part: int) -> str:
     """Where the documents of a part lie; a part that is done again ends with the same bytes under the same name."""
     return storage.join(run.kept, f'{KIND}-{part:05d}.arrow')
@@ -56,9 +61,9 @@ class DocumentsWriter:
     """
 
     def __init__(self, run: Run, part: int, schema: pa.Schema, target: object) -> None:
-        self._run, self._part, self._schema, self._target = run, part, schema, target
+        self._run, self._part, self._schema = run, part, schema
         self._writer = pa.ipc.new_stream(pa.PythonFile(target, 'w'), schema, options=pa.ipc.IpcWriteOptions(compression='lz4'))
-        self._details = [name for name in schema.names if name not in dict(_FIXED)]
+        self._details = detail_names(schema)
         self._rows: list[tuple] = []
         self._held = 0
         self._files: dict[str, int] = {}

@@ -19,13 +19,13 @@ from transforms.accounting.step import StepOutput
 from transforms.accounting.table import RecordTable
 from transforms.files.json_values import loads
 from transforms.keys.find_duplicates import Repeats, is_best
-from transforms.report.summary import Count, TopValue
+from transforms.report.summary import EXAMPLES, Count, TopValue
 from transforms.run.hints import InOneStage
 from transforms.run.part_stream import PartStream
 from transforms.run.run import Run
 from transforms.run.start_up_check import StartUpCheck
 from transforms.text_mix.clean_document import json_line
-from transforms.text_mix.documents import PartFiles, read_documents, read_part_files
+from transforms.text_mix.documents import PartFiles, detail_names, read_documents, read_part_files
 from transforms.text_mix.outputs import DocumentSink, Outputs, join_chunks
 from transforms.text_mix.settings import DUPLICATE, TextSettings
 
@@ -69,15 +69,30 @@ class _WritePart:
         outputs, run = self.outputs, self.run
         identities = _Identities(run, self.settings)
         pairs: Counter = Counter()
+        groups = _LargestGroups(part)
         with ExitStack() as stack:
             kept = stack.enter_context(outputs.open(run, part, outputs.paths[part]))
             dropped = stack.enter_context(outputs.open(run, part, outputs.dropped[part])) if outputs.dropped else None
             for batch, members in batches:
-                _Batch(part, batch, members, identities, self.settings, outputs.paths[part], say).write(kept, dropped, pairs)
+                _Batch(part, batch, members, identities, self.settings, outputs.paths[part], say).write(kept, dropped, pairs, groups)
         for sink in filter(None, (kept, dropped)):
             say(sink.written)
+        for top in groups.tops:
+            say(top)
         for (own, other), count in sorted(pairs.items()):
             say(Count(part, 'view', f'{PAIR}{own}\t{other}', count))
+
+
+class _LargestGroups:
+    """The largest groups of duplicates whose best document is in a part: as many as a report shows, however many there are."""
+
+    def __init__(self, part: int) -> None:
+        self._part = part
+        self.tops: list[TopValue] = []
+
+    def add(self, size: int, label: str) -> None:
+        if len(self.tops) < EXAMPLES or size >= self.tops[-1].value:
+            self.tops = sorted([*self.tops, TopValue(self._part, GROUP, size, label)], key=lambda top: (-top.value, top.label))[:EXAMPLES]
 
 
 class _Batch:
@@ -88,10 +103,10 @@ class _Batch:
         self._part, self._batch, self._members, self._identities = part, batch, members, identities
         self._settings, self._path, self._say = settings, path, say
 
-    def write(self, kept: DocumentSink, dropped: DocumentSink | None, pairs: Counter) -> None:
+    def write(self, kept: DocumentSink, dropped: DocumentSink | None, pairs: Counter, groups: _LargestGroups) -> None:
         """Writes them, and says what became of each."""
         columns_of = {name: self._batch[name].to_pylist() for name in self._batch.schema.names}
-        details = [name for name, _ in self._settings.columns]
+        details = detail_names(self._batch.schema)
         files = self._identities.files(self._part)
         waiting: list[tuple[Outcome, bytes]] = []
         for values in zip(*columns_of.values(), strict=True):
@@ -109,7 +124,7 @@ class _Batch:
                 if not best:
                     self._drop(outcome, part, file, of_row, record, dropped, pairs)
                     continue
-                self._say(TopValue(self._part, GROUP, size, f'{self._identities.name(part, file, of_row)}: {measured["excerpt"]}'))
+                groups.add(size, f'{self._identities.name(part, file, of_row)}: {measured["excerpt"]}')
             if kept.has_columns:
                 waiting.append((outcome, record))
             else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ from transforms.text.cleaning.original import clean_as_published
 from transforms.text.cleaning.runs import squeeze_runs
 from transforms.text.cleaning.urls import shorten_urls
 from transforms.text.cleaning.whitespace import squeeze_spaces
+from transforms.text.names import check_name
 
 Step = Callable[[str], str]
 
@@ -66,9 +66,7 @@ def check_step(name: str) -> None:
     Raises:
         ValueError: there is no such step; the message says which there are, or the one that is meant.
     """
-    if name not in STEPS:
-        close = difflib.get_close_matches(name, STEPS, 1, 0.5)
-        raise ValueError(f'there is no cleaning step {name}; ' + (f'did you mean {close[0]}?' if close else f"there are {', '.join(STEPS)}"))
+    check_name('cleaning step', name, STEPS)
 
 
 def in_order(names: Iterable[str]) -> tuple[str, ...]:
