@@ -7,6 +7,7 @@ import pytest
 
 from transforms.text.cleaning import html
 from transforms.text.cleaning.html import HtmlTooDeep, decode_entities, html_to_text
+from transforms.text.cleaning.html_quick import cut_tags, join_tags, quick_text, unescape
 from transforms.text.cleaning.html_tags import find_html
 
 UNTOUCHED = [
@@ -74,7 +75,7 @@ def test_frequent_entities_are_those_of_the_library():
     pieces = ['&lt;', '&gt;', '&quot;', '&nbsp;', '&#39;', '&amp;', '&', 'lt;', 'amp;', '#39;', '&copy', '&eacute;', '&#x41;', '&nbsp', ' ', 'x', ';', '&amp;lt;']
     for _ in range(5_000):
         text = ''.join(chance.choices(pieces, k=chance.randint(1, 12)))
-        assert html._unescaped(text) == library.unescape(text), text
+        assert unescape(text) == library.unescape(text), text
 
 
 @pytest.mark.parametrize('tag', ['div', 'b', 'span', 'table', 'ul'])
@@ -99,19 +100,34 @@ def test_the_short_way_gives_what_the_parser_gives(monkeypatch):
     """Over generated documents; a parser moves what no table may hold out of it."""
     took = []
 
-    def both(source, found):
-        short, parsed = html._in_short(source, found), html.parsed_text(source)
+    def both(source):
+        short, parsed = join_tags(cut_tags(source)), html.parsed_text(html._marked(source))
         if short is not None:
             one, two = ''.join(short.split()), ''.join(parsed.split())
-            took.append(sorted(one) == sorted(two) if 'table' in found.lower else short.split() == parsed.split())
+            took.append(sorted(one) == sorted(two) if '<table' in source else short.split() == parsed.split())
         return parsed
 
     monkeypatch.setattr(html, '_text_of', both)
+    monkeypatch.setattr(html, 'quick_text', lambda text: None)
     chance = random.Random(5)
     for _ in range(3_000):
         find_html.cache_clear()
         html_to_text(''.join(chance.choices(WORDS, k=chance.randint(2, 30))))
     assert len(took) > 1_000 and all(took)
+
+
+def test_the_quick_way_gives_what_the_long_way_gives(monkeypatch):
+    """Over generated documents, also such as are cut, unclosed, or no HTML at all."""
+    chance = random.Random(7)
+    words = [*WORDS * 2, '<PRE>', '</PRE>', '<pre class=x>', '</pre>', '<Td>', '</TD\n>', '\n\n', '\n \t\n', '  ', '\r\n', '<head>', '</head>', '<svg>', '<T>',
+             '<a', "<a title='x>y'>", '<a title="b">c">', '</ul>', '<img>', '<STYLE>s</STYLE>', '<template>', '</template>', '<!-- <p>', '-->', '<textarea>']
+    documents = [''.join(chance.choices(words, k=chance.randint(1, 14))) for _ in range(20_000)]
+    quick = [quick_text(document) for document in documents]
+    monkeypatch.setattr(html, 'quick_text', lambda text: None)
+    took = [(document, text, html_to_text(document)) for document, text in zip(documents, quick, strict=True) if text is not None]
+    assert len(took) > 1_500
+    for document, text, other in took:
+        assert text == other, document
 
 
 def test_the_order_of_names_in_a_set_changes_nothing():

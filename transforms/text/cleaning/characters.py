@@ -13,7 +13,8 @@ def drop_control(text: str) -> str:
 
     Other line breaks become newlines first.
     """
-    if text.replace('\n', ' ').replace('\t', ' ').isprintable():
+    plain = text.replace('\n', ' ').replace('\t', ' ')
+    if plain.isprintable() or plain.replace('\xa0', ' ').isprintable():
         return text
     # A text has few different characters, whatever its length.
     odd = [char for char in set(text) if not char.isprintable() and char not in '\n\t']

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
@@ -16,7 +17,7 @@ KNOWN = PARAGRAPHS | LINES | CELLS | VOID | HIDDEN | frozenset(
     'a abbr acronym applet audio b bdi bdo big body button canvas cite code colgroup data datalist del dfn dialog dir em font frame frameset '
     'hgroup html i iframe ins kbd label map mark marquee math menu meter nobr noframes object optgroup output picture progress q rp rt ruby s '
     'samp search select slot small span strike strong sub sup svg textarea time tt u var video xmp listing'.split())
-_ALONE = frozenset('br hr wbr'.split())  # mean something without an attribute
+ALONE = frozenset('br hr wbr'.split())  # mean something without an attribute
 UNCLOSED = frozenset('dd dt li option p td th tr'.split())  # need no end tag
 FLOW = PARAGRAPHS | LINES | CELLS
 _BLOCKS = (PARAGRAPHS | LINES | {'html', 'body', 'head'}) - {'p', 'br', 'hr', 'li'}
@@ -62,7 +63,17 @@ def find_html(text: str) -> HtmlDocument | None:
     if code:
         text = code.sub(' ', text)
     found = NAME.findall(text)
-    counts = Counter(found)
+    known = classify(Counter(found), text)
+    if known is None:
+        return None
+    names, others = known
+    written = frozenset(name.lstrip('/') for name in names)
+    return HtmlDocument(written, frozenset(map(str.lower, written)), frozenset(others),
+                        text.count('<') > len(found) and len(LIKE_TAG.findall(text)) > len(found), code)
+
+
+def classify(counts: Mapping[str, int], text: str) -> tuple[set[str], set[str]] | None:
+    """(names that are HTML's, others) of a document by how often each is in it, as written and end tags with their `/`; None: no HTML."""
     closed, opened = {}, {}
     for name, count in counts.items():
         names, lower = (closed, name[1:].lower()) if name[0] == '/' else (opened, name.lower())
@@ -79,16 +90,14 @@ def find_html(text: str) -> HtmlDocument | None:
         lower = name.lstrip('/').lower()
         is_ours = lower in genuine or (lower in KNOWN and (name[0] == '/' or (lower in _BLOCKS and not name.istitle())))
         (names if is_ours else others).add(name)
-    written = frozenset(name.lstrip('/') for name in names)
-    return HtmlDocument(written, frozenset(map(str.lower, written)), frozenset(others),
-                 text.count('<') > len(found) and len(LIKE_TAG.findall(text)) > len(found), code)
+    return names, others
 
 
 def _is_html(name: str, count: int, closed: dict[str, int], text: str) -> bool:
     """Whether tags of this name are HTML's, by what else the document has of them."""
     if name not in KNOWN:
         return '-' in name and name in closed
-    if name in closed or name in _ALONE:
+    if name in closed or name in ALONE:
         return True
     if name in UNCLOSED:
         return count > 1 or bool(_well_formed(name, r'(?<![\w$])').search(text))

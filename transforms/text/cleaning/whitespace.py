@@ -9,7 +9,7 @@ import re2
 
 _BLANK = re.compile(r'\n{3,}')
 # Whatever may have to change: two spaces in a row, white space that is neither a space nor a newline, or is at the end of a line.
-_SUSPECT = re2.compile(r'  |[\t\v\f\r\x{1c}-\x{1f}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]| \n|\n\n\n')
+_SUSPECT = re2.compile(r'  |[\t\v\f\r\x{1c}-\x{1f}\x{85}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]| \n|\n\n\n')
 
 
 def squeeze_spaces(text: str) -> str:
@@ -20,14 +20,15 @@ def squeeze_spaces(text: str) -> str:
     text = text.rstrip()
     if text[:1].isspace():
         text = textwrap.dedent(text).lstrip()
+    if '\xa0' in text:
+        text = text.replace('\xa0', ' ')
     if not _SUSPECT.search(text.encode('utf-8', 'surrogatepass')):
         return text
-    return _BLANK.sub('\n\n', '\n'.join([_squeezed(line) for line in text.split('\n')]))
+    text = '\n'.join([_squeezed(line) if '  ' in line or line[-1:] == ' ' or not line.isprintable() else line for line in text.split('\n')])
+    return _BLANK.sub('\n\n', text) if '\n\n\n' in text else text
 
 
 def _squeezed(line: str) -> str:
-    if '  ' not in line and line.isprintable() and line[-1:] != ' ':
-        return line
     words = line.split()
     if not words:
         return ''
