@@ -58,7 +58,7 @@ def plan(settings: ConvertSettings, context: Context) -> Plan:
                       ('read', f'{rows}{references}{human_bytes(read.bytes)} in {read.files:,} files'),
                       ('write', f'{context.output}, {len(read.parts):,} {settings.shards.format} shards'),
                       *((('not', f'{left_out} files, which belong to no split of the main format'),) if left_out else ())),
-                inputs=read.inputs, output_bytes=read.certain_bytes, total=work, counted='B', sources=read.sources, parts=read.parts)
+                inputs=read.inputs, output_bytes=read.certain_bytes + read.inflated_bytes, total=work, counted='B', sources=read.sources, parts=read.parts)
 
 
 SPEC = PipelineSpec(

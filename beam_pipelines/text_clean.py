@@ -76,7 +76,7 @@ def plan(settings: TextCleanSettings, context: Context) -> Plan:
                       *((('note', 'near duplicates are kept: only documents with equal text are duplicates'),) if text.dedup_key else ()),
                       ('write', f'{context.output}, {len(paths):,} {settings.outputs.format} files')),
                 inputs=(*settings.inputs, *(item for one in plans for item in one.inputs)),
-                output_bytes=2 * sum(one.certain_bytes for one in plans), total=sum(chain.bytes for one in plans for chain in one.chains),
+                output_bytes=sum(2 * one.certain_bytes + one.inflated_bytes for one in plans), total=sum(chain.bytes for one in plans for chain in one.chains),
                 counted='B', sources=tuple(source for one in plans for source in one.sources), parts=parts)
 
 

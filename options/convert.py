@@ -43,7 +43,7 @@ def convert_settings(context: Context) -> ConvertSettings:
     flags = context.flags
     check_output(context)
     read_plan = plan_read(context.input, flags.subset or 'all', flags.split, flags.columns, flags.files, flags.limit,
-                          flags.hub_parquet, part_bytes=flags.shard_size)
+                          flags.hub_parquet, part_bytes=flags.shard_size, inflates=True)
     extension = FORMATS[flags.format]
     return ConvertSettings(
         read_plan, Shards(flags.format, shard_names(read_plan, extension)),

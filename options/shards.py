@@ -25,7 +25,7 @@ class ShardOptions(PipelineOptions):
         parser.add_argument('--format', choices=tuple(FORMATS), default='jsonl',
                             help='jsonl: gz JSON lines, bytes as base64; parquet: zstd, one type for each column (default jsonl)')
         parser.add_argument('--shard_size', type=byte_size, default=0, metavar='SIZE',
-                            help='of the input that goes into one shard (default a 16th of it, 64MB to 256MB)')
+                            help='of the input that goes into one shard (default a 16th of it, 16MB to 256MB)')
 
 
 def check_output(context: Context) -> None:

@@ -64,7 +64,7 @@ def text_clean_settings(context: Context) -> TextCleanSettings:
     if flags.columns and text.text_field.partition('.')[0] not in flags.columns:
         raise ValueError(f'--columns leaves out {text.text_field}, where the text is: add it, or name another with --text_field')
     plan = plan_read(context.input, flags.subset or 'all', flags.split, flags.columns, flags.files, flags.limit, flags.hub_parquet,
-                     part_bytes=flags.shard_size)
+                     part_bytes=flags.shard_size, inflates=True)
     extension = FORMATS[flags.format]
     dropped = shard_names(plan, '.jsonl.gz') if flags.keep_dropped else {}
     outputs = Outputs(flags.format, shard_names(plan, extension), {part: path.replace('data/', 'dropped/', 1) for part, path in dropped.items()})

@@ -70,7 +70,7 @@ def text_mix_settings(context: Context) -> TextCleanSettings:
         if mixture.others:
             notes += (('not', f'{len(mixture.others):,} files that are no raw_data.jsonl.gz, such as {mixture.others[0]}'),)
     else:
-        plans, folders, notes = (plan_read(context.input, 'all', 'all', limit=flags.limit, part_bytes=flags.shard_size),), ('',), ()
+        plans, folders, notes = (plan_read(context.input, 'all', 'all', limit=flags.limit, part_bytes=flags.shard_size, inflates=True),), ('',), ()
     outputs = Outputs(flags.format, output_names(folders, plans, extension, bool(flags.shard_size)),
                       output_names(folders, plans, '.jsonl.gz', bool(flags.shard_size), 'dropped_data') if flags.keep_dropped else {})
     if flags.merge:

@@ -1,5 +1,7 @@
 """What shares a stage: bytes of documents and images must never leave the one in which they are read."""
 
+import gzip
+import os
 from dataclasses import replace
 
 import apache_beam as beam
@@ -18,7 +20,8 @@ GROUP, SHUFFLE = 'beam:transform:group_by_key:v1', 'beam:transform:reshuffle:v1'
 HARMLESS = {GROUP, SHUFFLE, 'beam:transform:impulse:v1', 'beam:transform:flatten:v1'}
 # Further shapes that a pipeline takes, beside that of its embedded sample.
 TWO_PASSES = ('text_clean', 'text_mix')  # documents are read again once duplicates are decided
-VARIANTS = {'olmocr': {'extract': ('--stage=extract',), 'original': ('--preset=original',), 'convert': ('--stage=convert',)}}
+PACKED = ('--shard_size=1MB',)  # a gz of one member is inflated first
+VARIANTS = {'convert': {'packed': PACKED}, 'text_clean': {'packed': PACKED}, 'olmocr': {'extract': ('--stage=extract',), 'original': ('--preset=original',), 'convert': ('--stage=convert',)}}
 CASES = [(spec, '') for spec in find_pipelines()] + [
     (spec, variant) for spec in find_pipelines() for variant in VARIANTS.get(spec.name, ())]
 # What Beam and we do to elements without any work: making, spreading, gathering, keying.
@@ -50,6 +53,9 @@ def case(request, tmp_path, dataset):
     if variant == 'convert':
         source = tmp_path / 'extracted'
         assert olmocr.run([f'--input={dataset}', f'--output={source}', '--stage=extract']).exit_code == 0
+    elif variant == 'packed':
+        source = tmp_path
+        (tmp_path / 'train.jsonl.gz').write_bytes(gzip.compress(b''.join(b'{"text": "%s"}\n' % os.urandom(900).hex().encode() for _ in range(2500))))
     elif source is None:
         source = tmp_path
         (tmp_path / 'a.pdf').write_bytes(b'%PDF-')
@@ -80,7 +86,7 @@ def test_the_shuffles_are_those_we_know(case):
     graph = graph_of(spec.build, settings)
     shuffles = {name for urn, name in graph.between if urn == SHUFFLE}
     # References to files and to units of rows; the groups hold references by part, then a summary for each part.
-    assert {name.rpartition('/')[2] for name in shuffles if not name.endswith('/MaybeReshuffle/Reshuffle')} <= {'SpreadUnits'}
+    assert {name.rpartition('/')[2] for name in shuffles if not name.endswith('/MaybeReshuffle/Reshuffle')} <= {'SpreadUnits', 'SpreadFiles'}
     # Keys of documents by hash, then by part what the decision says of them.
     decided = {'HashDedup/FindDuplicates/ByPartition', 'HashDedup/FindDuplicates/ToUnits/ByUnit'} if spec.name in TWO_PASSES else set()
     assert {name for urn, name in graph.between if urn == GROUP} == {'FinishRun/ByPart', 'FinishRun/ToOneList', *decided}

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import random
 
 import pyarrow.parquet as pq
 import pytest
@@ -111,6 +112,27 @@ def test_the_same_bytes_however_it_runs(tmp_path):
     rows = records_of(first).values()
     assert {row['group_size'] for row in rows} == {6, 9} and len({row['duplicate_of'] for row in rows}) == 701
     assert len({row['id'] for row in rows}) == 4500
+
+
+def test_a_gzip_of_one_member_is_shared(tmp_path):
+    """Its parts are cut where they are cut in no other form of the file; the documents are the same."""
+    lines = [{'id': str(n), 'text': prose(n % 900, 300), 'r': random.Random(n).randbytes(1500).hex()} for n in range(2000)]
+    write_lines(tmp_path / 'plain' / 'train.jsonl', lines)
+    write_lines(tmp_path / 'one' / 'train.jsonl.gz', lines)
+    write_lines(tmp_path / 'cut' / 'train.jsonl.gz', lines)
+    packed = (tmp_path / 'cut' / 'train.jsonl.gz').read_bytes()
+    (tmp_path / 'cut' / 'train.jsonl.gz').write_bytes(packed[:len(packed) // 2])
+    for format in ('jsonl', 'parquet'):
+        run(text_clean, '--input', tmp_path / 'plain', '--output', tmp_path / f'plain-{format}', f'--format={format}')
+        for number, mode in enumerate(((), ('--direct_running_mode=multi_processing', '--direct_num_workers=2'))):
+            accounts = run(text_clean, '--input', tmp_path / 'one', '--output', tmp_path / f'{format}-{number}', '--shard_size=1MB', f'--format={format}', *mode)
+            assert accounts['totals']['written'] == 900
+        assert_same_output(tmp_path / f'{format}-0', tmp_path / f'{format}-1')
+        assert not (tmp_path / f'{format}-0' / '.work').exists()
+    one, plain = ([line for path in sorted((tmp_path / name / 'data').iterdir()) for line in lines_of(path)] for name in ('jsonl-0', 'plain-jsonl'))
+    assert one == plain and len(list((tmp_path / 'jsonl-0' / 'data').iterdir())) == -(-len(packed) // (1 << 20))
+    accounts = run(text_clean, '--input', tmp_path / 'cut', '--output', tmp_path / 'out', '--shard_size=1MB', code=1)
+    assert 700 < accounts['totals']['read'] < 1300 and accounts['failed_units'] == {'DamagedFile': 1}
 
 
 def test_lines_that_are_no_documents_are_in_the_accounts(tmp_path):

@@ -55,20 +55,35 @@ def read_lines(unit: ReadUnit, source: BinaryIO, limits: ReadLimits,
     if stream is None:
         return
     by_offset = not unit.layout.compression and unit.bytes < unit.file.size
-    number = base << _GZ_ROW_SHIFT if unit.layout.compression else 0
-    blocks, offset = iter_lines(stream, not unit.is_first, limits.line_bytes), 0
+    first = unit.start if by_offset else base << _GZ_ROW_SHIFT if unit.layout.compression else 0
+    yield from rows_of_lines(stream, not unit.is_first, first, by_offset, limits, parse)
+
+
+def rows_of_lines(stream: Stream, skip_first: bool, first: int, by_offset: bool, limits: ReadLimits, parse: Callable[[bytes], Parsed]) -> Rows:
+    """Rows of the lines that a stream has, as `iter_lines` gives them.
+
+    Args:
+        stream: of lines.
+        skip_first: whether its first line belongs to the range before.
+        first: number of its first row; with `by_offset` that of a line is this and its offset in the stream.
+        by_offset: whether rows have the numbers of bytes; else they are counted.
+        limits: what one record may cost.
+        parse: as of `read_lines`.
+    """
+    number, offset = first, 0
+    blocks = iter_lines(stream, skip_first, limits.line_bytes)
     while True:
         try:
             offset, lines = next(blocks)
         except StopIteration:
             return
         except UnitFault as fault:
-            yield LostPart(f'from row {unit.start + offset if by_offset else number}', fault.error, fault.message)
+            yield LostPart(f'from row {first + offset if by_offset else number}', fault.error, fault.message)
             return
         for line in lines:
             if stream.limit is not None and offset > stream.limit:
                 return
-            row = unit.start + offset if by_offset else number
+            row = first + offset if by_offset else number
             if line is None:
                 yield row, BadRow('LineTooLong', f'a line of more than {limits.line_bytes} bytes')
                 number += 1

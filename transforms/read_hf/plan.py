@@ -19,7 +19,8 @@ from transforms.read_hf.schemas import split_types
 from transforms.read_hf.units import SPLIT_BYTES, Origin, ReadUnit, UnitChain, plan_units
 from transforms.run.source import PART_BYTES, PART_ROWS, Part, Source
 
-_USUAL_PARTS = 16
+_INFLATES_TO = 4  # times the size of a file of text
+_USUAL_PARTS, _LEAST_PART = 16, 16 << 20
 HUB_PARQUET = 'refs/convert/parquet'
 
 
@@ -82,6 +83,21 @@ class ReadPlan:
                      for part, own in units.items())
 
     @property
+    def inflated(self) -> tuple[tuple[ReadUnit, ...], ...]:
+        """For each file that is inflated before it is read, its units in order."""
+        units: dict[str, list[ReadUnit]] = {}
+        for chain in self.chains:
+            for unit in chain.units:
+                if unit.block >= 0:
+                    units.setdefault(unit.origin.file, []).append(unit)
+        return tuple(tuple(sorted(own, key=lambda unit: unit.block)) for own in units.values())
+
+    @property
+    def inflated_bytes(self) -> int:
+        """What the files that are inflated take then, about."""
+        return sum(_INFLATES_TO * units[0].file.size for units in self.inflated)
+
+    @property
     def inputs(self) -> tuple[tuple[str, int, float | str], ...]:
         """The chosen files and those beside them as (path, bytes, fingerprint), for telling a changed input."""
         chosen = (file for split in self.splits for file in split.files)
@@ -107,13 +123,13 @@ def resolve(source: str, hub_parquet: bool = False) -> str:
 
 
 def usual_part_bytes(size: int) -> int:
-    """Bytes of files in a part where nobody asks for another size: a 16th of all, 64 to 256 MiB."""
-    return min(PART_BYTES, max(SPLIT_BYTES, size // _USUAL_PARTS))
+    """Bytes of files in a part where nobody asks for another size: a 16th of all, 16 to 256 MiB."""
+    return min(PART_BYTES, max(_LEAST_PART, size // _USUAL_PARTS))
 
 
 def plan_read(source: str, subset: str | tuple[str, ...] = '', split: str = 'all', columns: tuple[str, ...] = (), pattern: str = '',
               limit: int = 0, hub_parquet: bool = False, limits: ReadLimits = DEFAULT_LIMITS,
-              heads_only: bool = False, part_bytes: int = 0) -> ReadPlan:
+              heads_only: bool = False, part_bytes: int = 0, inflates: bool = False) -> ReadPlan:
     """The plan of `ReadHF`; see there.
 
     Args:
@@ -126,8 +142,9 @@ def plan_read(source: str, subset: str | tuple[str, ...] = '', split: str = 'all
         hub_parquet: read the Parquet conversion that the Hub made.
         limits: what one record may cost.
         heads_only: take types from the heads of a few files.
-        part_bytes: of files in one part; a unit that cannot be cut may have more. 0: a 16th of all, 64 to 256 MiB, so that the
+        part_bytes: of files in one part; a unit that cannot be cut may have more. 0: a 16th of all, 16 to 256 MiB, so that the
             workers of one machine end at about the same time.
+        inflates: cut compressed lines too, which `ReadHFParts` inflates before it reads them; `ReadHF` cannot.
     """
     root = resolve(source, hub_parquet)
     dataset = find_dataset(root, pattern)
@@ -150,7 +167,7 @@ def plan_read(source: str, subset: str | tuple[str, ...] = '', split: str = 'all
         if schema.names and columns_of:
             _check_columns(columns_of, schema.names, one)
         chains += plan_units(one, root, source, revision, columns_of, limit,
-                             split_bytes=min(SPLIT_BYTES, part_bytes), schema=_serialized(schema), row_groups=row_groups)
+                             split_bytes=min(SPLIT_BYTES, part_bytes), inflates=inflates, schema=_serialized(schema), row_groups=row_groups)
     chains, parts = _with_parts(chains, {(one.subset, one.split): one.number for one in sources}, part_bytes)
     return ReadPlan(root, revision, dataset, chosen, chains, sources, parts, tuple(dict.fromkeys(beside)))
 
@@ -160,16 +177,17 @@ def _with_parts(chains: list[UnitChain], numbers: dict[tuple[str, str], int],
     """The chains with units that know their source and part. A part is a range of a source's units, in order of file and row.
 
     It has at most `part_bytes` of files and, where footers tell, `PART_ROWS`; or one unit that cannot be cut, or a chain that
-    is read only as far as is needed.
+    is read only as far as is needed. A file that is inflated shares no part with others: it can be read once its blocks are there.
     """
     units = sorted(((numbers[u.origin.subset, u.origin.split], u.origin.file, u.start, u, bool(c.limit))
                     for c in chains for u in c.units), key=lambda entry: entry[:3])
     parts: list[Part] = []
     origins: dict[int, Origin] = {}
-    held = rows = 0
-    for number, _, _, unit, is_chained in units:
+    held, rows, inflated = 0, 0, ''
+    for number, file, _, unit, is_chained in units:
         size, count = unit.bytes, unit.row_count or 0
-        if not parts or parts[-1].source != number or (
+        before, inflated = inflated, file if unit.block >= 0 else ''
+        if not parts or parts[-1].source != number or inflated != before or (
                 not is_chained and (held + size > part_bytes or rows + count > PART_ROWS)):
             parts.append(Part(len(parts), number))
             held = rows = 0

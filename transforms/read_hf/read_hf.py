@@ -4,6 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import KW_ONLY, dataclass, field
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import apache_beam as beam
@@ -14,7 +15,7 @@ from transforms.accounting.outcome import FAILED, Outcome
 from transforms.accounting.step import CollectAccounts
 from transforms.read_hf.plan import ReadPlan, plan_read
 from transforms.read_hf.read_unit import read_unit
-from transforms.read_hf.rows import BadRow, LostPart, ReadLimits, UnitFault
+from transforms.read_hf.rows import BadRow, LostPart, ReadLimits, Rows, UnitFault
 from transforms.read_hf.units import Origin, ReadUnit, UnitChain
 from transforms.report.summary import Count, UnitError
 from transforms.run.run import Run
@@ -55,28 +56,26 @@ class ReadOutput(NamedTuple):
     faults: beam.PCollection
 
 
-def read_chain(chain: UnitChain, limits: ReadLimits, done: Callable[[int], None] | None = None) -> Iterator[
-        HFRecord | Outcome | Count | UnitError]:
+def read_chain(chain: UnitChain, rows_of: Callable[[ReadUnit], Rows]) -> Iterator[HFRecord | Outcome | Count | UnitError]:
     """Records of a chain of units in order, what is wrong between them, and at the end how many were read of each file.
 
     Args:
         chain: the units, and how many records are wanted.
-        limits: what one record may cost.
-        done: called now and then with the bytes of input that were worked off since.
+        rows_of: opens one, such as `read_unit`.
     """
     read: Counter = Counter()
     for unit in chain.units:
         left = chain.limit - sum(read.values()) if chain.limit else -1
         if left == 0:
             break
-        yield from _read(unit, left, read, limits, done)
+        yield from _read(unit, left, read, rows_of)
     for (part, file), count in sorted(read.items()):
         yield Count(part, 'read', '', count, file)
 
 
-def _read(unit: ReadUnit, left: int, read: Counter, limits: ReadLimits, done: Callable[[int], None] | None) -> Iterator[object]:
+def _read(unit: ReadUnit, left: int, read: Counter, rows_of: Callable[[ReadUnit], Rows]) -> Iterator[object]:
     origin, count = unit.origin, 0
-    rows = read_unit(unit, limits, done)
+    rows = rows_of(unit)
     try:
         for item in rows:
             if type(item) is LostPart:
@@ -115,7 +114,7 @@ class _ReadUnitsFn(beam.DoFn):
     def process(self, chain: UnitChain) -> Iterator[
             HFRecord | TaggedOutput[Literal['outcomes'], Outcome] | TaggedOutput[Literal['counts'], Count]
             | TaggedOutput[Literal['faults'], UnitError]]:
-        for item in read_chain(chain, self._limits):
+        for item in read_chain(chain, partial(read_unit, limits=self._limits)):
             yield item if type(item) is HFRecord else TaggedOutput(_TAGS[type(item)], item)
 
 

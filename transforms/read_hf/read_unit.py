@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import BinaryIO
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, Protocol
 
 from transforms.files import storage
 from transforms.files.decompress import LONGEST_POINTER, is_lfs_pointer
@@ -17,6 +18,13 @@ from transforms.read_hf.parquet_rows import read_parquet
 from transforms.read_hf.rows import DEFAULT_LIMITS, ReadLimits, Rows, UnitFault
 from transforms.read_hf.tables import read_arrow, read_avro
 from transforms.read_hf.units import ReadUnit
+
+
+class Placed(Protocol):
+    """What says how far it was read."""
+
+    def tell(self) -> int:
+        """Offset in its file."""
 
 
 def _read_text(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
@@ -57,6 +65,21 @@ def read_unit(unit: ReadUnit, limits: ReadLimits = DEFAULT_LIMITS, done: Callabl
     if unit.layout.format in ('image', 'audio'):
         yield from read_media(unit)
         return
+    with open_unit(unit) as source:
+        rows = read_data(unit, source, limits)
+        if dict(unit.params).get('media'):
+            rows = read_metadata(unit, rows, limits)
+        yield from rows if done is None else watched(unit, source, rows, done)
+
+
+@contextmanager
+def open_unit(unit: ReadUnit) -> Iterator[BinaryIO]:
+    """The open file of a unit.
+
+    Raises:
+        UnitFault: it is not there (any more), or shorter than when it was listed.
+        RunAborted: the Hub is down, or the file has changed.
+    """
     try:
         source = storage.open_info(unit.root, unit.file)
     except FileNotFoundError:
@@ -65,14 +88,12 @@ def read_unit(unit: ReadUnit, limits: ReadLimits = DEFAULT_LIMITS, done: Callabl
         raise UnitFault('FileUnreadable', f'it cannot be read: {error.strerror}') from None
     with source:
         _check_size(unit, source)
-        rows = read_data(unit, source, limits)
-        if dict(unit.params).get('media'):
-            rows = read_metadata(unit, rows, limits)
-        yield from rows if done is None else _watched(unit, source, rows, done)
+        yield source
         _check_size(unit, source)
 
 
-def _watched(unit: ReadUnit, source: BinaryIO, rows: Rows, done: Callable[[int], None]) -> Rows:
+def watched(unit: ReadUnit, source: Placed, rows: Rows, done: Callable[[int], None]) -> Rows:
+    """The rows; `done` is called now and then with the bytes of the unit that `source` went on."""
     at = 0
     try:
         for number, item in enumerate(rows):

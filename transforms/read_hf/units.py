@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import BinaryIO
@@ -55,6 +55,7 @@ class ReadUnit:
         layout: its format.
         start: first byte.
         end: behind the last one; the file's size for a whole file. With `rows` both are estimates of where these lie.
+        block: number of the block of whole lines that holds it, where a step inflates the file before; -1 where none does.
         rows: numbers [first, end) of the rows, where a footer tells how many there are; None for all that begin in the bytes.
         columns: to read; () for all.
         schema: serialized Arrow schema that JSON values are conformed to, b'' for none.
@@ -73,6 +74,7 @@ class ReadUnit:
     params: tuple[tuple[str, object], ...] = ()
     limited: bool = False
     rows: tuple[int, int] | None = None
+    block: int = -1
 
     @property
     def path(self) -> str:
@@ -99,7 +101,7 @@ class ReadUnit:
     @property
     def label(self) -> str:
         """What of the file it is, for people."""
-        if self.end - self.start == self.file.size:
+        if self.end - self.start == self.file.size or self.block >= 0:
             return 'whole file'
         return f'rows {self.rows[0]} to {self.rows[1] - 1}' if self.rows else f'bytes {self.start} to {self.end}'
 
@@ -118,12 +120,13 @@ class UnitChain:
 
 
 def plan_units(split: Split, root: str, source: str, revision: str, columns: tuple[str, ...] = (), limit: int = 0,
-               split_bytes: int = SPLIT_BYTES, schema: bytes = b'',
+               split_bytes: int = SPLIT_BYTES, inflates: bool = False, schema: bytes = b'',
                row_groups: Mapping[str, tuple[RowGroup, ...]] = MappingProxyType({})) -> list[UnitChain]:
     """The units of a split in order.
 
     Where `row_groups` (by path) tell how many rows a file has, its units are rows by number. With a limit there are no more
-    of them than it takes; where nothing tells, they are one chain, read in order only as far as is needed.
+    of them than it takes; where nothing tells, they are one chain, read in order only as far as is needed. With `inflates` a step
+    inflates compressed lines before, of which no range can be read otherwise.
     """
     params = dict(split.params)
     whole = 1 << 62 if other_encoding(params) else 0  # line ends cannot be found in its bytes
@@ -133,15 +136,15 @@ def plan_units(split: Split, root: str, source: str, revision: str, columns: tup
         layout, groups = layout_of(file.path), row_groups.get(file.path, ())
         origin = Origin(source, revision, split.subset, split.name, file.path)
         if groups:
-            cuts = _row_ranges(file.size, groups, split_bytes)
+            cuts = ((*cut, -1) for cut in _row_ranges(file.size, groups, split_bytes))
         else:
-            cuts = ((start, end, None) for start, end in _ranges(root, file, layout, whole or split_bytes))
-        for start, end, rows in cuts:
+            cuts = _ranges(root, file, layout, whole or split_bytes, inflates and not limit)
+        for start, end, rows, block in cuts:
             if limit and left > 0 and rows:
                 rows = rows[0], min(rows[1], rows[0] + left)
                 left -= rows[1] - rows[0]
             units.append(ReadUnit(origin, root, file, layout, start, end, columns, schema, split.params,
-                                  limited=bool(limit), rows=rows))
+                                  limited=bool(limit), rows=rows, block=block))
             if limit and left <= 0 and all(unit.rows for unit in units):
                 return [UnitChain((unit,)) for unit in units]
     if limit and not (units and all(unit.rows for unit in units)):
@@ -163,11 +166,19 @@ def _row_ranges(size: int, groups: tuple[RowGroup, ...], split_bytes: int) -> It
             first, start = row, at
 
 
-def _ranges(root: str, file: FileInfo, layout: Layout, split_bytes: int) -> Iterator[tuple[int, int]]:
-    is_shared = layout.is_splittable and file.size > split_bytes and _can_be_cut(root, file, layout)
-    pieces = -(-file.size // split_bytes) if is_shared else 1
+def _ranges(root: str, file: FileInfo, layout: Layout, split_bytes: int, inflates: bool) -> Iterator[tuple[int, int, None, int]]:
+    """(first byte, last, no rows, block) of the ranges of a file."""
+    is_large = file.size > split_bytes
+    is_shared = is_large and layout.is_splittable and _can_be_cut(root, file, layout)
+    is_inflated = is_large and inflates and not is_shared and _has_packed_lines(root, file, layout)
+    pieces = -(-file.size // split_bytes) if is_shared or is_inflated else 1
     for piece in range(pieces):
-        yield piece * split_bytes, file.size if piece == pieces - 1 else (piece + 1) * split_bytes
+        yield piece * split_bytes, file.size if piece == pieces - 1 else (piece + 1) * split_bytes, None, piece if is_inflated else -1
+
+
+def uncut(units: Iterable[ReadUnit]) -> list[ReadUnit]:
+    """The units, but for each file that a step would inflate one that reads all of it as it is."""
+    return [replace(unit, end=unit.file.size, block=-1) if unit.block == 0 else unit for unit in units if unit.block <= 0]
 
 
 def _can_be_cut(root: str, file: FileInfo, layout: Layout) -> bool:
@@ -180,11 +191,18 @@ def _can_be_cut(root: str, file: FileInfo, layout: Layout) -> bool:
         from transforms.read_hf.gz_members import first_member_ends_within
 
         with storage.open_info(root, file) as source:
-            if not first_member_ends_within(source, _GZ_PROBE):
-                return False
-            source.seek(0)
-            return layout.format != 'json' or json_kind(file.path, _head(source)) == 'lines'
+            return first_member_ends_within(source, _GZ_PROBE) and _has_packed_lines(root, file, layout)
     return True
+
+
+def _has_packed_lines(root: str, file: FileInfo, layout: Layout) -> bool:
+    """Whether a compressed file is text or JSON lines."""
+    if not layout.compression or layout.format not in ('json', 'text'):
+        return False
+    if layout.format == 'text':
+        return True
+    with storage.open_info(root, file) as source:
+        return json_kind(file.path, _head(source)) == 'lines'
 
 
 def _head(source: BinaryIO) -> bytes:

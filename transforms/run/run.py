@@ -86,6 +86,11 @@ class Run:
         return join(self.work, 'blocks')
 
     @property
+    def inflated(self) -> str:
+        """Folder of input files that were inflated so that workers can share them."""
+        return join(self.work, 'inflated')
+
+    @property
     def staging_dir(self) -> str:
         """Where images and shards wait for their names, on the disk of the output; '' where that is no local disk."""
         return join(self.work, 'spill') if is_local(self.work) else ''

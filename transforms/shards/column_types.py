@@ -23,7 +23,7 @@ from transforms.read_hf.schemas import (
     LOOK_WHOLE,
     unpacked_bytes,
 )
-from transforms.read_hf.units import ReadUnit
+from transforms.read_hf.units import ReadUnit, uncut
 from transforms.shards.shapes import shape_check
 
 _BATCH = 1000
@@ -58,7 +58,7 @@ def column_types(plan: ReadPlan, number: int, limits: ReadLimits, look: Callable
         look: wraps the units that are looked at, for a progress bar.
     """
     chains = [chain for chain in plan.chains if chain.units[0].origin.number == number]
-    units, limit = [unit for chain in chains for unit in chain.units], chains[0].limit if chains else 0
+    units, limit = uncut(unit for chain in chains for unit in chain.units), chains[0].limit if chains else 0
     split = next(split for split, source in zip(plan.splits, plan.sources, strict=True) if source.number == number)
     declared = pa.schema([]) if is_media(split) else _declared(units)
     from_headers = {layout_of(file.path).format for file in split.files} <= _HEADERS

@@ -71,7 +71,7 @@ def find_raw_mixture(source: str, entries: Sequence[Entry], limit: int, part_byt
 
 def _plan(source: str, folder: str, files: list[str], limit: int, part_bytes: int) -> ReadPlan:
     place = storage.join(source, folder) if folder else source
-    return plan_read(place, '', 'all', (), files[0] if len(files) == 1 else 'raw_data.jsonl*', limit, part_bytes=part_bytes)
+    return plan_read(place, '', 'all', (), files[0] if len(files) == 1 else 'raw_data.jsonl*', limit, part_bytes=part_bytes, inflates=True)
 
 
 def output_names(folders: Sequence[str], plans: Sequence[ReadPlan], extension: str, shards: bool, name: str = 'cleaned_data') -> dict[int, str]:

@@ -19,7 +19,16 @@ from transforms.text.cleaning.html_quick import (
     with_newlines,
     without_unseen,
 )
-from transforms.text.cleaning.html_tags import FLOW, KNOWN, NAME, UNCLOSED, VOID, HtmlDocument, escape_others, find_html
+from transforms.text.cleaning.html_tags import (
+    FLOW,
+    KNOWN,
+    NAME,
+    UNCLOSED,
+    VOID,
+    HtmlDocument,
+    escape_others,
+    find_html,
+)
 
 MAX_DEPTH = 1_000  # lexbor takes 20 s for tags nested 100,000 deep
 MAX_CHARACTERS = 32 << 20

@@ -8,7 +8,17 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import cache, lru_cache
 
-from transforms.text.cleaning.html_tags import ALONE, CELLS, FLOW, HIDDEN, KNOWN, LIKE_TAG, LINES, PARAGRAPHS, classify
+from transforms.text.cleaning.html_tags import (
+    ALONE,
+    CELLS,
+    FLOW,
+    HIDDEN,
+    KNOWN,
+    LIKE_TAG,
+    LINES,
+    PARAGRAPHS,
+    classify,
+)
 
 # White space stands for what tags mean: other characters a parser would move out of tables.
 LINE, PARAGRAPH, CELL = '\n', '\f', '\t'
