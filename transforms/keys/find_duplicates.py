@@ -75,9 +75,13 @@ def is_best(members: np.ndarray, unit: int) -> np.ndarray:
 
 
 def hash_texts(texts: Iterable[str], secret: bytes) -> np.ndarray:
-    """Keyed 128-bit hashes (blake2b), uint64 of shape (n, 2); nobody who does not know `secret` can make two texts collide."""
-    digests = b''.join(hashlib.blake2b(text.encode(), digest_size=HASH_BYTES, key=secret).digest() for text in texts)
-    return np.frombuffer(digests, '<u8').reshape(-1, 2)
+    """Hashes as of `hash_text`, uint64 of shape (n, 2)."""
+    return np.frombuffer(b''.join([hash_text(text, secret) for text in texts]), '<u8').reshape(-1, 2)
+
+
+def hash_text(text: str, secret: bytes) -> bytes:
+    """A keyed 128-bit hash (blake2b); nobody who does not know `secret` can make two texts collide."""
+    return hashlib.blake2b(text.encode(), digest_size=HASH_BYTES, key=secret).digest()
 
 
 def _to_keys(hashes: UnitHashes) -> np.ndarray:

@@ -19,6 +19,7 @@ from transforms.read_hf.schemas import split_types
 from transforms.read_hf.units import SPLIT_BYTES, Origin, ReadUnit, UnitChain, plan_units
 from transforms.run.source import PART_BYTES, PART_ROWS, Part, Source
 
+_MANY_FILES = 4
 _INFLATES_TO = 4  # times the size of a file of text
 _USUAL_PARTS, _LEAST_PART = 16, 16 << 20
 HUB_PARQUET = 'refs/convert/parquet'
@@ -144,14 +145,17 @@ def plan_read(source: str, subset: str | tuple[str, ...] = '', split: str = 'all
         heads_only: take types from the heads of a few files.
         part_bytes: of files in one part; a unit that cannot be cut may have more. 0: a 16th of all, 16 to 256 MiB, so that the
             workers of one machine end at about the same time.
-        inflates: cut compressed lines too, which `ReadHFParts` inflates before it reads them; `ReadHF` cannot.
+        inflates: cut compressed lines too, which `ReadHFParts` inflates before it reads them; `ReadHF` cannot. Without `part_bytes`
+            files of more than a quarter of all, or 256 MiB: of smaller ones there are enough for all workers as they are.
     """
     root = resolve(source, hub_parquet)
     dataset = find_dataset(root, pattern)
     root, revision = dataset.root, storage.revision_of(root)
     names = (subset,) if isinstance(subset, str) else subset
     chosen = tuple(one for name in dict.fromkeys(names) for one in dataset.choose(name, split))
-    part_bytes = part_bytes or usual_part_bytes(sum(file.size for one in chosen for file in one.files))
+    size = sum(file.size for one in chosen for file in one.files)
+    inflates_from = (part_bytes or min(PART_BYTES, size // _MANY_FILES)) if inflates else 0
+    part_bytes = part_bytes or usual_part_bytes(size)
     chains: list[UnitChain] = []
     beside = [dataset.card_file] if dataset.card_file else []
     sources = tuple(Source(number, source, revision, one.subset, one.name, root) for number, one in enumerate(chosen))
@@ -167,7 +171,7 @@ def plan_read(source: str, subset: str | tuple[str, ...] = '', split: str = 'all
         if schema.names and columns_of:
             _check_columns(columns_of, schema.names, one)
         chains += plan_units(one, root, source, revision, columns_of, limit,
-                             split_bytes=min(SPLIT_BYTES, part_bytes), inflates=inflates, schema=_serialized(schema), row_groups=row_groups)
+                             split_bytes=min(SPLIT_BYTES, part_bytes), inflates_from=inflates_from, schema=_serialized(schema), row_groups=row_groups)
     chains, parts = _with_parts(chains, {(one.subset, one.split): one.number for one in sources}, part_bytes)
     return ReadPlan(root, revision, dataset, chosen, chains, sources, parts, tuple(dict.fromkeys(beside)))
 

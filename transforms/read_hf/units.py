@@ -120,13 +120,13 @@ class UnitChain:
 
 
 def plan_units(split: Split, root: str, source: str, revision: str, columns: tuple[str, ...] = (), limit: int = 0,
-               split_bytes: int = SPLIT_BYTES, inflates: bool = False, schema: bytes = b'',
+               split_bytes: int = SPLIT_BYTES, inflates_from: int = 0, schema: bytes = b'',
                row_groups: Mapping[str, tuple[RowGroup, ...]] = MappingProxyType({})) -> list[UnitChain]:
     """The units of a split in order.
 
     Where `row_groups` (by path) tell how many rows a file has, its units are rows by number. With a limit there are no more
-    of them than it takes; where nothing tells, they are one chain, read in order only as far as is needed. With `inflates` a step
-    inflates compressed lines before, of which no range can be read otherwise.
+    of them than it takes; where nothing tells, they are one chain, read in order only as far as is needed. Compressed lines of more
+    than `inflates_from` bytes, if it is not 0, are inflated by a step before, for no range can be read of them otherwise.
     """
     params = dict(split.params)
     whole = 1 << 62 if other_encoding(params) else 0  # line ends cannot be found in its bytes
@@ -138,7 +138,7 @@ def plan_units(split: Split, root: str, source: str, revision: str, columns: tup
         if groups:
             cuts = ((*cut, -1) for cut in _row_ranges(file.size, groups, split_bytes))
         else:
-            cuts = _ranges(root, file, layout, whole or split_bytes, inflates and not limit)
+            cuts = _ranges(root, file, layout, whole or split_bytes, 0 if limit else inflates_from)
         for start, end, rows, block in cuts:
             if limit and left > 0 and rows:
                 rows = rows[0], min(rows[1], rows[0] + left)
@@ -166,11 +166,11 @@ def _row_ranges(size: int, groups: tuple[RowGroup, ...], split_bytes: int) -> It
             first, start = row, at
 
 
-def _ranges(root: str, file: FileInfo, layout: Layout, split_bytes: int, inflates: bool) -> Iterator[tuple[int, int, None, int]]:
+def _ranges(root: str, file: FileInfo, layout: Layout, split_bytes: int, inflates_from: int) -> Iterator[tuple[int, int, None, int]]:
     """(first byte, last, no rows, block) of the ranges of a file."""
     is_large = file.size > split_bytes
     is_shared = is_large and layout.is_splittable and _can_be_cut(root, file, layout)
-    is_inflated = is_large and inflates and not is_shared and _has_packed_lines(root, file, layout)
+    is_inflated = is_large and 0 < inflates_from < file.size and not is_shared and _has_packed_lines(root, file, layout)
     pieces = -(-file.size // split_bytes) if is_shared or is_inflated else 1
     for piece in range(pieces):
         yield piece * split_bytes, file.size if piece == pieces - 1 else (piece + 1) * split_bytes, None, piece if is_inflated else -1

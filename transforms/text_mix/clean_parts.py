@@ -17,7 +17,7 @@ from transforms.accounting.fragments import FragmentRef
 from transforms.accounting.outcome import DROPPED, FAILED, Outcome
 from transforms.accounting.table import RecordTable
 from transforms.files import storage
-from transforms.keys.find_duplicates import UnitHashes, hash_texts
+from transforms.keys.find_duplicates import UnitHashes, hash_text
 from transforms.read_hf.read_hf import HFRecord
 from transforms.report.summary import Comparison, Count
 from transforms.run.part_stream import PartStream
@@ -77,7 +77,7 @@ class _CleanPart:
                             continue
                     elif settings.dedup_key:
                         key = document.text.casefold() if settings.dedup_key == 'casefold' else document.text
-                        document.details['dedup_key'] = hash_texts((key,), secret).tobytes()
+                        document.details['dedup_key'] = hash_text(key, secret)
                     try:
                         data = self._record(document)
                     except (TypeError, ValueError, RecursionError) as error:

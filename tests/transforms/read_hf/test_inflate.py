@@ -126,3 +126,14 @@ def test_a_part_holds_blocks_of_one_file_alone(tmp_path):
         for unit in chain.units:
             of_part.setdefault(unit.origin.part, set()).add(unit.file.path if unit.block >= 0 else '')
     assert all(len(files) == 1 for files in of_part.values()) and len(plan.inflated) == 3
+
+
+def test_of_many_files_none_is_inflated(tmp_path, monkeypatch):
+    """They keep all workers busy as they are; where one has most of the bytes it is."""
+    monkeypatch.setattr('transforms.read_hf.plan._LEAST_PART', 100_000)
+    for name in 'abcdef':
+        (tmp_path / f'{name}.jsonl.gz').write_bytes(gzip.compress(b'\n'.join(long_lines(1_200))))
+    assert plan_read(str(tmp_path), inflates=True).inflated == ()
+    assert len(plan_read(str(tmp_path), part_bytes=PART, inflates=True).inflated) == 6
+    (tmp_path / 'z.jsonl.gz').write_bytes(gzip.compress(b'\n'.join(long_lines(6_000))))
+    assert [units[0].file.path for units in plan_read(str(tmp_path), inflates=True).inflated] == ['z.jsonl.gz']
