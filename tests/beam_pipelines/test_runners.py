@@ -1,6 +1,8 @@
 """The same bytes and accounts from every runner that works on one machine."""
 
+import gzip
 import json
+import random
 import subprocess
 import sys
 
@@ -83,6 +85,22 @@ def test_convert(tmp_path, flags, kind):
     run = load(tmp_path / 'out' / 'run.json')
     assert (run['totals']['read'], run['totals']['written']) == (60_008, 60_007)
     assert len(list((tmp_path / 'out' / 'data').iterdir())) > 5
+
+
+@pytest.mark.parametrize('flags', [MULTI, *RUNNERS])
+def test_text_clean(tmp_path, flags):
+    """With a file that is inflated first, and duplicates over all parts."""
+    (tmp_path / 'in').mkdir()
+    with gzip.open(tmp_path / 'in' / 'train-0.jsonl.gz', 'wt') as packed, open(tmp_path / 'in' / 'train-1.jsonl', 'w') as plain:
+        for i in range(12_000):
+            line = {'id': i, 'r': random.Random(i).randbytes(300).hex() if i < 8_000 else '', 'text': f'<p>{f"some words of document {i % 9_000} " * 9}</p>'}
+            (packed if i < 8_000 else plain).write(json.dumps(line) + '\n')
+    for name, runner in (('direct', ()), ('out', flags)):
+        done = run_process('text_clean', f'--input={tmp_path}/in', f'--output={tmp_path}/{name}', '--shard_size=1MB', '--progress=off', *runner)
+        assert done.returncode == 0, done.stderr
+    assert_same_output(tmp_path / 'direct', tmp_path / 'out')
+    assert load(tmp_path / 'out' / 'run.json')['totals']['dropped'] == {'duplicate': 3_000}
+    assert len(list((tmp_path / 'out' / 'data').iterdir())) > 3
 
 
 @pytest.mark.parametrize('flags', [MULTI, *RUNNERS[:2]])

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import random
 
 import pyarrow.parquet as pq
@@ -11,6 +12,7 @@ from beam_pipelines import text_clean, text_mix
 from tests.conftest import shared
 from tests.helpers import assert_same_output
 from transforms.text.cleaning.original import clean_as_published
+from transforms.text_mix.clean_parts import OneIn
 
 WORDS = 'một hai ba bốn năm sáu bảy tám chín mười one two three four five six seven eight nine ten'.split()
 QUIET = ('--progress=off',)
@@ -112,6 +114,37 @@ def test_the_same_bytes_however_it_runs(tmp_path):
     rows = records_of(first).values()
     assert {row['group_size'] for row in rows} == {6, 9} and len({row['duplicate_of'] for row in rows}) == 701
     assert len({row['id'] for row in rows}) == 4500
+
+
+@pytest.mark.parametrize('pipeline', [text_clean, text_mix])
+def test_the_same_bytes_whatever_the_listing_order(raw, tmp_path, monkeypatch, pipeline):
+    flags = ('--config', tmp_path / 'mix.yaml', '--input', raw)
+    run(pipeline, *flags, '--output', tmp_path / 'one')
+    monkeypatch.setattr(os, 'walk', lambda folder, walk=os.walk, **how: [
+        (base, folders[::-1], names[::-1]) for base, folders, names in list(walk(folder, **how))[::-1]])
+    run(pipeline, *flags, '--output', tmp_path / 'two')
+    assert_same_output(tmp_path / 'one', tmp_path / 'two')
+
+
+def test_the_report_tells_the_languages_of_a_sample(tmp_path):
+    """Where no rule asks for them; the same ones whatever the parts."""
+    texts = {'en': 'The old mill by the river was sold to a family from the city last year, number {0}. ' * 3,
+             'vi': 'Con đường làng chạy qua cánh đồng lúa xanh mướt đến tận chân núi xa, số {0}. ' * 3}
+    write_lines(tmp_path / 'in' / 'train.jsonl', [{'id': f'{language}-{n}', 'text': text.format(n % 250)} for n in range(300) for language, text in texts.items()])
+    run(text_clean, '--input', tmp_path / 'in', '--output', tmp_path / 'out')
+    rows = records_of(tmp_path / 'out').values()
+    assert {row['id'][:2] == row['language'] for row in rows} == {True}
+    report = (tmp_path / 'out' / 'report.html').read_text()
+    assert 'languages of what was read' in report and 'languages of what was written' in report
+    run(text_clean, '--input', tmp_path / 'in', '--output', tmp_path / 'asked', '--languages=vi')
+    assert {row['language'] for row in records_of(tmp_path / 'asked').values()} == {'en', 'vi'}
+
+
+@pytest.mark.parametrize('many', [0, 1, 7])
+def test_a_sample_of_one_in_so_many(many):
+    picks = OneIn(many)
+    count = sum(picks(file, row) for file in ('a', 'b') for row in range(7_000))
+    assert count == {0: 0, 1: 14_000}.get(many, count) and abs(count - 14_000 // (many or 14_001)) < 150
 
 
 def test_a_gzip_of_one_member_is_shared(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 import pickle
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from transforms.read_hf.read_hf import HFRecord
 from transforms.report.summary import Comparison, Count
 from transforms.run.part_stream import PartStream
 from transforms.run.run import Run
+from transforms.text.filters.language import detect
 from transforms.text_mix.clean_document import Cleaned, Cleaner, json_line
 from transforms.text_mix.documents import (
     KIND,
@@ -61,7 +63,7 @@ class _CleanPart:
         settings, run = self.settings, self.run
         cleaner = Cleaner(settings, run.parts[part].source)
         compared = _Compared(part, run.seed, max(3, _COMPARED // len(run.parts)))
-        secret = hash_secret(run.seed)
+        secret, in_sample = hash_secret(run.seed), OneIn(settings.language_every)
         with storage.atomic_writer(documents_path(run, part)) as target:
             writer = DocumentsWriter(run, part, documents_schema(settings), target)
             with closing(writer):
@@ -71,6 +73,8 @@ class _CleanPart:
                     if document.error:
                         say(Outcome(part, file, row, document.id, FAILED, document.error, document.message, stage='clean'))
                         continue
+                    if document.text and in_sample(file, row):
+                        document.details['language'] = detect(document.text)[0]
                     if document.reason:
                         say(Outcome(part, file, row, document.id, DROPPED, document.reason, _explained(document), details=document.details))
                         if not self.keep_dropped:
@@ -113,6 +117,20 @@ def _explained(document: Cleaned) -> str:
 def hash_secret(seed: int) -> bytes:
     """The key of the hashes of documents: who does not know the seed cannot make two texts collide."""
     return f'documents {seed}'.encode()
+
+
+class OneIn:
+    """Whether a record, by its file and row, is one of a sample of one in so many; 0: none is."""
+
+    def __init__(self, many: int) -> None:
+        self._many, self._file, self._start = many, '', 0
+
+    def __call__(self, file: str, row: int) -> bool:
+        if self._many < 2:
+            return self._many == 1
+        if file != self._file:
+            self._file, self._start = file, zlib.crc32(file.encode('utf-8', 'surrogatepass'))
+        return zlib.crc32(row.to_bytes(8, 'little'), self._start) % self._many == 0
 
 
 class _Compared:

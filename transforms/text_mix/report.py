@@ -82,7 +82,8 @@ def text_report(settings: TextSettings) -> Report:
     """The report of a run with these settings."""
     histograms = [Histogram('raw_characters', 'characters of what was read', read=True), Histogram('characters', 'characters of what was written')]
     if 'language' in dict(settings.columns):
-        histograms += [Histogram('language', 'languages of what was read', read=True), Histogram('language', 'languages of what was written')]
+        of = f', of one document in {settings.language_every:,}' if settings.language_every > 1 else ''
+        histograms += [Histogram('language', f'languages of what was read{of}', read=True), Histogram('language', f'languages of what was written{of}')]
     sections = (Section('transforms.text_mix', 'warnings.html', _warnings, first=True), Section('transforms.text_mix', 'steps.html', _steps),
                 Section('transforms.text_mix', 'duplicates.html', _pairs), Section('transforms.text_mix', 'comparisons.html', _comparisons))
     return Report(tuple(histograms), sections)

@@ -26,6 +26,7 @@ class TextSettings:
         priorities: by the number of a source: of equal documents that with the smallest stays.
         near_asked: whether near duplicates were to go, which is not built: the warnings say that they are kept.
         published: lines as the published program writes them.
+        language_every: for the report, the language of one document in so many is detected where no rule asks for it; 0: of none.
     """
 
     steps: tuple[str, ...]
@@ -38,10 +39,12 @@ class TextSettings:
     priorities: Mapping[int, int] = field(default_factory=dict)
     near_asked: bool = False
     published: bool = False
+    language_every: int = 0
 
     @property
     def columns(self) -> tuple[tuple[str, str], ...]:
         """What the records table holds of each document, (name, Arrow type)."""
         measured = self.filters.column_types(tuple(self.qualities.values()))
-        return (('raw_characters', 'int32'), *measured, ('excerpt', 'string'), ('dedup_key', 'binary'),
+        sampled = (('language', 'string'),) if self.language_every else ()
+        return (('raw_characters', 'int32'), *measured, *sampled, ('excerpt', 'string'), ('dedup_key', 'binary'),
                 ('duplicate_of', 'string'), ('group_size', 'int64'))

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import random
 import time
 
 import pytest
@@ -13,7 +14,7 @@ from transforms.text.document import Document
 from transforms.text.filters import gopher
 from transforms.text.filters.keywords import Keywords
 from transforms.text.filters.language import detect
-from transforms.text.filters.patterns import JunkPattern, compile_pattern, in_unicode
+from transforms.text.filters.patterns import JunkPattern, compile_pattern, in_unicode, required_literal
 from transforms.text.filters.rule import Condition, Filter, Rule
 from transforms.text.filters.urls import read_url_list
 
@@ -54,6 +55,29 @@ def test_every_built_in_measure_takes_linear_time():
             begun = time.process_time()
             measure.of(Document(text))
             assert time.process_time() - begun < 15, (measure.name, text[:10])
+
+
+@pytest.mark.parametrize(('pattern', 'literal'), [
+    ('!!!!!+', '!!!!!'), (r'\$\$\$\$+', '$$$$'), (r'(?i)\b(buy|click) [^.\n]{0,40}now *!!+', '!!'), ('#{5,}', ''), ('[!?]{3,}', ''), ('a|!!', ''),
+    ('!?!', '!'), ('!*-', '-'), ('(!!|x)--', '--'), (r'[\]!]!!', '!!'), (r'[^]!]--', '--'), ('x!!', '!!'), (r'\(\(', '(('), ('!!{2}!', '!'), ('!{0}', ''),
+    (r'a\.b\.\.', '..'), ('(?s)!.!!', '!!'), ('!!?!!', '!!'), ('!+!', '!')])
+def test_what_a_match_must_hold(pattern, literal):
+    assert required_literal(pattern) == literal
+
+
+def test_a_pattern_finds_the_same_with_and_without_its_literal():
+    chance, pieces = random.Random(1), ['!', '!!', '$', '\\$', '#', 'a', 'now', ' ', '-', '.', '(a|!)', '(!!)', '[!$]', '[^!]', '+', '*', '?', '{2,}', '{0,1}']
+    compiled = 0
+    while compiled < 400:
+        pattern = ''.join(chance.choices(pieces, k=chance.randint(1, 6)))
+        try:
+            own = compile_pattern(pattern)
+        except ValueError:
+            continue
+        compiled += 1
+        for _ in range(20):
+            text = ''.join(chance.choices('!!$$#a-. now', k=chance.randint(0, 12)))
+            assert bool(JunkPattern((pattern,))(Document(text))) == bool(own.search(text.encode())), (pattern, text)
 
 
 def test_the_first_pattern_is_named():

@@ -28,6 +28,7 @@ _PARSED = frozenset('xmp listing textarea iframe noframes frameset plaintext'.sp
 _TAG = re.compile(r'<(/?[A-Za-z][A-Za-z0-9-]*)(?:[\s/][^<>]*)?>')
 _CODE_BEGIN = re.compile(r'<(?:[pP][rR][eE]|[tT][eE][xX][tT][aA][rR][eE][aA]|[xX][mM][pP]|[lL][iI][sS][tT][iI][nN][gG])\b')
 _CODE_END = re.compile(_CODE_BEGIN.pattern.replace('<', '</')[:-2] + r'\s*>')
+_DECLARATIONS = ('<!doctype', '<![if', '<![endif')
 _BLANK_LINE = re.compile(r'\n[ \t]*\n\s*')
 _SPACES = re.compile('  +')
 _FREQUENT = (('&lt;', '<'), ('&gt;', '>'), ('&quot;', '"'), ('&nbsp;', '\xa0'), ('&#39;', "'"))
@@ -150,7 +151,7 @@ def _without_comments(source: str) -> str:
         end = source.find('-->' if is_comment else '>', start)
         if end < 0:
             break
-        pieces.append(source[at:start] if is_comment or source[start:start + 9].lower() == '<!doctype' else source[at:end + 1])
+        pieces.append(source[at:start] if is_comment or source[start:start + 9].lower().startswith(_DECLARATIONS) else source[at:end + 1])
         at = end + (3 if is_comment else 1)
     return ''.join((*pieces, source[at:]))
 

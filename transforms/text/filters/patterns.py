@@ -17,6 +17,9 @@ from transforms.text.document import Document
 
 _WORD = r'\pL\pM\pN_'
 _CLASSES = {'w': _WORD, 'd': r'\p{Nd}', 's': r'\t\n\v\f\r\x{1c}-\x{1f} \x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}'}
+_PUNCTUATION, _SPECIAL = frozenset('!"#$%&\',-/:;<=>@_`~.^*+?|(){}[]\\'), frozenset('.^$*+?|(){}[]\\')
+_PIECE = re.compile(r'\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|.', re.DOTALL)  # an escape, a class, or a character
+_REPEAT = re.compile(r'[*+?]\??|\{[0-9]*,?[0-9]*\}\??')
 _FLAGS = re.compile(r'^\(\?[ims]+\)')
 
 
@@ -107,6 +110,32 @@ def compile_pattern(pattern: str) -> Any:
         raise ValueError(f'the pattern {pattern!r} is refused by RE2, which runs in linear time: {text}') from None
 
 
+def required_literal(pattern: str) -> str:
+    """The longest run of punctuation that whatever a pattern matches must hold; '' where none is seen at once.
+
+    Nearly no document holds `!!!!!`, and to look for it takes a hundredth of what a pattern does.
+    """
+    flags = _FLAGS.match(pattern)
+    position, depth, best, run = flags.end() if flags else 0, 0, '', ''
+    while position < len(pattern):
+        piece = _PIECE.match(pattern, position)[0]
+        position += len(piece)
+        depth += (piece == '(') - (piece == ')')
+        if piece == '|' and not depth:
+            return ''
+        is_plain = not depth and (piece[0] == '\\' or piece not in _SPECIAL) and piece[0] != '['
+        literal = piece[-1] if is_plain and piece[-1] in _PUNCTUATION else ''
+        repeat = _REPEAT.match(pattern, position)
+        if literal and (not repeat or repeat[0][0] == '+'):
+            run += literal
+            best = max(best, run, key=len)
+        if repeat:
+            position = repeat.end()
+        if repeat or not literal:
+            run = ''
+    return best
+
+
 @dataclass(frozen=True)
 class JunkPattern:
     """Measure: the first of the patterns that is found in a document, as it is written in the YAML; '' for none.
@@ -121,20 +150,22 @@ class JunkPattern:
         _ = self._compiled
 
     @cached_property
-    def _compiled(self) -> Sequence[tuple[str, Any]]:
-        return [(pattern, compile_pattern(pattern)) for pattern in self.patterns]
+    def _compiled(self) -> Sequence[tuple[str, str, Any]]:
+        return [(pattern, required_literal(pattern), compile_pattern(pattern)) for pattern in self.patterns]
 
     @cached_property
-    def _any(self) -> Any:
-        """Says in one pass of the text whether any is found."""
+    def _any_other(self) -> Any:
+        """Says in one pass of the text whether any of those is found that need no literal; None where there are none."""
         options = re2.Options()
         options.log_errors = False
         options.max_mem = 64 << 20
+        others = [pattern for pattern, literal, _ in self._compiled if not literal]
         joined = re2.Set.SearchSet(options)
-        for pattern in self.patterns:
+        for pattern in others:
             joined.Add(in_unicode(pattern))
-        joined.Compile()
-        return joined
+        if others:
+            joined.Compile()
+        return joined if others else None
 
     def __getstate__(self) -> dict:
         return {'patterns': self.patterns}
@@ -143,6 +174,7 @@ class JunkPattern:
         object.__setattr__(self, 'patterns', state['patterns'])
 
     def __call__(self, document: Document) -> str:
-        if not self.patterns or not self._any.Match(document.data):
+        text, others = document.text, self._any_other
+        if not any(literal and literal in text for _, literal, _ in self._compiled) and (others is None or not others.Match(document.data)):
             return ''
-        return next((pattern for pattern, compiled in self._compiled if compiled.search(document.data)), '')
+        return next((pattern for pattern, literal, compiled in self._compiled if literal in text and compiled.search(document.data)), '')
