@@ -20,7 +20,7 @@ from transforms.text.filters.urls import UrlList, read_url_list
 from transforms.text_mix.settings import TextSettings
 
 CONFIGS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'beam_pipelines', 'configs')
-_LANGUAGE_SAMPLE = 10_000  # documents of a run
+_LANGUAGE_SAMPLE = 1_000  # documents of a run, a millisecond or two each
 DEFAULT_CONFIG = 'text_clean.yaml'
 
 

@@ -62,7 +62,7 @@ class TextCleanSettings:
 
 def documents_of(plans: Iterable[ReadPlan]) -> int:
     """How many documents plans have, about."""
-    return sum(plan.rows or plan.bytes // _LONG_DOCUMENT + 1 for plan in plans)
+    return sum(plan.rows or plan.unpacked_bytes // _LONG_DOCUMENT + 1 for plan in plans)
 
 
 def text_clean_settings(context: Context) -> TextCleanSettings:
@@ -77,7 +77,7 @@ def text_clean_settings(context: Context) -> TextCleanSettings:
     if flags.columns and text.text_field.partition('.')[0] not in flags.columns:
         raise ValueError(f'--columns leaves out {text.text_field}, where the text is: add it, or name another with --text_field')
     plan = plan_read(context.input, flags.subset or 'all', flags.split, flags.columns, flags.files, flags.limit, flags.hub_parquet,
-                     part_bytes=flags.shard_size, inflates=True)
+                     part_bytes=flags.shard_size, inflates=True, json_as_is=flags.format == 'jsonl')
     text = with_language_sample(text, documents_of((plan,)))
     extension = FORMATS[flags.format]
     dropped = shard_names(plan, '.jsonl.gz') if flags.keep_dropped else {}

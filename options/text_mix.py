@@ -58,7 +58,8 @@ def text_mix_settings(context: Context) -> TextCleanSettings:
         raise ValueError('--merge makes one file, --shard_size many: give one of them')
     config = load_config(flags.config)
     text = text_settings(flags, config)
-    mixture = find_raw_mixture(context.input, config.datasets, flags.limit, flags.shard_size)
+    as_is = flags.format == 'jsonl'
+    mixture = find_raw_mixture(context.input, config.datasets, flags.limit, flags.shard_size, as_is)
     extension = FORMATS[flags.format]
     if mixture:
         plans, folders = mixture.plans, mixture.folders
@@ -70,7 +71,8 @@ def text_mix_settings(context: Context) -> TextCleanSettings:
         if mixture.others:
             notes += (('not', f'{len(mixture.others):,} files that are no raw_data.jsonl.gz, such as {mixture.others[0]}'),)
     else:
-        plans, folders, notes = (plan_read(context.input, 'all', 'all', limit=flags.limit, part_bytes=flags.shard_size, inflates=True),), ('',), ()
+        plan = plan_read(context.input, 'all', 'all', limit=flags.limit, part_bytes=flags.shard_size, inflates=True, json_as_is=as_is)
+        plans, folders, notes = (plan,), ('',), ()
     text = with_language_sample(text, documents_of(plans))
     outputs = Outputs(flags.format, output_names(folders, plans, extension, bool(flags.shard_size)),
                       output_names(folders, plans, '.jsonl.gz', bool(flags.shard_size), 'dropped_data') if flags.keep_dropped else {})

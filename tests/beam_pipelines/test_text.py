@@ -147,6 +147,20 @@ def test_a_sample_of_one_in_so_many(many):
     assert count == {0: 0, 1: 14_000}.get(many, count) and abs(count - 14_000 // (many or 14_001)) < 150
 
 
+def test_all_else_of_a_record_stays_as_it_is(tmp_path):
+    """Texts that look like times, integers among floats, keys that others lack; JSON lines with types of columns would change them."""
+    lines = [{'text': prose(1), 'date': '2024-01-01 10:00:00', 'day': '2024-01-01', 'n': 1, 'z': None, 's': {'b': [1, None]}},
+             {'date': '2024-02-01T10:00:00Z', 'n': 1.5, 'text': prose(2), 'only': '007', 'big': 10 ** 20}, {'id': 3, 'text': prose(3), 's': 'x'}]
+    write_lines(tmp_path / 'in' / 'train.jsonl', lines)
+    for pipeline, path in ((text_clean, 'data/train-00000-of-00001.jsonl.gz'), (text_mix, 'cleaned_data.jsonl.gz')):
+        out = tmp_path / pipeline.SPEC.name
+        run(pipeline, '--input', tmp_path / 'in', '--output', out)
+        assert list(map(json.dumps, lines_of(out / path))) == list(map(json.dumps, lines))
+    run(text_clean, '--input', tmp_path / 'in', '--output', tmp_path / 'columns', '--columns=text,day')
+    assert lines_of(tmp_path / 'columns' / 'data' / 'train-00000-of-00001.jsonl.gz')[1] == {'text': prose(2), 'day': None}
+    assert 'no column days' in text_clean.run(['--input', str(tmp_path / 'in'), '--output', str(tmp_path / 'x'), '--columns=text,days', *QUIET]).message
+
+
 def test_a_gzip_of_one_member_is_shared(tmp_path):
     """Its parts are cut where they are cut in no other form of the file; the documents are the same."""
     lines = [{'id': str(n), 'text': prose(n % 900, 300), 'r': random.Random(n).randbytes(1500).hex()} for n in range(2000)]

@@ -14,13 +14,13 @@ from transforms.hub.path import HubPath
 from transforms.read_hf.card import DatasetError
 from transforms.read_hf.data_files import Dataset, Split, find_dataset
 from transforms.read_hf.folders import is_media, plan_media
+from transforms.read_hf.layouts import layout_of
 from transforms.read_hf.rows import DEFAULT_LIMITS, ReadLimits
-from transforms.read_hf.schemas import split_types
+from transforms.read_hf.schemas import is_json, split_types, unpacked_bytes
 from transforms.read_hf.units import SPLIT_BYTES, Origin, ReadUnit, UnitChain, plan_units
 from transforms.run.source import PART_BYTES, PART_ROWS, Part, Source
 
 _MANY_FILES = 4
-_INFLATES_TO = 4  # times the size of a file of text
 _USUAL_PARTS, _LEAST_PART = 16, 16 << 20
 HUB_PARQUET = 'refs/convert/parquet'
 
@@ -66,6 +66,11 @@ class ReadPlan:
         return sum(file.size for split in self.splits for file in split.files)
 
     @property
+    def unpacked_bytes(self) -> int:
+        """The same decompressed, about."""
+        return sum(unpacked_bytes(layout_of(file.path), file.size) for split in self.splits for file in split.files)
+
+    @property
     def rows(self) -> int:
         """How many records there are, 0 where no footer tells."""
         counts = [unit.row_count for chain in self.chains for unit in chain.units]
@@ -96,7 +101,7 @@ class ReadPlan:
     @property
     def inflated_bytes(self) -> int:
         """What the files that are inflated take then, about."""
-        return sum(_INFLATES_TO * units[0].file.size for units in self.inflated)
+        return sum(unpacked_bytes(units[0].layout, units[0].file.size) for units in self.inflated)
 
     @property
     def inputs(self) -> tuple[tuple[str, int, float | str], ...]:
@@ -130,7 +135,7 @@ def usual_part_bytes(size: int) -> int:
 
 def plan_read(source: str, subset: str | tuple[str, ...] = '', split: str = 'all', columns: tuple[str, ...] = (), pattern: str = '',
               limit: int = 0, hub_parquet: bool = False, limits: ReadLimits = DEFAULT_LIMITS,
-              heads_only: bool = False, part_bytes: int = 0, inflates: bool = False) -> ReadPlan:
+              heads_only: bool = False, part_bytes: int = 0, inflates: bool = False, json_as_is: bool = False) -> ReadPlan:
     """The plan of `ReadHF`; see there.
 
     Args:
@@ -147,6 +152,7 @@ def plan_read(source: str, subset: str | tuple[str, ...] = '', split: str = 'all
             workers of one machine end at about the same time.
         inflates: cut compressed lines too, which `ReadHFParts` inflates before it reads them; `ReadHF` cannot. Without `part_bytes`
             files of more than a quarter of all, or 256 MiB: of smaller ones there are enough for all workers as they are.
+        json_as_is: take values of JSON as they are written: no column has one type, texts that are times stay texts, nothing is filled up.
     """
     root = resolve(source, hub_parquet)
     dataset = find_dataset(root, pattern)
@@ -167,9 +173,12 @@ def plan_read(source: str, subset: str | tuple[str, ...] = '', split: str = 'all
             chains += plan_media(one, siblings, root, source, revision, columns_of, limit,
                                  lambda beside: _serialized(split_types(root, beside, {}, limits, heads_only).schema))
             continue
-        schema, row_groups = split_types(root, one, dataset.card, limits, heads_only, limit)
+        schema, row_groups, as_is = pa.schema([]), {}, json_as_is and is_json(one)
+        if columns_of or not as_is:
+            schema, row_groups = split_types(root, one, dataset.card, limits, heads_only, limit)
         if schema.names and columns_of:
             _check_columns(columns_of, schema.names, one)
+        schema = pa.schema([]) if as_is else schema
         chains += plan_units(one, root, source, revision, columns_of, limit,
                              split_bytes=min(SPLIT_BYTES, part_bytes), inflates_from=inflates_from, schema=_serialized(schema), row_groups=row_groups)
     chains, parts = _with_parts(chains, {(one.subset, one.split): one.number for one in sources}, part_bytes)

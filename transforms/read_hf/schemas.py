@@ -41,6 +41,11 @@ class SplitTypes(NamedTuple):
     row_groups: dict[str, tuple[RowGroup, ...]]
 
 
+def is_json(split: Split) -> bool:
+    """Whether all its files are JSON."""
+    return {layout.format for file in split.files if (layout := layout_of(file.path))} == {'json'}
+
+
 def split_types(root: str, split: Split, card: dict, limits: ReadLimits, heads_only: bool = False,
                 limit: int = 0) -> SplitTypes:
     """The columns of a split, with what is known of their types; without columns where a layout has none.

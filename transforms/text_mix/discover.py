@@ -43,7 +43,7 @@ def folders_of(entries: Sequence[Entry]) -> tuple[str, ...]:
     return tuple(folders)
 
 
-def find_raw_mixture(source: str, entries: Sequence[Entry], limit: int, part_bytes: int) -> RawMixture | None:
+def find_raw_mixture(source: str, entries: Sequence[Entry], limit: int, part_bytes: int, json_as_is: bool) -> RawMixture | None:
     """The folders that hold a raw_data.jsonl or raw_data.jsonl.gz; None where there is none.
 
     Raises:
@@ -60,7 +60,7 @@ def find_raw_mixture(source: str, entries: Sequence[Entry], limit: int, part_byt
     folders = sorted({name.rpartition('/')[0] for name in raw})
     places = {folder: number for number, folder in enumerate(folders_of(entries))}
     part_bytes = part_bytes or usual_part_bytes(sum(map(sizes.get, raw)))
-    plans = [_plan(source, folder, [name.rpartition('/')[2] for name in raw if name.rpartition('/')[0] == folder], limit, part_bytes)
+    plans = [_plan(source, folder, [name.rpartition('/')[2] for name in raw if name.rpartition('/')[0] == folder], limit, part_bytes, json_as_is)
              for folder in folders]
     by_priority = sorted(folders, key=lambda folder: (places.get(folder, len(places)), folder))
     priorities = {folder: number for number, folder in enumerate(by_priority)}
@@ -69,9 +69,9 @@ def find_raw_mixture(source: str, entries: Sequence[Entry], limit: int, part_byt
                       tuple(name for name in names if name not in raw and name.endswith(('.jsonl', '.jsonl.gz'))))
 
 
-def _plan(source: str, folder: str, files: list[str], limit: int, part_bytes: int) -> ReadPlan:
+def _plan(source: str, folder: str, files: list[str], limit: int, part_bytes: int, json_as_is: bool) -> ReadPlan:
     place = storage.join(source, folder) if folder else source
-    return plan_read(place, '', 'all', (), files[0] if len(files) == 1 else 'raw_data.jsonl*', limit, part_bytes=part_bytes, inflates=True)
+    return plan_read(place, '', 'all', (), files[0] if len(files) == 1 else 'raw_data.jsonl*', limit, part_bytes=part_bytes, inflates=True, json_as_is=json_as_is)
 
 
 def output_names(folders: Sequence[str], plans: Sequence[ReadPlan], extension: str, shards: bool, name: str = 'cleaned_data') -> dict[int, str]:
