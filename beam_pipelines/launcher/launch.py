@@ -145,8 +145,8 @@ class _Launch:
             plan = spec.plan(settings, context)
             # Names of strangers' files may hold what no JSON can.
             plan = replace(plan, inputs=tuple((as_text(path), size, mark) for path, size, mark in plan.inputs))
-            if spec.in_python:
-                arguments = with_workers(arguments, context.cores, plan)
+            if spec.workers_from:
+                arguments = with_workers(arguments, context.cores, plan, spec.workers_from)
                 context = replace(context, local_workers=worker_count(arguments))
         except (ValueError, OSError, storage.RunAborted) as error:
             raise error if isinstance(error, UsageError) else UsageError(str(error)) from None
@@ -213,7 +213,7 @@ class _Launch:
         width = max(len(name) for name, _ in self.plan.rows)
         for name, value in self.plan.rows:
             print_line(f'{name.ljust(width)}  {value}')
-        if self.spec.in_python and self.context.local_workers:
+        if self.spec.workers_from and self.context.local_workers:
             print_line(f"{'with'.ljust(width)}  {self.context.local_workers} worker processes")
         if self.publish:
             print_line(f"{'publish'.ljust(width)}  {self.publish}, as one commit at the end")
@@ -226,7 +226,7 @@ class _Launch:
         if earlier.state == 'unfinished':
             print_line('resuming: what is finished is kept')
         if earlier.state != 'unfinished':
-            for name in ('journal', 'kept'):
+            for name in ('journal', 'kept', 'inflated'):
                 storage.delete_tree(storage.join(self.context.work, name))
         if self.arguments.flags.retry_failed:
             self._keep_all_but_failed(earlier)

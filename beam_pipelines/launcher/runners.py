@@ -19,7 +19,6 @@ from beam_pipelines.launcher.engine import Engine, Progress
 from beam_pipelines.launcher.spec import Plan, UsageError
 
 LOCAL_RUNNERS = ('DirectRunner', 'FnApiRunner')
-_WORTH_WORKERS = 256 << 20  # two workers break even at 216 MB to JSON lines, at 324 MB to Parquet (docs/performance.md)
 _HOME = str(Path(__file__).resolve().parents[2])
 
 
@@ -48,15 +47,15 @@ def worker_count(arguments: Arguments) -> int:
     return 1
 
 
-def with_workers(arguments: Arguments, cores: int, plan: Plan) -> Arguments:
+def with_workers(arguments: Arguments, cores: int, plan: Plan, workers_from: int) -> Arguments:
     """The command line with as many Beam workers on this machine as work in Python itself is worth, unless it names a mode.
 
-    They take some seconds to start, so that a small input gets one.
+    They take some seconds to start, so that an input of less than `workers_from` bytes gets one.
     """
     given = [flag for flag in arguments.beam if flag.startswith(('--direct_running_mode', '--direct_num_workers'))]
     if arguments.runner not in LOCAL_RUNNERS or given:
         return arguments
-    is_large = sum(size for _, size, _ in plan.inputs) >= _WORTH_WORKERS
+    is_large = sum(size for _, size, _ in plan.inputs) >= workers_from
     workers = arguments.flags.num_workers or (min(cores, len(plan.parts)) if is_large else 1)
     flags = ['--direct_running_mode=multi_processing', f'--direct_num_workers={workers}'] if workers > 1 else []
     return replace(arguments, beam=[*arguments.beam, *flags])

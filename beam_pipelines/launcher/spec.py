@@ -61,7 +61,8 @@ class PipelineSpec:
         stages: choices of --stage, the default first; where that flag is among its options.
         settle: changes the parsed flags before anything else sees them, as for documented names that mean another flag in each stage;
             raises ValueError for flags that contradict each other. None for a pipeline that needs nothing of that.
-        in_python: whether its work is done in Python itself and not in child processes, so that several workers share a machine.
+        workers_from: bytes of input from which on it gets a worker for each core of a machine, where its work is done in Python itself;
+            0 where it is done in child processes.
         sample_note: where the real data comes from, for people who run the embedded sample.
     """
 
@@ -74,7 +75,7 @@ class PipelineSpec:
     build: Callable[[beam.Pipeline, object], None]
     byte_packages: tuple[str, ...] = ()
     journal_entries: Callable[[object], Callable[[dict], tuple[str, dict] | None]] | None = None
-    in_python: bool = False
+    workers_from: int = 0
     sample_note: str = ''
     complete: Callable[[Any], Any] | None = None
     settle: Callable[[argparse.Namespace], None] | None = None

@@ -131,5 +131,7 @@ class _Block(Stream):
 
 
 def _path(folder: str, unit: ReadUnit, name: str) -> str:
-    file = hashlib.blake2b(unit.path.encode('utf-8', 'surrogateescape'), digest_size=12).hexdigest()
+    size = unit.start // unit.block if unit.block else unit.end  # of the ranges: another cut has other blocks
+    identity = f'{size} {unit.file.size} {unit.file.fingerprint} {unit.path}'
+    file = hashlib.blake2b(identity.encode('utf-8', 'surrogateescape'), digest_size=12).hexdigest()
     return storage.join(folder, f'{file}-{name}')

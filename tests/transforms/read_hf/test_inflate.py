@@ -137,3 +137,13 @@ def test_of_many_files_none_is_inflated(tmp_path, monkeypatch):
     assert len(plan_read(str(tmp_path), part_bytes=PART, inflates=True).inflated) == 6
     (tmp_path / 'z.jsonl.gz').write_bytes(gzip.compress(b'\n'.join(long_lines(6_000))))
     assert [units[0].file.path for units in plan_read(str(tmp_path), inflates=True).inflated] == ['z.jsonl.gz']
+
+
+def test_blocks_of_another_cut_are_not_taken(tmp_path):
+    """As of a run that was given up, and begun again with shards of another size."""
+    (tmp_path / 'train.jsonl.gz').write_bytes(gzip.compress(b'\n'.join(long_lines(3_000))))
+    for size in (PART, 3 * PART, PART):
+        units = plan_read(str(tmp_path), part_bytes=size, inflates=True).inflated[0]
+        inflate(units, str(tmp_path / 'work'))
+        rows = [item for unit in units for item in read_block(unit, str(tmp_path / 'work'), LIMITS)]
+        assert [values['id'] for _, values in rows] == list(range(3_000))
