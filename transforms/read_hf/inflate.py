@@ -35,7 +35,7 @@ class _Inflated:
 
 
 def inflate(units: Sequence[ReadUnit], folder: str) -> None:
-    """Writes the blocks of a file, one for each of its units, unless they are there already.
+    """Writes the blocks of a file, one for each of its units, unless an earlier try has written all of them without a fault.
 
     A block ends with the first line that ends behind what the compressed range of its unit holds.
 
@@ -43,7 +43,7 @@ def inflate(units: Sequence[ReadUnit], folder: str) -> None:
         RunAborted: the disk is full, the Hub is down, or the file has changed.
     """
     index = _path(folder, units[0], 'json')
-    if storage.exists(index):
+    if storage.exists(index) and not _read_index(index).error:
         return
     inflated = _Inflated()
     try:
@@ -102,7 +102,7 @@ def read_block(unit: ReadUnit, folder: str, limits: ReadLimits, done: Callable[[
     Raises:
         UnitFault: nothing of the file can be read.
     """
-    inflated = _Inflated(**orjson.loads(storage.read_bytes(_path(folder, unit, 'json'))))
+    inflated = _read_index(_path(folder, unit, 'json'))
     if unit.block >= len(inflated.blocks):
         if unit.block == 0:
             raise UnitFault(inflated.error, inflated.message)
@@ -128,6 +128,10 @@ class _Block(Stream):
         if not data and self._fault:
             raise self._fault
         return data
+
+
+def _read_index(path: str) -> _Inflated:
+    return _Inflated(**orjson.loads(storage.read_bytes(path)))
 
 
 def _path(folder: str, unit: ReadUnit, name: str) -> str:

@@ -97,9 +97,12 @@ def test_a_file_that_breaks_off(tmp_path, cut):
 def test_a_file_that_is_gone_is_one_fault(tmp_path):
     (tmp_path / 'train.jsonl.gz').write_bytes(gzip.compress(b'\n'.join(long_lines(2_000))))
     units = plan_read(str(tmp_path), part_bytes=PART, inflates=True).inflated[0]
-    (tmp_path / 'train.jsonl.gz').unlink()
+    away = (tmp_path / 'train.jsonl.gz').rename(tmp_path / 'away')
     inflate(units, str(tmp_path / 'work'))
     assert [item for unit in units for item in read_all(lambda unit=unit: read_block(unit, str(tmp_path / 'work'), LIMITS))] == [('fault', 'FileMissing')]
+    away.rename(tmp_path / 'train.jsonl.gz')  # mended, and the run goes on
+    inflate(units, str(tmp_path / 'work'))
+    assert len([item for unit in units for item in read_all(lambda unit=unit: read_block(unit, str(tmp_path / 'work'), LIMITS))]) == 2_000
 
 
 def test_what_is_not_inflated(tmp_path):
