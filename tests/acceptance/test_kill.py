@@ -78,8 +78,8 @@ def test_ctrl_c_is_one_line_and_resumable(large, undisturbed, tmp_path, whole_gr
     assert_same_output(undisturbed, tmp_path / 'out')
 
 
-@pytest.mark.parametrize('kind', ['jsonl', 'parquet'])
-@pytest.mark.parametrize('workers', [1, 2])
+@pytest.mark.parametrize(('workers', 'kind'), [
+    (2, 'jsonl'), (1, 'parquet'), pytest.param(1, 'jsonl', marks=pytest.mark.soak), pytest.param(2, 'parquet', marks=pytest.mark.soak)])
 def test_convert_killed_at_ten_random_moments_goes_on_at_the_next_part(tmp_path, kind, workers):
     source, output = tmp_path / 'in', tmp_path / 'out'
     source.mkdir()
