@@ -32,7 +32,7 @@ soak: soak-fuzz soak-text soak-hostile soak-flink-kills soak-flink-workers  ## a
 soak-fuzz: $(VENV)/test  ## 5 minutes: 100,000 damaged files of every layout, and no reader may die
 	$(SOAK) tests/acceptance/test_fuzz.py
 
-soak-text: $(VENV)/test  ## 8 minutes: a million strings and a corpus mended as ftfy alone does; text killed with one worker
+soak-text: $(VENV)/test  ## 11 minutes: a million strings and a corpus mended as ftfy alone does; text and convert killed with other workers
 	$(SOAK) tests/transforms/text tests/acceptance/test_kill.py
 
 soak-hostile: $(VENV)/test  ## 4 minutes: 328 hostile PDFs with each engine, and under load

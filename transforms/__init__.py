@@ -18,6 +18,7 @@ _HOME = {
     'HashDedup': 'transforms.keys.hash_dedup',
     'FinishRun': 'transforms.accounting.finish',
     'KthValue': 'transforms.keys.kth_value',
+    'ReservoirSample': 'transforms.keys.reservoir_sample',
     'SmallestRanks': 'transforms.keys.smallest_ranks',
     'PdfPage': 'transforms.pdf.pages',
     'PageImage': 'transforms.pdf.pages',

@@ -1,0 +1,54 @@
+"""Ranks: a seeded hash of an element's identity, by which samples are the same however a pipeline runs."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import struct
+
+_TWO_64 = 2.0 ** 64
+_SIGN = 1 << 63
+
+
+def rank_secret(seed: int, key: str = '') -> bytes:
+    """The key of the hashes of one sample."""
+    return hashlib.blake2b(f'{seed} {key}'.encode('utf-8', 'surrogatepass'), digest_size=32, person=b'sample').digest()
+
+
+def rank_of(identity: str | int | bytes, secret: bytes) -> tuple[int, int]:
+    """Two independent uniform 64-bit integers of an identity: its rank, and what decides between equal ranks.
+
+    Raises:
+        TypeError: it is neither text, integer nor bytes.
+    """
+    if isinstance(identity, str):
+        data = b's' + identity.encode('utf-8', 'surrogatepass')
+    elif isinstance(identity, int) and not isinstance(identity, bool):
+        data = b'i%d' % identity
+    elif isinstance(identity, bytes):
+        data = b'b' + identity
+    else:
+        raise TypeError(f'an id is {type(identity).__name__}, it must be text, an integer or bytes')
+    rank, rest = struct.unpack('<QQ', hashlib.blake2b(data, digest_size=16, key=secret).digest())
+    return rank, rest
+
+
+def weighted_rank(rank: int, weight: float) -> int:
+    """A rank by which the n smallest are a sample with probabilities proportional to weights.
+
+    The rank becomes an exponential variable with rate `weight`, as by Efraimidis and Spirakis ("Weighted random sampling with a
+    reservoir", 2006; their key u ** (1 / weight) has the same order), and its bits an integer of the same order.
+    """
+    wait = -math.log1p(-rank / _TWO_64) / weight if rank < 0xFFFFFFFFFFFFFC00 else math.inf  # above it the quotient would be 1
+    return struct.unpack('<Q', struct.pack('<d', wait))[0] | _SIGN
+
+
+def checked_weight(weight: object) -> float:
+    """The weight of an element; one of weight 0 is never drawn.
+
+    Raises:
+        ValueError: it is no finite number of at least 0.
+    """
+    if not isinstance(weight, (int, float)) or not 0 <= weight < math.inf:
+        raise ValueError(f'a weight is {weight!r}, it must be a finite number of at least 0')
+    return float(weight)
