@@ -1,7 +1,7 @@
 """Decisions on generated keys, for tests and benchmarks: `python -m tests.decide DECISION KIND KEYS OUTPUT [--work=FOLDER] [Beam flags]`.
 
-DECISION is duplicates, ranks or kth; KIND says how keys are spread: random (a tenth of them duplicates), few (101 values) or equal.
-OUTPUT gets the answer: for kth a line, else a line for each unit, with the count and a hash of its rows.
+DECISION is duplicates, ranks, kth or sample; KIND says how keys are spread: random (a tenth of them duplicates), few (101 values) or equal.
+OUTPUT gets the answer: for kth a line, else a line for each unit, with the count and a hash of its rows; for sample one for each element drawn.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import apache_beam as beam
 import numpy as np
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from transforms import FindDuplicates, KthValue, SmallestRanks
+from transforms import FindDuplicates, KthValue, ReservoirSample, SmallestRanks
 from transforms.files import storage
 from transforms.keys.find_duplicates import Repeats, UnitHashes
 from transforms.keys.kth_value import Kth, Scores, TopFraction
@@ -51,16 +51,24 @@ def generate(unit: int, decision: str, kind: str, total: int):
             yield UnitHashes(unit, rows, np.stack([hashed, spread(hashed)], 1), priority=unit % 3)
         elif decision == 'ranks':
             yield UnitRanks(unit, rows, spread(some) if kind == 'random' else some, group=unit % 2)
+        elif decision == 'sample':
+            yield from ((unit, row) for row in rows.tolist())
         else:
             yield Scores(some.astype(np.float64) / 7)
 
 
 def describe(element, run: Run) -> tuple[str, str]:
     number, answer = element
+    if isinstance(answer, int):
+        return '', f'{number:06d} {answer:06d}'
     if isinstance(answer, Kth):
         return '', f'{number:06d} {answer}'
     rows = answer.lost(number, run)['row'] if isinstance(answer, Repeats) else answer.rows(run)
     return '', f'{number:06d} {len(rows)} {hashlib.sha256(rows.tobytes()).hexdigest()}'
+
+
+def id_of(element: tuple[int, int]) -> str:
+    return f'{element[0]}-{element[1]}'
 
 
 def write(group, output: str) -> None:
@@ -72,14 +80,15 @@ def build(pipeline: beam.Pipeline, decision: str, kind: str, total: int, output:
     keys = (pipeline | beam.Create(units) | 'Check' >> StartUpCheck(run)
             | 'Generate' >> beam.FlatMap(generate, decision, kind, total))
     decide = {'duplicates': FindDuplicates(run, units, total), 'kth': KthValue(run, TopFraction(0.3)),
-              'ranks': SmallestRanks(run, units, {0: total // 5, 1: 1000})}[decision]
+              'ranks': SmallestRanks(run, units, {0: total // 5, 1: 1000}),
+              'sample': ReservoirSample(total // 100, run=run, id_fn=id_of, seed=5)}[decision]
     (keys | 'Decide' >> decide | 'Describe' >> beam.Map(describe, run).with_output_types(tuple[str, str])
      | 'ToOne' >> beam.GroupByKey() | 'Write' >> beam.Map(write, output))
 
 
 def main(argv=None) -> None:
     parser = argparse.ArgumentParser(allow_abbrev=False)
-    parser.add_argument('decision', choices=('duplicates', 'ranks', 'kth'))
+    parser.add_argument('decision', choices=('duplicates', 'ranks', 'kth', 'sample'))
     parser.add_argument('kind', choices=('random', 'few', 'equal'))
     parser.add_argument('keys', type=int)
     parser.add_argument('output')
