@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,17 +12,29 @@ import numpy as np
 from transforms.files import storage
 from transforms.run.run import Run
 
+_PACKED = struct.Struct('<16sQQ')
 _INLINE_BYTES = 4 << 20  # Flink sorts no element larger than its buffers
 
 
 @dataclass(frozen=True)
 class BlockRef:
-    """A stretch of an array: `count` items from `start` of the file `path`, or the items themselves where `path` is ''."""
+    """A stretch of an array: `count` items from `start` of a file of the folder of blocks, or the items themselves where `name` is ''.
 
-    path: str
+    There is one for each partition and unit, and the DirectRunner takes nine times their pickled size: so that is kept small.
+    """
+
+    name: str
     start: int
     count: int
     items: bytes = b''
+
+    def __reduce__(self) -> tuple:
+        return _unpacked, (_PACKED.pack(bytes.fromhex(self.name) if self.name else b'', self.start, self.count) + self.items,)
+
+
+def _unpacked(data: bytes) -> BlockRef:
+    name, start, count = _PACKED.unpack_from(data)
+    return BlockRef(name.hex() if name.strip(b'\0') else '', start, count, data[_PACKED.size:])
 
 
 class BlockStore:
@@ -49,22 +62,22 @@ class BlockStore:
                     piece = items[at:min(at + size, stop)]
                     yield key, BlockRef('', 0, len(piece), piece.tobytes())
             return
-        path = storage.join(self._folder, uuid.uuid4().hex)
-        with storage.atomic_writer(path) as target:
+        name = uuid.uuid4().hex
+        with storage.atomic_writer(storage.join(self._folder, name)) as target:
             target.write(items.data.cast('B') if items.size else b'')
         for key, start, stop in stretches:
-            yield key, BlockRef(path, start, stop - start)
+            yield key, BlockRef(name, start, stop - start)
 
     def read(self, ref: BlockRef) -> np.ndarray:
         """The items of a reference."""
-        if not ref.path:
+        if not ref.name:
             return np.frombuffer(ref.items, self._dtype)
-        size = self._dtype.itemsize
-        with storage.open_read(ref.path) as source:
+        size, path = self._dtype.itemsize, storage.join(self._folder, ref.name)
+        with storage.open_read(path) as source:
             source.seek(ref.start * size)
             data = source.read(ref.count * size)
         if len(data) != ref.count * size:
-            raise storage.RunAborted(f'{ref.path} is shorter than when it was written')
+            raise storage.RunAborted(f'{path} is shorter than when it was written')
         return np.frombuffer(data, self._dtype)
 
 

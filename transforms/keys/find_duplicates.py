@@ -22,6 +22,7 @@ KEY = np.dtype([('high', '<u8'), ('low', '<u8'), ('priority', '<u4'), ('unit', '
 MEMBER = np.dtype([('row', '<i8'), ('file', '<u4'), ('of_unit', '<u4'), ('of_file', '<u4'), ('of_row', '<i8'), ('size', '<i8')])
 _ORDER = ('row', 'file', 'unit', 'priority', 'low', 'high')  # as np.lexsort takes it, the first key last
 _AT_ONCE = 1 << 19  # keys of a partition that are sorted at once, 18 MiB
+_PLANNED = _AT_ONCE * 15 // 16  # of a partition; one that chance makes larger than `_AT_ONCE` is decided in two rounds
 _MAX_PARTITIONS = 1024
 
 
@@ -250,7 +251,7 @@ class FindDuplicates(beam.PTransform):
     keys: int = 1 << 24
 
     def expand(self, hashes: beam.PCollection[UnitHashes]):  # noqa: ANN201 - Beam reads tuples wrongly
-        partitions = min(_MAX_PARTITIONS, max(1, -(-self.keys // (_AT_ONCE))) )
+        partitions = min(_MAX_PARTITIONS, max(1, -(-self.keys // _PLANNED)))
         decided = (hashes | 'Pack' >> beam.ParDo(PackFn(_to_keys, _Pack(self.run, partitions))).with_output_types(tuple[int, BlockRef])
                    | 'ByPartition' >> beam.GroupByKey()
                    | 'CheckPartitions' >> StartUpCheck(self.run)
