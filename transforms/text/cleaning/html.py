@@ -11,6 +11,7 @@ from transforms.text.cleaning.html_quick import (
     UNSEEN,
     VERBATIM,
     cut_tags,
+    has_open_cells,
     join_tags,
     mark_of,
     one_line,
@@ -20,6 +21,7 @@ from transforms.text.cleaning.html_quick import (
     without_unseen,
 )
 from transforms.text.cleaning.html_tags import (
+    CELLS,
     FLOW,
     KNOWN,
     NAME,
@@ -101,17 +103,20 @@ def _shown(text: str, found: HtmlDocument) -> str:
 
 def _text_of(source: str) -> str:
     """The text of HTML: in a short way where tags have nothing intricate in them, else as lexbor parses it; the same of both."""
-    short = join_tags(cut_tags(source))
+    short = join_tags(cut_tags(source), source)
     return parsed_text(_marked(source)) if short is None else short
 
 
 def _marked(source: str) -> str:
     """The source with white space for what its tags mean to lines, before each of them."""
-    return NAME.sub(_with_mark, source)
+    by_start = has_open_cells(NAME.findall(source))
+    return NAME.sub(lambda match: _mark(match[1].lower(), by_start) + match[0], source)
 
 
-def _with_mark(match: re.Match) -> str:
-    return mark_of(match[1].lower()) + match[0]
+def _mark(name: str, by_start: bool) -> str:
+    if by_start and name.lstrip('/') in CELLS:
+        return '' if name[0] == '/' else mark_of(f'/{name}')
+    return mark_of(name)
 
 
 def parsed_text(source: str) -> str:

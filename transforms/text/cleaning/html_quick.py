@@ -6,7 +6,7 @@ import html
 import re
 from collections import Counter
 from collections.abc import Iterable
-from functools import cache, lru_cache
+from functools import lru_cache
 
 from transforms.text.cleaning.html_tags import (
     ALONE,
@@ -18,17 +18,23 @@ from transforms.text.cleaning.html_tags import (
     LINES,
     PARAGRAPHS,
     classify,
+    is_code,
 )
 
 # White space stands for what tags mean: other characters a parser would move out of tables.
 LINE, PARAGRAPH, CELL = '\n', '\f', '\t'
-UNSEEN = ('script', 'style', 'template', 'noscript', 'head')  # in this order: a style may stand in a head
+UNSEEN = ('script', 'style', 'template', 'noscript', 'head')
 VERBATIM = ('pre', 'textarea', 'xmp', 'listing')
 _PARSED = frozenset('xmp listing textarea iframe noframes frameset plaintext'.split()) | HIDDEN  # have no tags in them, or show nothing
 _TAG = re.compile(r'<(/?[A-Za-z][A-Za-z0-9-]*)(?:[\s/][^<>]*)?>')
 _CODE_BEGIN = re.compile(r'<(?:[pP][rR][eE]|[tT][eE][xX][tT][aA][rR][eE][aA]|[xX][mM][pP]|[lL][iI][sS][tT][iI][nN][gG])\b')
 _CODE_END = re.compile(_CODE_BEGIN.pattern.replace('<', '</')[:-2] + r'\s*>')
-_DECLARATIONS = ('<!doctype', '<![if', '<![endif')
+_NESTING = frozenset(('template', 'noscript', 'head'))  # hold comments and scripts in which their own end may be named
+_UNSEEN = re.compile(r'<(?:(!--)|(!)(?=\[(?:end)?if\b|doctype)|(/?(?:script|style|template|noscript|head))(?=[\s/>])[^<>]*>)', re.IGNORECASE)
+_ENDS = {'!--': re.compile('--!?>'), '!': re.compile('>'),
+         **{name: re.compile(rf'</{name}(?=[\s/>])[^>]*>', re.IGNORECASE) for name in ('script', 'style')}}
+_QUOTED = re.compile(r"""=\s*(?:"[^"<>]*>|'[^'<>]*>)""")
+_QUOTED_COMMENT = re.compile(r"""=\s*(?:"[^"<>]*|'[^'<>]*)<!--""")
 _BLANK_LINE = re.compile(r'\n[ \t]*\n\s*')
 _SPACES = re.compile('  +')
 _FREQUENT = (('&lt;', '<'), ('&gt;', '>'), ('&quot;', '"'), ('&nbsp;', '\xa0'), ('&#39;', "'"))
@@ -38,6 +44,11 @@ def mark_of(name: str) -> str:
     """What stands for a tag of a name, which has a `/` if it is an end tag."""
     lower = name.lstrip('/')
     return PARAGRAPH if lower in PARAGRAPHS else LINE if lower in LINES else CELL if lower in CELLS and name[0] == '/' else ''
+
+
+def has_open_cells(names: list[str]) -> bool:
+    """Whether there are cells of tables without end tags, which HTML allows."""
+    return any(names.count(cell) > names.count(f'/{cell}') for cell in ('td', 'th', 'TD', 'TH'))
 
 
 def _tags(names: Iterable[str]) -> frozenset[str]:
@@ -52,10 +63,11 @@ _FLOWING, _CODE = _tags(FLOW), _tags(('pre', 'textarea'))
 @lru_cache(maxsize=1)  # two steps ask for the same document
 def quick_text(text: str) -> str | None:
     """The text of a document that is written in HTML; None where it is not, or takes more than this to tell."""
-    if '`' in text or '~~~' in text:  # may be Markdown
+    if '`' in text or '~~~' in text or is_code(text):  # may be Markdown
         return None
     has_code = '<pre' in text or '<PRE' in text or '<textarea' in text
-    pieces = cut_tags(one_line(without_unseen(with_newlines(text)), has_code))
+    source = one_line(without_unseen(with_newlines(text)), has_code)
+    pieces = cut_tags(source)
     counts = Counter(pieces[1::2])
     names = counts.keys()
     if not names <= _MARKS.keys() or names.isdisjoint(_FLOWING) or not (has_code or names.isdisjoint(_CODE)):
@@ -64,7 +76,7 @@ def quick_text(text: str) -> str | None:
     # Where all are closed there is nothing to ask.
     if not opened or (any(f'/{name}' not in names and name not in ALONE for name in opened) and ((known := classify(counts, text)) is None or known[1])):
         return None
-    shown = join_tags(pieces)
+    shown = join_tags(pieces, source)
     return None if shown is None else tidy(shown, has_code)
 
 
@@ -88,13 +100,26 @@ def _one_line(source: str) -> str:
 
 
 def without_unseen(source: str) -> str:
-    """The source without comments and elements that are not shown; those that are not closed stay."""
-    if '<!' in source:
-        source = _without_comments(source)
-    for name in UNSEEN:
-        if f'<{name}' in source:
-            source = _without_elements(source, name)
-    return source
+    """The source without comments and elements that are not shown; one that is not closed stays, with all that follows."""
+    if '<!--' in source and _QUOTED_COMMENT.search(source):
+        return source
+    pieces, at, place, hidden = [], 0, 0, ''
+    while start := _UNSEEN.search(source, place):
+        name, place = start[start.lastindex].lower(), start.end()
+        if name.lstrip('/') in _NESTING:
+            if not hidden and name[0] != '/':
+                pieces.append(source[at:start.start()])
+                at, hidden = start.start(), name
+            elif name == f'/{hidden}':
+                at, hidden = place, ''
+        elif name[0] != '/':
+            if not (end := _ENDS[name].search(source, start.start() + 2)):
+                break
+            place = end.end()
+            if not hidden:
+                pieces.append(source[at:start.start()])
+                at = place
+    return ''.join((*pieces, source[at:]))
 
 
 def cut_tags(source: str) -> list[str]:
@@ -102,14 +127,17 @@ def cut_tags(source: str) -> list[str]:
     return _TAG.split(source)
 
 
-def join_tags(pieces: list[str]) -> str | None:
-    """The text of what `cut_tags` gave; None where only a parser tells what is text."""
+def join_tags(pieces: list[str], source: str) -> str | None:
+    """The text of what `cut_tags` gave of a source; None where only a parser tells what is text."""
+    names = pieces[1::2]
+    if has_open_cells(names):
+        return None
     try:
-        pieces[1::2] = [_MARKS[name] for name in pieces[1::2]]
+        pieces[1::2] = [_MARKS[name] for name in names]
     except KeyError:
         return None
     shown = ''.join(pieces)
-    if '">' in shown or "'>" in shown or ('<' in shown and LIKE_TAG.search(shown)):
+    if ('>' in shown and _QUOTED.search(source)) or ('<' in shown and LIKE_TAG.search(shown)):
         return None  # values in quotes that hold < or >
     return unescape(shown) if '&' in shown else shown
 
@@ -141,31 +169,3 @@ def _without_blank_ends(part: str) -> str:
 
 def _lines_of(paragraph: str) -> str:
     return '\n'.join([line for line in [line.strip(' \t') for line in paragraph.split('\n')] if line])
-
-
-def _without_comments(source: str) -> str:
-    """The source without comments and declarations; one that is not closed stays."""
-    pieces, at = [], 0
-    while (start := source.find('<!', at)) >= 0:
-        is_comment = source.startswith('<!--', start)
-        end = source.find('-->' if is_comment else '>', start)
-        if end < 0:
-            break
-        pieces.append(source[at:start] if is_comment or source[start:start + 9].lower().startswith(_DECLARATIONS) else source[at:end + 1])
-        at = end + (3 if is_comment else 1)
-    return ''.join((*pieces, source[at:]))
-
-
-def _without_elements(source: str, name: str) -> str:
-    """The source without elements of a name; from one that is not closed on all stays."""
-    begins, ends = _element(name)
-    pieces, at = [], 0
-    while (start := begins.search(source, at)) and (end := ends.search(source, start.end())):
-        pieces.append(source[at:start.start()])
-        at = end.end()
-    return ''.join((*pieces, source[at:]))
-
-
-@cache
-def _element(name: str) -> tuple[re.Pattern, re.Pattern]:
-    return re.compile(rf'<{name}\b[^<>]*>', re.IGNORECASE), re.compile(rf'</{name}\s{{0,100}}>', re.IGNORECASE)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 PARAGRAPHS = frozenset('p h1 h2 h3 h4 h5 h6 ul ol dl table pre blockquote figure section article header footer hr fieldset form'.split())
-LINES = frozenset('br li tr dt dd div option caption legend tbody thead tfoot nav main aside address details summary figcaption center'.split())
+LINES = frozenset('br li tr dt dd div option caption legend tbody thead tfoot nav main aside address details summary figcaption center dialog search'.split())
 CELLS = frozenset('td th'.split())
 VOID = frozenset('area base basefont bgsound br col embed hr img input link meta param source track wbr'.split())
 HIDDEN = frozenset('script style noscript template head title'.split())
@@ -29,6 +29,9 @@ _ATTRIBUTES = r"""(?:\s+(?:[A-Za-z_:@*#(\[][\w:.@*#()\[\]-]*\s*=\s*(?:"[^"]*"|'[
     rf"""{'|'.join(_BARE.split())})\b))"""
 # `<` and what is neither a name of a tag nor a comment nor a declaration.
 _ODD_START = re.compile(r'<(?!/?[A-Za-z][A-Za-z0-9-]*[\s/>]|!--|![dD][oO][cC])(?=[A-Za-z/!?])')
+_COMMENT_TAG = re.compile(r'^[ \t]*(?://+!?|\*+|#+) <', re.MULTILINE)
+_COMMENT_LINE = re.compile(r'^[ \t]*(?://|\*|#).*', re.MULTILINE)
+_JSX = re.compile(r'<[A-Za-z][^<>]*(?:=\{|\sclassName=)')
 # Code of Markdown: fences, and short spans that hold a tag.
 _CODE = re.compile(r'(```.*?```|^~~~.*?^~~~|`[^`\n<]{0,100}<[^`\n]{1,100}`)', re.DOTALL | re.MULTILINE)
 
@@ -59,6 +62,8 @@ def find_html(text: str) -> HtmlDocument | None:
     It is when it has a tag that HTML knows, with attributes as HTML has them, and closed where that matters; and more of them than of
     closed tags with other names, which make it XML.
     """
+    if is_code(text):
+        return None
     code = _CODE if '`' in text or '~~~' in text else None
     if code:
         text = code.sub(' ', text)
@@ -70,6 +75,14 @@ def find_html(text: str) -> HtmlDocument | None:
     written = frozenset(name.lstrip('/') for name in names)
     return HtmlDocument(written, frozenset(map(str.lower, written)), frozenset(others),
                         text.count('<') > len(found) and len(LIKE_TAG.findall(text)) > len(found), code)
+
+
+def is_code(text: str) -> bool:
+    """Whether tags stand in comments of code, as `/// <summary>`, or have values of JSX, as `className={x}`."""
+    if ('/ <' in text or '* <' in text or '# <' in text) and _COMMENT_TAG.search(text):
+        rest = _COMMENT_LINE.sub('', text)
+        return classify(Counter(NAME.findall(rest)), rest) is None
+    return ('={' in text or 'className=' in text) and bool(_JSX.search(text))
 
 
 def classify(counts: Mapping[str, int], text: str) -> tuple[set[str], set[str]] | None:

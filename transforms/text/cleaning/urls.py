@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 LONGEST = 100  # characters, as in the published two-stage mixture
-_URL = re.compile(r'https?://\S+')
+_URL = re.compile(r'https?://[^\s，。、；：！？「」『』（）《》【】〈〉“”<>"]+')  # texts without spaces go on behind an address
 
 
 def shorten_urls(text: str) -> str:
