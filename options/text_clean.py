@@ -16,7 +16,7 @@ from transforms.read_hf.plan import ReadPlan, plan_read
 from transforms.read_hf.rows import DEFAULT_LIMITS
 from transforms.run.run import Run
 from transforms.shards.card import dataset_card
-from transforms.shards.column_types import column_types
+from transforms.shards.column_types import column_types, with_text
 from transforms.shards.names import shard_names
 from transforms.shards.write_shards import FORMATS
 from transforms.text_mix.outputs import Outputs
@@ -91,7 +91,8 @@ def with_text_types(settings: TextCleanSettings) -> TextCleanSettings:
     if settings.outputs.format == 'jsonl':
         return settings
     look = partial(looking_at, what='column types', unit='unit')
-    types = {source.number: column_types(plan, source.number, DEFAULT_LIMITS, look) for plan in settings.plans for source in plan.sources}
+    types = {source.number: with_text(column_types(plan, source.number, DEFAULT_LIMITS, look), settings.text.text_field)
+             for plan in settings.plans for source in plan.sources}
     shared = {path: {types[plan.parts[0].source].schema for plan in settings.plans for part in plan.parts
                      if settings.outputs.paths[part.number] == path} for path in settings.outputs.shared}
     for path, schemas in shared.items():

@@ -41,7 +41,7 @@ def settle_folders(flags: argparse.Namespace) -> None:
     for documented, name in (('raw_folder', 'input'), ('cleaned_folder', 'output')):
         given = getattr(flags, documented)
         if given and getattr(flags, name):
-            raise ValueError(f'--{documented} and --{name} are the same here: give one of them')
+            raise ValueError(f'--{documented} and --{name} mean the same here, the {name}: give one of them')
         if given:
             setattr(flags, name, given)
 

@@ -161,6 +161,15 @@ def test_all_else_of_a_record_stays_as_it_is(tmp_path):
     assert 'no column days' in text_clean.run(['--input', str(tmp_path / 'in'), '--output', str(tmp_path / 'x'), '--columns=text,days', *QUIET]).message
 
 
+def test_a_text_that_is_a_list_makes_no_column_of_json(tmp_path):
+    write_lines(tmp_path / 'in' / 'train.jsonl', [{'text': prose(1), 'dropped': 'mine'}, {'text': [prose(2), 3], 'dropped': 'x'}, {'text': 'short', 'dropped': 'own'}])
+    run(text_clean, '--input', tmp_path / 'in', '--output', tmp_path / 'out', '--format=parquet', '--keep_dropped')
+    rows = pq.read_table(tmp_path / 'out' / 'data' / 'train-00000-of-00001.parquet').to_pylist()
+    assert [row['text'] for row in rows] == [prose(1), f'{prose(2)} 3']
+    gone = lines_of(tmp_path / 'out' / 'dropped' / 'train-00000-of-00001.jsonl.gz')
+    assert [(row['dropped'], row['_dropped']['reason']) for row in gone] == [('own', 'too_short')]
+
+
 def test_a_gzip_of_one_member_is_shared(tmp_path):
     """Its parts are cut where they are cut in no other form of the file; the documents are the same."""
     lines = [{'id': str(n), 'text': prose(n % 900, 300), 'r': random.Random(n).randbytes(1500).hex()} for n in range(2000)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -70,6 +70,16 @@ def column_types(plan: ReadPlan, number: int, limits: ReadLimits, look: Callable
     found = {name: column.kind(complete) for name, column in columns.items()}
     schema = pa.schema([(name, pa.string() if kind is None else kind) for name, kind in found.items()])
     return ColumnTypes(schema, frozenset(name for name, kind in found.items() if kind is None), complete)
+
+
+def with_text(types: ColumnTypes, name: str) -> ColumnTypes:
+    """The types where a column is text, whatever it was: lists and numbers became texts, as cleaning makes them."""
+    if name not in types.schema.names:
+        return types
+    at = types.schema.get_field_index(name)
+    kind = types.schema.field(at).type
+    text = pa.large_string() if pa.types.is_large_string(kind) else pa.string()
+    return replace(types, schema=types.schema.set(at, pa.field(name, text)), json_columns=types.json_columns - {name})
 
 
 def _declared(units: Sequence[ReadUnit]) -> pa.Schema:

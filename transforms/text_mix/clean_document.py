@@ -113,6 +113,14 @@ class Cleaner:
         return Cleaned(name, values if text is value else with_field(values, self._text, text), text, verdict.reason, verdict.message, '', details, raw)
 
 
+def with_reason(values: dict[str, Any], reason: str, message: str) -> dict[str, Any]:
+    """A record with why it was dropped, under `dropped`, or `_dropped` where it has such a field."""
+    name = 'dropped'
+    while name in values:
+        name = f'_{name}'
+    return {**values, name: {'reason': reason, 'message': message}}
+
+
 def json_line(values: dict[str, Any], published: bool) -> bytes:
     """A record as a line of JSON without its newline; `published` spaces it as Python's json does.
 

@@ -24,7 +24,7 @@ from transforms.report.summary import Comparison, Count
 from transforms.run.part_stream import PartStream
 from transforms.run.run import Run
 from transforms.text.filters.language import detect
-from transforms.text_mix.clean_document import Cleaned, Cleaner, json_line
+from transforms.text_mix.clean_document import Cleaned, Cleaner, json_line, with_reason
 from transforms.text_mix.documents import (
     KIND,
     DocumentsWriter,
@@ -105,7 +105,7 @@ class _CleanPart:
     def _record(self, document: Cleaned) -> bytes:
         values = document.values
         if document.reason:
-            values = {**values, 'dropped': {'reason': document.reason, 'message': document.message}}
+            values = with_reason(values, document.reason, document.message)
         return json_line(values, self.settings.published) if self.as_json or document.reason else pickle.dumps(values, 5)
 
 

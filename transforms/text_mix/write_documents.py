@@ -24,7 +24,7 @@ from transforms.run.hints import InOneStage
 from transforms.run.part_stream import PartStream
 from transforms.run.run import Run
 from transforms.run.start_up_check import StartUpCheck
-from transforms.text_mix.clean_document import json_line
+from transforms.text_mix.clean_document import json_line, with_reason
 from transforms.text_mix.documents import PartFiles, detail_names, read_documents, read_part_files
 from transforms.text_mix.outputs import DocumentSink, Outputs, join_chunks
 from transforms.text_mix.settings import DUPLICATE, TextSettings
@@ -154,7 +154,7 @@ class _Batch:
 
 def _with_reason(record: bytes, best: str, published: bool) -> bytes:
     values = loads(record) if record[:1] == b'{' else pickle.loads(record)
-    return json_line({**values, 'dropped': {'reason': DUPLICATE, 'message': f'the same as {best}'}}, published)
+    return json_line(with_reason(values, DUPLICATE, f'the same as {best}'), published)
 
 
 class _OpenPartFn(beam.DoFn):

@@ -80,6 +80,12 @@ def test_a_pattern_finds_the_same_with_and_without_its_literal():
             assert bool(JunkPattern((pattern,))(Document(text))) == bool(own.search(text.encode())), (pattern, text)
 
 
+def test_patterns_for_which_a_set_has_no_room():
+    patterns = (r'\w{300}x', r'\d{300}y', r'[\w\s]{300}z', r'\w{299}q', r'\S{300}k')
+    junk = JunkPattern(patterns)
+    assert junk(Document('a' * 300 + 'x')) == patterns[0] and junk(Document('5' * 300 + 'y')) == patterns[1] and junk(Document('none')) == ''
+
+
 def test_the_first_pattern_is_named():
     junk = pickle.loads(pickle.dumps(JunkPattern(('!!!!!+', r'\$\$\$+'))))
     assert [junk(Document(text)) for text in ('$$$ !!!!!', '$$$', 'clean!!')] == ['!!!!!+', r'\$\$\$+', '']

@@ -33,6 +33,8 @@ def in_unicode(pattern: str) -> str:
     """
     flags = _FLAGS.match(pattern)
     head, body = (flags[0], pattern[flags.end():]) if flags else ('', pattern)
+    if re.match(r'\\b(?:\\?[!-/:-@\[-^`{-~])', body) and body[2:4] != r'\b' and body[2:3] not in '([.' and not re.match(r'\\[wdsWDS]', body[2:]):
+        raise ValueError('it begins with \\b before a character that is none of a word, where it would want a letter before: leave the \\b out')
     begins, ends = body.startswith(r'\b'), len(body) > 2 and body.endswith(r'\b') and not body.endswith(r'\\b')
     body = body[2 if begins else 0:-2 if ends else None]
     out, position, in_class, depth = [], 0, False, 0
@@ -147,7 +149,7 @@ class JunkPattern:
     patterns: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        _ = self._compiled
+        _ = self._compiled, self._any_other
 
     @cached_property
     def _compiled(self) -> Sequence[tuple[str, str, Any]]:
@@ -155,7 +157,7 @@ class JunkPattern:
 
     @cached_property
     def _any_other(self) -> Any:
-        """Says in one pass of the text whether any of those is found that need no literal; None where there are none."""
+        """Says in one pass of the text whether any of those is found that need no literal; None where that saves nothing, or RE2 has no room."""
         options = re2.Options()
         options.log_errors = False
         options.max_mem = 64 << 20
@@ -163,9 +165,13 @@ class JunkPattern:
         joined = re2.Set.SearchSet(options)
         for pattern in others:
             joined.Add(in_unicode(pattern))
-        if others:
+        if len(others) < 2:
+            return None
+        try:
             joined.Compile()
-        return joined if others else None
+        except re2.error:
+            return None
+        return joined
 
     def __getstate__(self) -> dict:
         return {'patterns': self.patterns}
@@ -175,6 +181,6 @@ class JunkPattern:
 
     def __call__(self, document: Document) -> str:
         text, others = document.text, self._any_other
-        if not any(literal and literal in text for _, literal, _ in self._compiled) and (others is None or not others.Match(document.data)):
+        if others is not None and not any(literal and literal in text for _, literal, _ in self._compiled) and not others.Match(document.data):
             return ''
         return next((pattern for pattern, literal, compiled in self._compiled if literal in text and compiled.search(document.data)), '')
