@@ -64,22 +64,32 @@ class TextOptions(PipelineOptions):
                             help='all: measure everything of every document, for records/ (default: what rules need)')
 
 
-def load_config(name: str) -> TextConfig:
+def config_path(name: str, default: str = DEFAULT_CONFIG) -> str:
+    """Where a YAML is: a path, else one of the shipped ones.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    path = name or default
+    if storage.exists(path):
+        return path
+    shipped = os.path.join(CONFIGS, path)
+    if os.sep in path or not os.path.isfile(shipped):
+        there = ', '.join(sorted(os.listdir(CONFIGS)))
+        raise ConfigError(f'--config {path}: no such file, and none of the shipped ones: {there}')
+    return shipped
+
+
+def load_config(name: str, default: str = DEFAULT_CONFIG) -> TextConfig:
     """The YAML of a path, or of a shipped name.
 
     Raises:
         ValueError: there is none, or it has mistakes; the message names their lines.
     """
-    path = name or DEFAULT_CONFIG
-    if not storage.exists(path):
-        shipped = os.path.join(CONFIGS, path)
-        if os.sep in path or not os.path.isfile(shipped):
-            there = ', '.join(sorted(os.listdir(CONFIGS)))
-            raise ConfigError(f'--config {path}: no such file, and none of the shipped ones: {there}')
-        path = shipped
+    path = config_path(name, default)
     if (storage.size_of(path) or 0) > MAX_BYTES:
         raise ConfigError(f'--config {path} is too large for a YAML')
-    return parse_config(read_yaml(name or DEFAULT_CONFIG, storage.read_bytes(path)))
+    return parse_config(read_yaml(name or default, storage.read_bytes(path)))
 
 
 def text_settings(flags: argparse.Namespace, config: TextConfig) -> TextSettings:

@@ -8,15 +8,18 @@ from dataclasses import replace
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from options.context import Context
-from options.shards import check_output
-from options.text import load_config, settings_fingerprint, text_settings, with_language_sample
+from options.shards import ShardOptions, check_output
+from options.text import TextOptions, load_config, settings_fingerprint, text_settings, with_language_sample
 from options.text_clean import TextCleanSettings, documents_of
+from options.text_sample import SAMPLE_CONFIG, SampleOptions
+from transforms.files import storage
 from transforms.read_hf.plan import plan_read
 from transforms.shards.write_shards import FORMATS
-from transforms.text_mix.discover import find_raw_mixture, output_names
+from transforms.text_mix.discover import find_raw_mixture, folders_of, output_names
 from transforms.text_mix.outputs import Outputs
 
 MERGED = 'all_cleaned'
+RAW_FOLDER, CLEANED_FOLDER = './raw_data', './cleaned_data'  # where the published program's documentation has them
 
 
 class TextMixOptions(PipelineOptions):
@@ -27,23 +30,66 @@ class TextMixOptions(PipelineOptions):
 
     @classmethod
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument('--raw_folder', default='', metavar='FOLDER', help='raw documents: the input of stage 2')
+        parser.add_argument('--raw_folder', default='', metavar='FOLDER', help='raw documents: output of stage 1, input of stage 2')
         parser.add_argument('--cleaned_folder', default='', metavar='FOLDER', help='cleaned documents: the output of stage 2')
         parser.add_argument('--merge', action='store_true', help=f'one file, {MERGED}.jsonl.gz, instead of one for each entry')
 
 
-def settle_folders(flags: argparse.Namespace) -> None:
-    """Takes the documented folders for input and output.
+def settle_sample(flags: argparse.Namespace) -> None:
+    """Takes the documented folders for stage 1, whose output is the raw folder.
 
     Raises:
-        ValueError: both names of a folder are given.
+        ValueError: a flag that belongs to stage 2 alone, or both names of a folder, are given.
     """
+    together = flags.stage == 'all'
+    if flags.input:
+        raise ValueError('--input is for stage 2: stage 1 reads the datasets that --config names')
+    if flags.limit:
+        raise ValueError('--limit is for stage 2: --target_samples says how many documents stage 1 takes')
+    if flags.output and together:
+        raise ValueError('--stage=all has two outputs: give --raw-folder and --cleaned-folder instead of --output')
+    if not together:
+        _refuse(flags, '2', (TextMixOptions, TextOptions, ShardOptions), ('raw_folder', 'config'))
+    if flags.raw_folder and flags.output:
+        raise ValueError('--raw_folder and --output mean the same in stage 1: give one of them')
+    flags.output = flags.output or flags.raw_folder or RAW_FOLDER
+    flags.stage = '1'
+
+
+def settle_clean(flags: argparse.Namespace) -> None:
+    """Takes the documented folders for input and output of stage 2.
+
+    Raises:
+        ValueError: a flag that belongs to stage 1 alone, or both names of a folder, are given.
+    """
+    if flags.stage == 'all':
+        flags.raw_folder, flags.cleaned_folder = flags.raw_folder or RAW_FOLDER, flags.cleaned_folder or CLEANED_FOLDER
+        flags.config = flags.config or SAMPLE_CONFIG
+    else:
+        _refuse(flags, '1', (SampleOptions,), ())
     for documented, name in (('raw_folder', 'input'), ('cleaned_folder', 'output')):
         given = getattr(flags, documented)
         if given and getattr(flags, name):
-            raise ValueError(f'--{documented} and --{name} mean the same here, the {name}: give one of them')
+            raise ValueError(f'--{documented} and --{name} mean the same in stage 2, the {name}: give one of them')
         if given:
             setattr(flags, name, given)
+    if not flags.input and storage.exists(storage.join(RAW_FOLDER, '_SUCCESS')):  # what stage 1 wrote where it is not told where to
+        flags.input, flags.output = RAW_FOLDER, flags.output or CLEANED_FOLDER
+    flags.stage = '2'
+
+
+def _refuse(flags: argparse.Namespace, stage: str, classes: tuple[type, ...], but: tuple[str, ...]) -> None:
+    for action in flags_of(classes):
+        if action.dest not in but and getattr(flags, action.dest) != action.default:
+            raise ValueError(f'--{action.dest} belongs to stage {stage}: give it there, or take --stage=all')
+
+
+def flags_of(classes: tuple[type, ...]) -> list[argparse.Action]:
+    """The flags that options classes declare."""
+    parser = argparse.ArgumentParser(add_help=False)
+    for options in classes:
+        options._add_argparse_args(parser)
+    return parser._actions
 
 
 def text_mix_settings(context: Context) -> TextCleanSettings:
@@ -59,7 +105,8 @@ def text_mix_settings(context: Context) -> TextCleanSettings:
     config = load_config(flags.config)
     text = text_settings(flags, config)
     as_is = flags.format == 'jsonl'
-    mixture = find_raw_mixture(context.input, config.datasets, flags.limit, flags.shard_size, as_is)
+    folders = folders_of(config.datasets, text.published)
+    mixture = find_raw_mixture(context.input, dict(zip(folders, config.datasets, strict=True)), flags.limit, flags.shard_size, as_is)
     extension = FORMATS[flags.format]
     if mixture:
         plans, folders = mixture.plans, mixture.folders

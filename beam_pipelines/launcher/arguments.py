@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
@@ -131,14 +132,24 @@ def _normalized(argv: Sequence[str]) -> list[str]:
     return out
 
 
+def value_of(flag: str, tokens: Sequence[str], default: str) -> str:
+    """The value that a command line gives a flag, before anything else of it is looked at."""
+    for i, token in enumerate(tokens):
+        if token == f'--{flag}' and i + 1 < len(tokens):
+            return tokens[i + 1]
+        if token.startswith(f'--{flag}='):
+            return token.partition('=')[2]
+    return default
+
+
 def runner_of(tokens: Sequence[str]) -> str:
     """The runner that the command line names."""
-    for i, token in enumerate(tokens):
-        if token == '--runner' and i + 1 < len(tokens):
-            return tokens[i + 1]
-        if token.startswith('--runner='):
-            return token.partition('=')[2]
-    return 'DirectRunner'
+    return value_of('runner', tokens, 'DirectRunner')
+
+
+def stage_of(argv: Sequence[str] | None) -> str:
+    """The --stage of a command line, '' where it names none; None takes the process's own."""
+    return value_of('stage', _normalized(sys.argv[1:] if argv is None else argv), '')
 
 
 def parse(spec: PipelineSpec, argv: Sequence[str]) -> Arguments:
@@ -198,7 +209,7 @@ def _unknown(name: str, names: set[str], runner: str) -> str:
 
 def deciding_options(spec: PipelineSpec, flags: argparse.Namespace) -> dict[str, object]:
     """The flags that decide output bytes, as JSON values, by name."""
-    aside = frozenset().union(*(options.NOT_BYTES for options in spec.options))
+    aside = spec.not_bytes.union(*(options.NOT_BYTES for options in spec.options))
     return {name: _as_json(value) for name, value in sorted(vars(flags).items()) if name not in aside}
 
 

@@ -63,6 +63,7 @@ class PipelineSpec:
             raises ValueError for flags that contradict each other. None for a pipeline that needs nothing of that.
         workers_from: bytes of input from which on it gets a worker for each core of a machine, where its work is done in Python itself;
             0 where it is done in child processes.
+        not_bytes: names of flags among its options that decide no bytes here, as those that belong to another of its stages.
         sample_note: where the real data comes from, for people who run the embedded sample.
     """
 
@@ -80,6 +81,7 @@ class PipelineSpec:
     complete: Callable[[Any], Any] | None = None
     settle: Callable[[argparse.Namespace], None] | None = None
     stages: tuple[str, ...] = ()
+    not_bytes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Makes the embedded samples of text_mix and text_clean: English and Vietnamese, HTML, mojibake, NFD, spam, duplicates.
+"""Makes the embedded samples of text_mix (both stages) and text_clean: English and Vietnamese, HTML, mojibake, NFD, spam, duplicates.
 
     python -m beam_pipelines.samples.make_text_mix
 """
@@ -9,6 +9,9 @@ import gzip
 import json
 import unicodedata
 from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 _ENGLISH = (
     'A parser reads a stream of tokens and builds a tree from it. When the grammar is ambiguous, the parser needs a rule that says which of '
@@ -62,6 +65,23 @@ def _documents(texts: tuple[str, ...]) -> list[str]:
     return documents
 
 
+def _write_mixture(folder: Path) -> None:
+    """The datasets of configs/sample_mixture.yaml: two Parquets of several row groups, gz JSON lines, CSV; some rows have no text."""
+    pages = [f'{_ENGLISH[i % 6]}\n\n{_ENGLISH[(i * 5 + 1) % 6]} (page {i})' if i % 29 else None for i in range(240)]
+    (folder / 'english').mkdir(parents=True, exist_ok=True)
+    for shard in range(2):
+        rows = range(shard * 120, shard * 120 + 120)
+        table = pa.table({'id': [f'page-{i}' for i in rows], 'text': [pages[i] for i in rows], 'words': [len((pages[i] or '').split()) for i in rows]})
+        pq.write_table(table, folder / 'english' / f'train-{shard:05d}-of-00002.parquet', row_group_size=30)
+    (folder / 'vietnamese').mkdir(exist_ok=True)
+    lines = [json.dumps({'url': f'https://example.org/{i}', 'content': f'{_VIETNAMESE[i % 4]} {_VIETNAMESE[(i + 1) % 4]} (trang {i})'}, ensure_ascii=False)
+             for i in range(90)]
+    (folder / 'vietnamese' / 'train.jsonl.gz').write_bytes(gzip.compress(('\n'.join(lines) + '\n').encode(), mtime=0))
+    (folder / 'answers').mkdir(exist_ok=True)
+    answers = ''.join(f'{i},"{_ENGLISH[i % 6]}"\n' for i in range(40))
+    (folder / 'answers' / 'train.csv').write_text(f'id,text\n{answers}', encoding='utf-8')
+
+
 def main() -> None:
     """Writes both samples beside this file."""
     here = Path(__file__).resolve().parent
@@ -75,6 +95,7 @@ def main() -> None:
         (folder / 'raw_data.jsonl.gz').write_bytes(gzip.compress(data, mtime=0))
         lines += [json.dumps({'id': f'{config}-{index}', 'text': row['text'], 'url': f'https://example.org/{config}/{index}'}, ensure_ascii=False)
                   for index, row in enumerate(rows)]
+    _write_mixture(here / 'mixture')
     (here / 'text_clean').mkdir(exist_ok=True)
     (here / 'text_clean' / 'train.jsonl').write_text('\n'.join(lines) + '\n', encoding='utf-8')
 

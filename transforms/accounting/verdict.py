@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from transforms.accounting.finish_part import PartSummary
-from transforms.report.summary import UnitError, add_accounts
+from transforms.report.summary import FRAME_ROWS, UnitError, add_accounts
 from transforms.run.run import Run
 
 _SHOWN_UNITS = 5
@@ -58,6 +58,12 @@ def _shown(errors: Sequence[UnitError], units: int) -> str:
     return '; '.join(lines) + (f'; and {units - len(lines)} more' if units > len(lines) else '')
 
 
+def _frame(run: Run, number: int, parts: Sequence[PartSummary], read: int) -> dict[str, int]:
+    """For a source of which a sample was read: the rows that there are, and those that were not chosen; outside of what balances."""
+    rows = sum(part.views.counts.get(FRAME_ROWS, 0) for part in parts if run.parts[part.part].source == number)
+    return {'frame_rows': rows, 'not_drawn': rows - read} if rows else {}
+
+
 def run_json(run: Run, parts: Iterable[PartSummary]) -> dict:
     """The content of run.json, with the verdict: `state`, `exit_code` and `problems`."""
     parts = list(parts)
@@ -76,7 +82,7 @@ def run_json(run: Run, parts: Iterable[PartSummary]) -> dict:
         account = accounts[source.number]
         account.pop('warnings')
         sources.append({'source': source.address, 'revision': source.revision or None, 'subset': source.subset,
-                        'split': source.split, **account})
+                        'split': source.split, **account, **_frame(run, source.number, parts, account['read'])})
     warnings = total.pop('warnings')
     now = datetime.datetime.now(datetime.timezone.utc)
     seconds = (now - datetime.datetime.fromisoformat(run.started)).total_seconds() if run.started else 0.0

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import struct
+
+import numpy as np
 
 _TWO_64 = 2.0 ** 64
 _SIGN = 1 << 63
@@ -52,3 +55,21 @@ def checked_weight(weight: object) -> float:
     if not isinstance(weight, (int, float)) or not 0 <= weight < math.inf:
         raise ValueError(f'a weight is {weight!r}, it must be a finite number of at least 0')
     return float(weight)
+
+
+def row_key(seed: int, *names: str | int) -> int:
+    """The key of the ranks of the rows of one file, 64 bits: of the seed and of what names the file, such as source and path."""
+    text = json.dumps([seed, *names], separators=(',', ':'))
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8, person=b'rows').digest(), 'little')
+
+
+def row_ranks(key: int, first: int, count: int) -> np.ndarray:
+    """Ranks of the rows [first, first + count), uint64: splitmix64(row xor key), so no two rows of a key have the same.
+
+    SplitMix64 is of Steele, Lea and Flood ("Fast splittable pseudorandom number generators", 2014); 10^8 ranks take about a second.
+    """
+    ranks = np.arange(first, first + count, dtype=np.uint64) ^ np.uint64(key)
+    ranks += np.uint64(0x9E3779B97F4A7C15)
+    ranks = (ranks ^ (ranks >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    ranks = (ranks ^ (ranks >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return ranks ^ (ranks >> np.uint64(31))

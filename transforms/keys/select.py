@@ -43,6 +43,37 @@ def kth_smallest(arrays: Callable[[], Iterable[np.ndarray]], k: int) -> tuple[in
     return prefix, below, equal
 
 
+def smallest_reaching(arrays: Callable[[], Iterable[tuple[np.ndarray, np.ndarray]]], target: int) -> tuple[int, int]:
+    """The smallest value up to which, itself included, weights add up to `target`; with weights of 1 the target-th smallest value.
+
+    The same radix select as `kth_smallest`, over sums instead of counts.
+
+    Args:
+        arrays: gives (values, uint64; weights, integers of at least 0 whose sum is below 2^53), anew at each call; four times.
+        target: at least 1.
+
+    Returns:
+        The value, and the sum of the weights of those that are smaller.
+
+    Raises:
+        IndexError: the weights do not add up to that.
+    """
+    prefix, below = 0, 0
+    for shift in (48, 32, 16, 0):
+        sums = np.zeros(1 << 16, np.float64)  # exact below 2^53
+        for values, weights in arrays():
+            agree = slice(None) if shift == 48 else values >> np.uint64(shift + 16) == np.uint64(prefix)
+            digits = (values[agree] >> np.uint64(shift)).astype(np.uint16)
+            sums += np.bincount(digits, weights[agree].astype(np.float64), 1 << 16)
+        reached = np.cumsum(sums)
+        digit = int(np.searchsorted(reached, target - below))
+        if digit == len(sums):
+            raise IndexError(f'the weights add up to {below + int(reached[-1])}, which is less than {target}')
+        below += int(reached[digit] - sums[digit])
+        prefix = prefix << 16 | digit
+    return prefix, below
+
+
 def _matching(values: np.ndarray, prefix: int, shift: int) -> np.ndarray:
     """Those numbers whose bits above the 16 from `shift` are `prefix`."""
     return values if shift == 48 else values[values >> np.uint64(shift + 16) == np.uint64(prefix)]

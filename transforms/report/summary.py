@@ -11,6 +11,7 @@ from typing import Any
 EXAMPLES = 3
 SAMPLE_SIZE = 20
 LABELS, OTHER = 200, '(other)'
+FRAME_ROWS = 'frame rows'  # a view's count: rows that a source has, of which only a sample was read
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from transforms.files import storage
@@ -12,6 +12,7 @@ from transforms.read_hf.plan import ReadPlan, number_plans, plan_read, resolve, 
 from transforms.text.config.model import Entry
 
 _RAW = re.compile(r'(?:^|/)raw_data\.jsonl(?:\.gz)?$')
+_OWN = frozenset({'errors.jsonl'})  # what stage 1 writes beside the documents
 
 
 @dataclass(frozen=True)
@@ -33,18 +34,22 @@ class RawMixture:
     others: tuple[str, ...] = ()
 
 
-def folders_of(entries: Sequence[Entry]) -> tuple[str, ...]:
-    """The folder of each entry: its name with `_config`; equal ones get `_2`, `_3` in the order of the YAML."""
+def folders_of(entries: Sequence[Entry], published: bool = False) -> tuple[str, ...]:
+    """The folder of each entry: its name with `_config`, else `_subset`; equal ones get `_2`, `_3` in the order of the YAML.
+
+    `published`: without the subset, as the published program names them.
+    """
     seen: Counter = Counter()
     folders = []
     for entry in entries:
-        seen[entry.folder] += 1
-        folders.append(entry.folder if seen[entry.folder] == 1 else f'{entry.folder}_{seen[entry.folder]}')
+        folder = entry.folder_without_subset if published else entry.folder
+        seen[folder] += 1
+        folders.append(folder if seen[folder] == 1 else f'{folder}_{seen[folder]}')
     return tuple(folders)
 
 
-def find_raw_mixture(source: str, entries: Sequence[Entry], limit: int, part_bytes: int, json_as_is: bool) -> RawMixture | None:
-    """The folders that hold a raw_data.jsonl or raw_data.jsonl.gz; None where there is none.
+def find_raw_mixture(source: str, entries: Mapping[str, Entry], limit: int, part_bytes: int, json_as_is: bool) -> RawMixture | None:
+    """The folders that hold a raw_data.jsonl or raw_data.jsonl.gz; None where there is none. `entries` are those of the YAML by folder.
 
     Raises:
         ValueError: a folder cannot be read as JSON lines.
@@ -58,15 +63,15 @@ def find_raw_mixture(source: str, entries: Sequence[Entry], limit: int, part_byt
     if not raw:
         return None
     folders = sorted({name.rpartition('/')[0] for name in raw})
-    places = {folder: number for number, folder in enumerate(folders_of(entries))}
+    places = {folder: number for number, folder in enumerate(entries)}
     part_bytes = part_bytes or usual_part_bytes(sum(map(sizes.get, raw)))
     plans = [_plan(source, folder, [name.rpartition('/')[2] for name in raw if name.rpartition('/')[0] == folder], limit, part_bytes, json_as_is)
              for folder in folders]
     by_priority = sorted(folders, key=lambda folder: (places.get(folder, len(places)), folder))
     priorities = {folder: number for number, folder in enumerate(by_priority)}
     return RawMixture(number_plans(plans), tuple(folders), tuple(priorities[folder] for folder in folders),
-                      tuple(entries[places[folder]] if folder in places else None for folder in folders),
-                      tuple(name for name in names if name not in raw and name.endswith(('.jsonl', '.jsonl.gz'))))
+                      tuple(map(entries.get, folders)),
+                      tuple(name for name in names if name not in raw and name.endswith(('.jsonl', '.jsonl.gz')) and name not in _OWN))
 
 
 def _plan(source: str, folder: str, files: list[str], limit: int, part_bytes: int, json_as_is: bool) -> ReadPlan:

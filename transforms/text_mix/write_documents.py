@@ -185,6 +185,13 @@ def _join(group: tuple[str, Iterable[ChunkFile]], run: Run) -> tuple[int, Output
     return file.part, file
 
 
+def joined_files(said: beam.PCollection[tuple[int, Any]], run: Run) -> beam.PCollection[tuple[int, Any]]:
+    """The files that several parts share, joined of what these say that they wrote."""
+    return (said | 'Chunks' >> beam.FlatMap(_chunks).with_output_types(tuple[str, ChunkFile])
+            | 'ByFile' >> beam.GroupByKey() | 'CheckJoining' >> StartUpCheck(run)
+            | 'JoinChunks' >> beam.Map(_join, run).with_output_types(tuple[int, Any]))
+
+
 @dataclass(eq=False)
 class WriteDocuments(beam.PTransform):
     """PCollection[tuple[int, Repeats]], one for each part, to StepOutput: documents in files, those that repeat a better one dropped.
@@ -212,10 +219,7 @@ class WriteDocuments(beam.PTransform):
         written = repeats | 'InOneStage' >> InOneStage(self._write, self.run.worker_hints)
         if not self.outputs.shared:
             return written
-        joined = (written.main | 'Chunks' >> beam.FlatMap(_chunks).with_output_types(tuple[str, ChunkFile])
-                  | 'ByFile' >> beam.GroupByKey() | 'CheckJoining' >> StartUpCheck(self.run)
-                  | 'JoinChunks' >> beam.Map(_join, self.run).with_output_types(tuple[int, Any]))
-        return StepOutput(written.main, (*written.accounts, joined))
+        return StepOutput(written.main, (*written.accounts, joined_files(written.main, self.run)))
 
     def _write(self, repeats: beam.PCollection[tuple[int, Repeats]]) -> StepOutput:
         streams = repeats | 'CheckWriting' >> StartUpCheck(self.run) | 'OpenParts' >> beam.ParDo(_OpenPartFn(self.run, self.settings)).with_output_types(PartStream)

@@ -43,8 +43,18 @@ class Entry(_Model):
 
     @property
     def folder(self) -> str:
-        """Its folder, as the original names it; entries that are equal then get numbers, in the order of the YAML."""
-        return '_'.join(part.replace('/', '_') for part in (self.name, self.config or self.subset or '') if part)
+        """Its folder, as the original names it, but with the subset where it has no configuration."""
+        return _folder(self.name, self.config or self.subset or '')
+
+    @property
+    def folder_without_subset(self) -> str:
+        """The same by name and configuration alone."""
+        return _folder(self.name, self.config or '')
+
+
+def _folder(*parts: str) -> str:
+    """A name without slashes, and without what would make it a hidden or a parent folder."""
+    return '_'.join(part.replace('/', '_') for part in parts if part).lstrip('._') or 'data'
 
 
 class Deduplication(_Model):

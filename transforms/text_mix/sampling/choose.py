@@ -1,0 +1,207 @@
+"""ChooseRows: of the candidates of each source the rows that make its sample, by rank, until the quota is reached."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+
+from transforms.accounting.step import StepOutput
+from transforms.keys.blocks import BlockRef, BlockStore
+from transforms.keys.rows import RowsByUnit
+from transforms.keys.select import smallest_reaching
+from transforms.report.summary import FRAME_ROWS, Count, UnitError
+from transforms.run.progress import add_done
+from transforms.run.run import Run
+from transforms.run.start_up_check import StartUpCheck
+from transforms.text_mix.sampling.candidates import CANDIDATE, WITH_TEXT, CandidateRef, read_summary, read_table
+from transforms.text_mix.sampling.design import LAST, SampleTask
+from transforms.text_mix.sampling.planning import SourcePlan
+from transforms.text_mix.sampling.read_candidates import ReadCandidates, read_task
+
+CHOSEN = np.dtype([*((name, CANDIDATE[name]) for name in CANDIDATE.names), ('index', '<i8'), ('task', '<u4')])
+SHORT = 'source_short_of_quota'
+_EMPTY = 'source_without_rows'
+_SPARE, _LEAST = 1.2, 64
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The rows of one part.
+
+    Attributes:
+        refs: (reference to a block of `CHOSEN`, path of the file that its texts are in).
+    """
+
+    refs: tuple[tuple[BlockRef, str], ...]
+
+
+def more_tasks(plan: SourcePlan, refs: Iterable[CandidateRef]) -> tuple[SampleTask, ...]:
+    """What else is to be read of a source whose candidates with text are fewer than its quota; () when that is all, or enough.
+
+    How much follows from what was read: of how many rows how many had text, or how many tokens.
+    """
+    refs = list(refs)
+    have, entries = sum(ref.units for ref in refs), sum(ref.entries for ref in refs)
+    missing, used = plan.source.quota - have if plan.source else 0, len({ref.task for ref in refs})
+    if missing <= 0 or not plan.tasks:
+        return ()
+    if used < len(plan.tasks):  # whole files
+        following = int(_SPARE * missing / max(1.0, have / max(1, used))) + 1
+        return tuple(replace(task, high=plan.high) for task in plan.tasks[used:used + following])
+    high, source = max(ref.high for ref in refs), plan.source
+    if high >= LAST or source.ends_early:
+        return ()
+    wanted = _SPARE * missing / max(0.01, have / max(1, entries)) + _LEAST
+    if source.design == 'exact':
+        rows = source.rows if source.is_counted else max(1, round(entries * 2.0**64 / (high + 1)))
+        wanted *= 1 if source.is_counted else 4
+        upto = high + int(wanted / max(1, rows) * 2.0**64) + 1
+    else:
+        upto = high + int(wanted)
+        upto = LAST if upto >= source.rows + source.stretches else upto
+    return tuple(replace(task, low=high + 1, high=min(LAST, upto)) for task in plan.tasks)
+
+
+@dataclass(frozen=True)
+class _More:
+    plans: Mapping[int, SourcePlan]
+
+    def __call__(self, read: tuple[int, Iterable[CandidateRef | None]]) -> Iterator[SampleTask]:
+        number, refs = read
+        yield from more_tasks(self.plans[number], [ref for ref in refs if ref])
+
+
+@dataclass(frozen=True)
+class _Choose:
+    """(source, references) to (part, BlockRef of CHOSEN), and to (part, what is said to the accounts)."""
+
+    run: Run
+    plans: Mapping[int, SourcePlan]
+    by_rank: bool
+
+    def __call__(self, read: tuple[int, Iterable[CandidateRef | None]]) -> Iterator[Any]:
+        number, refs = read
+        plan, refs = self.plans[number], [ref for ref in refs if ref]
+        parts = [part.number for part in self.run.parts if part.source == number]
+        # Two rounds are shared by all workers. What is missing then, as where most rows are without text, is read here.
+        while tasks := more_tasks(plan, refs):
+            refs += [read_task(task, self.run.kept, partial(add_done, self.run.work)) for task in tasks]
+        refs.sort(key=lambda ref: (ref.task, ref.high))
+        rows = self._rows(plan, refs)
+        yield from self._accounts(plan, parts[0], refs, rows)
+        if plan.source and refs:
+            yield from self._chosen(plan, parts, refs, rows)
+
+    def _rows(self, plan: SourcePlan, refs: list[CandidateRef]) -> dict[int, int]:
+        """Rows of each file, as far as it is known."""
+        counted: dict[int, int] = {}
+        for ref in refs:
+            for file, rows in read_summary(ref.path).rows.items():
+                counted[int(file)] = max(rows, counted.get(int(file), 0))
+        if plan.frame:
+            counted.update({number: file.rows for number, file in enumerate(plan.frame.files) if file.rows >= 0})
+        return counted
+
+    def _accounts(self, plan: SourcePlan, part: int, refs: list[CandidateRef], rows: dict[int, int]) -> Iterator[Any]:
+        if plan.source is None:
+            yield beam.pvalue.TaggedOutput('accounts', (part, UnitError(part, plan.entry.name, plan.folder, 'plan', 'Unavailable', plan.why)))
+            yield beam.pvalue.TaggedOutput('accounts', (part, Count(part, 'warning', 'source_unavailable', 1)))
+            return
+        faults = {fault: None for ref in refs for fault in map(tuple, read_summary(ref.path).faults)}
+        for file, where, error, message, count in faults:
+            yield beam.pvalue.TaggedOutput('accounts', (part, UnitError(part, file, where, 'read', error, message, count)))
+        if not plan.source.ends_early and (plan.frame.is_counted or len(rows) == len(plan.frame.files)):
+            yield beam.pvalue.TaggedOutput('accounts', (part, Count(part, 'view', FRAME_ROWS, sum(rows.values()))))
+        have = sum(ref.units for ref in refs)
+        if have < plan.quota:
+            yield beam.pvalue.TaggedOutput('accounts', (part, Count(part, 'warning', SHORT if any(rows.values()) else _EMPTY, 1)))
+
+    def _chosen(self, plan: SourcePlan, parts: list[int], refs: list[CandidateRef], rows: dict[int, int]) -> Iterator[Any]:
+        cut = self._cut(plan, refs)
+        bases = dict(zip(sorted(rows), np.concatenate(([0], np.cumsum([rows[file] for file in sorted(rows)])[:-1])).tolist(), strict=True)) if rows else {}
+        scale = cut[0] + 1 if self.by_rank else max(1, sum(rows.values()))
+        store = BlockStore(self.run, CHOSEN)
+        for place, ref in enumerate(refs):
+            table = read_table(ref.path)
+            table = table[_up_to(table, cut)]
+            if not len(table):
+                continue
+            chosen = np.empty(len(table), CHOSEN)
+            for name in CANDIDATE.names:
+                chosen[name] = table[name]
+            files, inverse = np.unique(table['file'], return_inverse=True)
+            chosen['index'] = np.array([bases.get(int(file), 0) for file in files], np.int64)[inverse] + table['row']
+            chosen['task'] = place
+            along = chosen['rank'] if self.by_rank else chosen['index']
+            slices = np.minimum((along.astype(np.float64) / scale * len(parts)).astype(np.int64), len(parts) - 1)
+            order = np.argsort(slices, kind='stable')
+            slices = slices[order]
+            firsts = np.flatnonzero(np.concatenate(([True], slices[1:] != slices[:-1])))
+            stretches = zip(slices[firsts].tolist(), firsts.tolist(), [*firsts[1:].tolist(), len(slices)], strict=True)
+            for part, block in store.write(chosen[order], [(parts[at], start, stop) for at, start, stop in stretches]):
+                yield part, (block, ref.path)
+
+    @staticmethod
+    def _cut(plan: SourcePlan, refs: list[CandidateRef]) -> tuple[int, int, int]:
+        """The (rank, file, row) of the last row of the sample."""
+        quota = plan.source.quota
+        if sum(ref.units for ref in refs) <= quota:
+            return max((int(table['rank'][-1]) for ref in refs if len(table := read_table(ref.path))), default=0), 1 << 32, 1 << 62
+
+        def with_text() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+            for ref in refs:
+                table = read_table(ref.path)
+                table = table[table['state'] == WITH_TEXT]
+                yield table['rank'], table['units']
+
+        rank, below = smallest_reaching(with_text, quota)
+        ties = np.concatenate([table[(table['rank'] == np.uint64(rank)) & (table['state'] == WITH_TEXT)] for table in (read_table(ref.path) for ref in refs)])
+        ties.sort(order=['file', 'row'])
+        last = ties[int(np.searchsorted(below + np.cumsum(ties['units'].astype(np.int64)), quota))]
+        return rank, int(last['file']), int(last['row'])
+
+
+def _up_to(table: np.ndarray, cut: tuple[int, int, int]) -> np.ndarray:
+    rank, file, row = cut
+    tied = table['rank'] == np.uint64(rank)
+    return (table['rank'] < np.uint64(rank)) | (tied & ((table['file'] < file) | ((table['file'] == file) & (table['row'] <= row))))
+
+
+@dataclass(eq=False)
+class ChooseRows(beam.PTransform):
+    """PCollection[tuple[int, CandidateRef]] to StepOutput, whose `main` is PCollection[tuple[int, Chosen]]: one for each part.
+
+    A row without text is replaced by that of the next rank: where the candidates of a source give less than its quota more are read, once
+    by all workers, and what is missing then by the one that chooses. Memory: the candidates of one task (45 bytes each) at a time.
+
+    Args:
+        run: the run.
+        plans: of its sources, by number.
+        by_rank: cut a source into parts by rank; else in the order of the input.
+
+    Raises:
+        RunAborted: as of `ReadCandidates`.
+    """
+
+    run: Run
+    plans: Mapping[int, SourcePlan]
+    by_rank: bool = True
+
+    def expand(self, first: beam.PCollection[tuple[int, CandidateRef]]):  # noqa: ANN201 - Beam reads tuples wrongly
+        more = (self._by_source('First', (first,))
+                | 'MoreTasks' >> beam.FlatMap(_More(self.plans)).with_output_types(SampleTask)
+                | 'ReadMore' >> ReadCandidates(self.run))
+        chosen = (self._by_source('All', (first, more)) | 'Choose' >> beam.FlatMap(_Choose(self.run, self.plans, self.by_rank)).with_outputs('accounts', main='chosen'))
+        rows = (chosen.chosen,) | 'ToParts' >> RowsByUnit(self.run, tuple(part.number for part in self.run.parts), Chosen)
+        return StepOutput(rows, (chosen.accounts,))
+
+    def _by_source(self, name: str, refs: tuple[beam.PCollection, ...]) -> beam.PCollection:
+        seeds = refs[0].pipeline | f'{name}Sources' >> beam.Create(
+            [(number, None) for number in self.plans], reshuffle=False).with_output_types(tuple[int, Any])
+        return ((*refs, seeds) | f'{name}Gather' >> beam.Flatten() | f'{name}BySource' >> beam.GroupByKey()
+                | f'{name}Check' >> StartUpCheck(self.run))

@@ -1,0 +1,293 @@
+"""Frames: the rows that an entry of a mixture may give, known from footers and heads of files, before any of it is read."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+import numpy as np
+
+from transforms.files import storage
+from transforms.files.storage import FileInfo
+from transforms.hub.errors import HubDenied, HubMissing
+from transforms.read_hf.card import DatasetError
+from transforms.read_hf.data_files import Dataset, Split, find_dataset
+from transforms.read_hf.folders import is_media
+from transforms.read_hf.layouts import layout_of
+from transforms.read_hf.parquet_rows import read_footer
+from transforms.read_hf.plan import resolve
+from transforms.read_hf.read_unit import open_unit, read_data
+from transforms.read_hf.rows import DEFAULT_LIMITS, BadRow, UnitFault
+from transforms.read_hf.schemas import is_json, split_types
+from transforms.read_hf.units import Origin, ReadUnit
+from transforms.text.config.model import Entry
+from transforms.text_mix.clean_document import field_at, text_of
+
+_AT_ONCE = 16
+_PILOT_FILES, _PILOT_BYTES, _PILOT_ROWS = 4, 1 << 20, 1_000
+_HUB = 'hf://'
+
+
+class Unavailable(Exception):
+    """An entry cannot be read; the message says why and what to do."""
+
+
+@dataclass(frozen=True, eq=False)
+class FileFrame:
+    """What is known of one file.
+
+    Attributes:
+        info: path relative to the root, size, fingerprint.
+        rows: how many it has, -1 where only reading tells.
+        groups: rows of each of its row groups, int64; empty where it has none.
+        sizes: bytes that the texts of each row group take in the file.
+        has_text: whether it has the column of the texts; of one that has not no row is read.
+    """
+
+    info: FileInfo
+    rows: int = -1
+    groups: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    sizes: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    has_text: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """The rows of one entry, in the order of its files.
+
+    Attributes:
+        address: of the dataset, as a user would give it.
+        root: pinned.
+        revision: Hub commit, '' for files.
+        subset, split: as the dataset names them.
+        files: of the split.
+        params: of their format.
+        schema: serialized, of formats that need one.
+        rows: how many there are; an estimate unless `is_counted`.
+        is_counted: whether footers tell the rows of every file.
+        mean_tokens: of a text, by a few of them; 0 where no tokens are asked for.
+    """
+
+    address: str
+    root: str
+    revision: str
+    subset: str
+    split: str
+    files: tuple[FileFrame, ...]
+    params: tuple[tuple[str, object], ...] = ()
+    schema: bytes = b''
+    rows: int = 0
+    is_counted: bool = False
+    mean_tokens: float = 0.0
+
+    @property
+    def bytes(self) -> int:
+        """Size of all files."""
+        return sum(file.info.size for file in self.files)
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether reading is downloading."""
+        return not storage.is_local(self.root)
+
+
+def unit_of(root: str, file: FileInfo, columns: tuple[str, ...] = (), params: tuple = (), schema: bytes = b'', limited: bool = False) -> ReadUnit:
+    """A file as one unit of reading."""
+    layout = layout_of(file.path)
+    columns = () if layout.format in ('webdataset', 'zip', 'tar', 'text') else columns
+    return ReadUnit(Origin('', '', '', '', file.path), root, file, layout, 0, file.size, columns, schema, params, limited=limited)
+
+
+class FrameFinder:
+    """Finds the frames of a mixture's entries; what several of them share is looked at once.
+
+    Args:
+        base: folder that relative names, such as ./mine, are relative to.
+        tokens: how many tokens a text has, where quotas are in tokens.
+    """
+
+    def __init__(self, base: str, tokens: Callable[[str], int] | None = None) -> None:
+        self._base, self._tokens = base, tokens
+        self._datasets: dict[str, Dataset] = {}
+
+    def address_of(self, entry: Entry) -> str:
+        """Where the dataset of an entry is: a path for ./mine, ../mine and /mine, an address as it is, else a dataset of the Hub."""
+        name = entry.name
+        if name.startswith(('./', '../')) or name in ('.', '..'):
+            path = storage.join(self._base, name)
+            return os.path.normpath(path) if storage.is_local(path) else path
+        return name if name.startswith('/') or '://' in name else f'{_HUB}datasets/{name}'
+
+    def find(self, entry: Entry) -> Frame:
+        """The rows that an entry may give.
+
+        Raises:
+            Unavailable: it is missing or gated, has no such configuration or split, or no text.
+            HubDown: the Hub does not answer.
+        """
+        address = self.address_of(entry)
+        try:
+            split, dataset = self._split(entry, address)
+            if is_media(split):
+                raise Unavailable('it holds images or sounds, no text')
+            return self._frame(entry, address, dataset, split)
+        except UnitFault as fault:
+            raise Unavailable(f'{fault.error}: {fault.message}') from None
+        except (DatasetError, HubMissing, HubDenied, FileNotFoundError, PermissionError, ValueError) as error:
+            raise Unavailable(str(error)) from None
+
+    def _dataset(self, root: str) -> Dataset:
+        if root not in self._datasets:
+            self._datasets[root] = find_dataset(root)
+        return self._datasets[root]
+
+    def _split(self, entry: Entry, address: str) -> tuple[Split, Dataset]:
+        dataset = self._dataset(resolve(address))
+        names = list(dict.fromkeys(split.subset for split in dataset.splits))
+        wanted = entry.config or entry.subset or ''
+        if not wanted and len(names) > 1:
+            try:
+                return _only(dataset.choose('', entry.split)), dataset
+            except DatasetError as error:
+                if 'several subsets' not in str(error):
+                    raise
+                raise DatasetError(f"it has several configurations, choose one with config: {', '.join(names[:12])}"
+                                   f"{f' and {len(names) - 12} more' if names[12:] else ''}") from None
+        if wanted and wanted not in names and not entry.config and self._has_folder(dataset, wanted):
+            dataset = self._dataset(storage.join(dataset.root, wanted))
+            wanted = ''
+        if wanted and wanted not in names:
+            close = difflib.get_close_matches(wanted, names, 1, 0.5)
+            raise DatasetError(f"it has no configuration {wanted}; {f'did you mean {close[0]}?' if close else 'it has ' + ', '.join(names[:12])}")
+        return _only(dataset.choose(wanted, entry.split)), dataset
+
+    @staticmethod
+    def _has_folder(dataset: Dataset, folder: str) -> bool:
+        return any(file.path.startswith(f'{folder}/') for split in dataset.splits for file in split.files)
+
+    def _frame(self, entry: Entry, address: str, dataset: Dataset, split: Split) -> Frame:
+        root, path = dataset.root, tuple(entry.text_field.split('.'))
+        formats = {layout_of(file.path).format for file in split.files}
+        frame = Frame(address, root, storage.revision_of(root), split.subset, split.name, tuple(map(FileFrame, split.files)), split.params)
+        if formats == {'parquet'}:
+            return self._with_footers(frame, path)
+        if not is_json(split):
+            schema = split_types(root, split, dataset.card, DEFAULT_LIMITS, heads_only=True).schema
+            frame = replace(frame, schema=schema.serialize().to_pybytes() if schema.names else b'')
+        return self._with_pilots(frame, path)
+
+    def _with_footers(self, frame: Frame, path: tuple[str, ...]) -> Frame:
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            looked = list(pool.map(lambda file: _look_at_footer(frame.root, file.info, path[0]), frame.files))
+        files = tuple(file for file, _ in looked)
+        names = next((names for _, names in looked if names), [])
+        if files and not any(file.has_text for file in files):
+            raise Unavailable(_no_text(path, names))
+        is_counted = all(file.rows >= 0 for file in files)
+        frame = replace(frame, files=files, is_counted=is_counted, rows=sum(max(0, file.rows) for file in files))
+        if not is_counted:
+            known = [file for file in files if file.rows >= 0]
+            per_byte = sum(file.rows for file in known) / max(1, sum(file.info.size for file in known))
+            frame = replace(frame, rows=int(per_byte * frame.bytes) + 1)
+        if not self._tokens:
+            return frame
+        first = next((file for file in files if file.rows > 0 and file.has_text), None)
+        texts = [] if first is None else self._texts(unit_of(frame.root, first.info, path[:1], limited=True), path)
+        return replace(frame, mean_tokens=self._mean(texts))
+
+    def _texts(self, unit: ReadUnit, path: tuple[str, ...]) -> list[str]:
+        with open_unit(unit) as source:
+            return [text for values in _records(unit, source) if (text := text_of(field_at(values, path)))]
+
+    def _mean(self, texts: Sequence[str]) -> float:
+        return sum(map(self._tokens, texts)) / len(texts) if texts else 0.0
+
+    def _with_pilots(self, frame: Frame, path: tuple[str, ...]) -> Frame:
+        step = max(1, -(-len(frame.files) // _PILOT_FILES))
+        rows = size = 0
+        texts: list[str] = []
+        keys: set[str] = set()
+        lacks_text = False
+        for file in frame.files[::step]:
+            unit = unit_of(frame.root, file.info, path[:1] if layout_of(file.info.path).format not in ('json', 'arrow', 'avro') else (),
+                           frame.params, frame.schema)
+            try:
+                found = _pilot(unit)
+            except UnitFault as fault:
+                if fault.error == 'ColumnMissing':
+                    raise Unavailable(f'{fault.message}: name the one that holds the text with text_field:') from None
+                continue  # reading reports it
+            rows, size = rows + found.rows, size + found.bytes
+            for values in found.records:
+                keys.update(values)
+                if (text := text_of(field_at(values, path))) is not None:
+                    texts.append(text)
+            lacks_text = lacks_text or bool(found.records)
+        if lacks_text and not texts:
+            raise Unavailable(_no_text(path, sorted(keys)))
+        estimate = rows if size >= frame.bytes else round(rows * frame.bytes / size) if size else 0
+        return replace(frame, rows=estimate, mean_tokens=self._mean([text for text in texts if text]) if self._tokens else 0.0)
+
+
+def _no_text(path: tuple[str, ...], names: Sequence[str]) -> str:
+    has = f"; it has {', '.join(names[:20])}" if names else ''
+    hint = '. Its rows hold ids only, whose texts are fetched elsewhere' if names and {'blob_id', 'swhid'} & set(names) else ''
+    return f"it has no {'.'.join(path)}{has}{hint}: name the column that holds the text with text_field:"
+
+
+def _only(splits: tuple[Split, ...]) -> Split:
+    return splits[0]
+
+
+def _look_at_footer(root: str, info: FileInfo, column: str) -> tuple[FileFrame, list[str]]:
+    """(what a footer says, the names of the columns); a file whose footer cannot be read stays uncounted, and reading reports it."""
+    unit = unit_of(root, info)
+    try:
+        with open_unit(unit) as source:
+            footer = read_footer(root, info, source, DEFAULT_LIMITS)
+            names = footer.metadata.schema.to_arrow_schema().names
+            groups = footer.row_groups
+            if not groups and footer.metadata.num_rows:
+                return FileFrame(info), names
+            sizes = [sum(chunk.end - chunk.start for chunk in chunks if chunk.column == column) for chunks in footer.chunks]
+    except (UnitFault, ValueError):
+        return FileFrame(info), []
+    rows = np.array([group.rows for group in groups], np.int64)
+    return FileFrame(info, int(rows.sum()), rows, np.array(sizes, np.int64), column in names), names
+
+
+@dataclass
+class _Pilot:
+    """The first rows of a file: how many, of how many of its bytes, and the first thousand."""
+
+    rows: int = 0
+    bytes: int = 0
+    records: list[dict] = field(default_factory=list)
+
+
+def _records(unit: ReadUnit, source: object, most: int = _PILOT_ROWS) -> Iterable[dict]:
+    items = (item[1] for item in read_data(unit, source, DEFAULT_LIMITS) if type(item) is tuple)
+    return (values for values in islice(items, most) if type(values) is not BadRow)
+
+
+def _pilot(unit: ReadUnit) -> _Pilot:
+    """Rows of about the first MiB of a file, or all of a smaller one."""
+    found, rows, last = _Pilot(), 0, 0
+    with open_unit(unit) as source:
+        for item in read_data(unit, source, DEFAULT_LIMITS):
+            if type(item) is not tuple:
+                break
+            if (at := source.tell()) != last:  # all that was read before is handed out
+                found.rows, found.bytes = rows, last
+                if last >= _PILOT_BYTES:
+                    return found
+                last = at
+            rows += 1
+            if type(item[1]) is not BadRow and len(found.records) < _PILOT_ROWS:
+                found.records.append(item[1])
+    found.rows, found.bytes = rows, unit.file.size
+    return found

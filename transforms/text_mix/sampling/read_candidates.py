@@ -1,0 +1,257 @@
+"""ReadCandidates: the rows of small ranks of some files, read with no more bytes than that takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, BinaryIO
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+
+from transforms.files import storage
+from transforms.files.parquet import is_encrypted, open_parquet
+from transforms.files.parquet_footer import FooterError
+from transforms.read_hf.batches import BATCH_ROWS, Fitter, batch_rows, first_line
+from transforms.read_hf.json_kind import HEAD_BYTES, json_kind
+from transforms.read_hf.lines import iter_lines, json_parser
+from transforms.read_hf.parquet_rows import read_footer
+from transforms.read_hf.read_unit import open_unit, read_data
+from transforms.read_hf.rows import DEFAULT_LIMITS, BadRow, UnitFault
+from transforms.read_hf.streams import open_text
+from transforms.run.hints import InOneStage
+from transforms.run.progress import add_done
+from transforms.run.run import Run
+from transforms.run.start_up_check import StartUpCheck
+from transforms.text_mix.sampling.candidates import CandidateRef, CandidateWriter, candidates_path, read_summary
+from transforms.text_mix.sampling.design import SampledFile, SampleTask
+from transforms.text_mix.sampling.frames import unit_of
+from transforms.text_mix.sampling.tokens import token_counter
+
+_LIMITS = DEFAULT_LIMITS
+_RANKED = 4096  # rows whose ranks are computed at a time, of formats that give one row after the other
+_TOO_LONG = BadRow('LineTooLong', f'a line of more than {_LIMITS.line_bytes} bytes')
+_SEVERAL = BadRow('SeveralRecords', 'the line holds several records, of which a sample cannot choose one')
+_NO_COLUMN: dict[str, Any] = {}
+Done = Callable[[int], None]
+
+
+def read_task(task: SampleTask, folder: str, done: Done = lambda size: None) -> CandidateRef:
+    """Reads a task, unless an earlier try has read it to its end.
+
+    Args:
+        task: what.
+        folder: of the candidates.
+        done: called with the bytes that were worked off.
+
+    Raises:
+        RunAborted: the disk is full, the Hub is down, or a file has changed.
+    """
+    path = candidates_path(folder, task)
+    summary = read_summary(path) if storage.exists(path) else None
+    if summary is None or summary.faults:
+        tokens = None if task.source.tokenizer is None else token_counter(task.source.tokenizer)
+        with storage.atomic_writer(path) as target:
+            writer = CandidateWriter(target, task, tokens)
+            first = 0
+            for file in task.files:
+                file = replace(file, first=first) if task.source.ends_early else file
+                first += _read_file(task, file, writer, done)
+                if task.source.ends_early and writer.is_full:
+                    break
+            writer.close()
+        summary = writer.summary
+    else:
+        done(task.bytes)
+    return CandidateRef(task.number, task.high, path, summary.units, summary.entries)
+
+
+def _read_file(task: SampleTask, file: SampledFile, writer: CandidateWriter, done: Done) -> int:
+    """Reads a file; gives how many rows it was found to have."""
+    reader = _read_groups if file.rows >= 0 else _read_rows
+    rows = 0
+    try:
+        rows = reader(task, file, writer, done)
+    except UnitFault as fault:
+        writer.lose(file.info.path, 'whole file', fault.error, fault.message)
+    writer.count(file.number, rows)
+    return rows
+
+
+def _read_groups(task: SampleTask, file: SampledFile, writer: CandidateWriter, done: Done) -> int:
+    """A Parquet of which only the row groups are fetched that hold a chosen row, and of them only the column of the texts."""
+    source = task.source
+    if not file.has_text:
+        ranks = source.ranks(file, 0, file.rows)
+        for row in writer.chosen(ranks):
+            writer.add(int(ranks[row]), file.number, row, _NO_COLUMN)
+        return file.rows
+    if not file.circle and not _any_chosen(source.ranks, file, writer):
+        done(file.bytes)
+        return file.rows
+    unit = unit_of(source.root, file.info, source.text_field[:1])
+    with open_unit(unit) as opened:
+        footer = read_footer(unit.root, unit.file, opened, _LIMITS)
+        meta = footer.metadata
+        counts = [meta.row_group(group).num_rows for group in range(meta.num_row_groups)]
+        firsts = [0, *np.cumsum(counts).tolist()]
+        chosen: dict[int, dict[int, int]] = {}
+        for group, rows in enumerate(counts):
+            ranks = source.ranks(file, firsts[group], rows, group, firsts[group])
+            if wanted := writer.chosen(ranks):
+                chosen[group] = {row: int(ranks[row]) for row in wanted}
+        if not chosen:
+            done(file.bytes)
+            return file.rows
+        try:
+            fitter = Fitter(meta.schema.to_arrow_schema(), columns=unit.columns)
+            parquet = open_parquet(opened, footer, fitter.present, list(chosen))
+        except (FooterError, pa.ArrowException, OSError, ValueError, MemoryError) as error:
+            raise UnitFault('DamagedFile', first_line(error)) from None
+        share = file.bytes // len(chosen)
+        for group, ranks in chosen.items():
+            _read_group(parquet, fitter, group, list(ranks), partial(_add_chosen, writer, file, firsts[group], ranks), writer, file)
+            done(share)
+        done(file.bytes - share * len(chosen))
+    return file.rows
+
+
+def _any_chosen(ranks_of: Callable[[SampledFile, int, int], np.ndarray], file: SampledFile, writer: CandidateWriter) -> bool:
+    step = 1 << 20
+    return any(writer.chosen(ranks_of(file, first, min(step, file.rows - first))) for first in range(0, file.rows, step))
+
+
+def _add_chosen(writer: CandidateWriter, file: SampledFile, first: int, ranks: dict[int, int], row: int, item: dict | BadRow) -> None:
+    writer.add(ranks[row], file.number, first + row, item)
+
+
+def _read_group(parquet: object, fitter: Fitter, group: int, wanted: list[int], add: Callable[[int, dict | BadRow], None],
+                writer: CandidateWriter, file: SampledFile) -> None:
+    """The wanted rows of a row group, in one read to its end, which is what was asked for ahead."""
+    left, at = np.array(wanted, np.int64), 0
+    try:
+        for batch in parquet.iter_batches(BATCH_ROWS, row_groups=[group], columns=fitter.present):
+            if batch.schema.names != fitter.present:  # a column named a.b is also a path within
+                batch = batch.select(fitter.present)
+            here = left[:int(np.searchsorted(left, at + batch.num_rows))]
+            if len(here):
+                for (_, item), row in zip(batch_rows(batch.take(pa.array(here - at)), 0, fitter), here.tolist(), strict=True):
+                    add(row, item)
+            left, at = left[len(here):], at + batch.num_rows
+        problem, error = f'it holds {at} rows, its footer says more', 'DamagedRowGroup'
+    except (pa.ArrowException, OSError, ValueError, MemoryError) as fault:
+        problem, error = first_line(fault), 'EncryptedFile' if is_encrypted(fault) else 'DamagedRowGroup'
+    if len(left):
+        writer.lose(file.info.path, f'row group {group}', error, problem, len(left))
+        for row in left.tolist():
+            add(row, BadRow(error, problem))
+
+
+def _read_rows(task: SampleTask, file: SampledFile, writer: CandidateWriter, done: Done) -> int:
+    """A file of which all must be read to know its rows; only those that are chosen are decoded where it is lines of JSON."""
+    source = task.source
+    unit = unit_of(source.root, file.info, source.text_field[:1], source.params, source.schema)
+    at = rows = 0
+    with open_unit(unit) as opened:
+        for rows in _batches(task, file, unit, opened, writer):
+            if (now := min(opened.tell() * file.bytes // max(1, unit.file.size), file.bytes)) > at:
+                done(now - at)
+                at = now
+            if source.ends_early and writer.is_full:
+                break
+    done(file.bytes - at)
+    return rows
+
+
+def _batches(task: SampleTask, file: SampledFile, unit: object, opened: BinaryIO, writer: CandidateWriter) -> Iterator[int]:
+    """After each batch of rows, how many there were."""
+    if unit.layout.format == 'json':
+        kind = json_kind(file.info.path, open_text(opened, unit.params).read(HEAD_BYTES))
+        opened.seek(0)
+        if kind == 'lines':
+            return _line_batches(task, file, unit, opened, writer)
+    return _row_batches(task, file, unit, opened, writer)
+
+
+def _line_batches(task: SampleTask, file: SampledFile, unit: object, opened: BinaryIO, writer: CandidateWriter) -> Iterator[int]:
+    parse, row = json_parser(unit), 0
+    blocks = iter_lines(open_text(opened, unit.params), False, _LIMITS.line_bytes)
+    while True:
+        try:
+            _, lines = next(blocks)
+        except StopIteration:
+            return
+        except UnitFault as fault:
+            writer.lose(file.info.path, f'from row {row}', fault.error, fault.message)
+            return
+        lines = [line for line in lines if line is None or (line and not line.isspace())]
+        ranks = task.source.ranks(file, row, len(lines))
+        for place in writer.chosen(ranks):
+            writer.add(int(ranks[place]), file.number, row + place, _parsed(parse, lines[place]))
+        row += len(lines)
+        yield row
+
+
+def _parsed(parse: Callable[[bytes], object], line: bytes | None) -> dict | BadRow:
+    if line is None:
+        return _TOO_LONG
+    try:
+        item = parse(line)
+    except ValueError as error:
+        return BadRow(getattr(error, 'error', 'InvalidJson'), str(error)[:200])
+    if type(item) is list:
+        return item[0] if len(item) == 1 else _SEVERAL
+    return item
+
+
+def _row_batches(task: SampleTask, file: SampledFile, unit: object, opened: BinaryIO, writer: CandidateWriter) -> Iterator[int]:
+    row, ranks, wanted = 0, np.empty(0, np.uint64), frozenset()
+    start = 0
+    for item in read_data(unit, opened, _LIMITS):
+        if type(item) is not tuple:
+            writer.lose(file.info.path, item.where, item.error, item.message, item.count)
+            continue
+        if row == start + len(ranks):
+            if row:
+                yield row
+            start, ranks = row, task.source.ranks(file, row, _RANKED)
+            wanted = frozenset(writer.chosen(ranks))
+        if row - start in wanted:
+            writer.add(int(ranks[row - start]), file.number, row, item[1])
+        row += 1
+    yield row
+
+
+class _ReadTaskFn(beam.DoFn):
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def process(self, task: SampleTask) -> Iterator[tuple[int, CandidateRef]]:
+        yield task.source.number, read_task(task, self._run.kept, partial(add_done, self._run.work))
+
+
+@dataclass(eq=False)
+class ReadCandidates(beam.PTransform):
+    """PCollection[SampleTask] to PCollection[tuple[int, CandidateRef]]: by source, where the rows of small ranks of its files are.
+
+    Of a Parquet only the row groups with such rows are fetched, and of them only the column of the texts; other files are read once, from
+    begin to end. A task that an earlier try of the run has read is not read again. Memory: 45 bytes for twice the quota of rows,
+    a batch of 512 rows or a block of lines, and 32 MiB of read-ahead.
+
+    Args:
+        run: the run.
+
+    Raises:
+        RunAborted: the disk is full, the Hub fails for longer than `patience_seconds`, or a file has changed.
+    """
+
+    run: Run
+
+    def expand(self, tasks: beam.PCollection[SampleTask]) -> beam.PCollection[tuple[int, CandidateRef]]:
+        return tasks | 'SpreadTasks' >> beam.Reshuffle() | 'InOneStage' >> InOneStage(self._read, self.run.worker_hints)
+
+    def _read(self, tasks: beam.PCollection[SampleTask]) -> beam.PCollection[tuple[int, CandidateRef]]:
+        return (tasks | 'CheckReading' >> StartUpCheck(self.run)
+                | 'ReadTasks' >> beam.ParDo(_ReadTaskFn(self.run)).with_output_types(tuple[int, CandidateRef]))
