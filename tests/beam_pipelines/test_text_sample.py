@@ -1,0 +1,324 @@
+"""Stage 1 of text_mix: exactly what the ranks say, from the Hub and from folders, each row accounted for, the same however it runs."""
+
+import csv
+import gzip
+import json
+import os
+import subprocess
+import sys
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from beam_pipelines import text_mix
+from tests.beam_pipelines.test_text import lines_of, prose, records_of, write_lines
+from tests.helpers import assert_balanced, assert_same_output, load
+from tests.hub_server import now_and_then
+from tests.transforms.text_mix.test_designs import splitmix64
+from transforms.keys.ranks import row_key
+
+QUIET = ('--progress=off',)
+SAME = '''
+  - {name: me/same, config: en, weight: 1}
+  - {name: me/same, config: vi, weight: 1}'''
+MIXTURE = f'''datasets:
+  - {{name: me/one-group, weight: 2}}
+  - {{name: me/many-groups, text_field: doc.body, weight: 2}}
+  - {{name: me/lines, weight: 1}}
+  - {{name: me/table, text_field: content, weight: 1}}
+  - {{name: me/nothing, weight: 1}}
+  - {{name: me/small, weight: 1}}{SAME}
+  - {{name: me/ids, config: python, weight: 1}}
+  - {{name: me/closed, weight: 1}}
+  - {{name: me/off, weight: 9, enabled: false}}
+  - {{name: me/zero}}
+'''
+
+
+def run(*flags, code=0):
+    result = text_mix.run([*map(str, flags), *QUIET])
+    assert result.exit_code == code, result
+    return result.accounts if code == 0 else result.message
+
+
+def write_parquet(path, rows, group):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(rows), path, row_group_size=group)
+
+
+@pytest.fixture
+def sets(tmp_path):
+    """A folder for each dataset; by name the rows of each file in order, as texts (None for none)."""
+    rows = {}
+
+    def keep(name, path, texts):
+        rows.setdefault(name, {})[path] = texts
+        return tmp_path / 'sets' / name.replace('/', '--') / path
+
+    for shard in range(2):
+        texts = [prose(1000 * shard + i) for i in range(150)]
+        write_parquet(keep('me/one-group', f'data/train-{shard:05d}-of-00002.parquet', texts), [{'text': t, 'n': i} for i, t in enumerate(texts)], 1000)
+        texts = [None if i % 7 == 0 else '' if i % 11 == 0 else prose(5000 + 1000 * shard + i) for i in range(210)]
+        write_parquet(keep('me/many-groups', f'data/train-{shard:05d}-of-00002.parquet', texts),
+                      [{'id': i, 'doc': {'body': t, 'x': [1]}} for i, t in enumerate(texts)], 10)
+    for shard in range(3):
+        texts = [prose(9000 + 100 * shard + i) if i % 5 else None for i in range(90)]
+        write_lines(keep('me/lines', f'train-{shard}.jsonl.gz', texts), [{'text': t, 'n': i} if t else {'n': i} for i, t in enumerate(texts)], members=2)
+    texts = [prose(20_000 + i) for i in range(120)]
+    path = keep('me/table', 'train.csv', texts)
+    path.parent.mkdir(parents=True)
+    with open(path, 'w', newline='') as file:
+        csv.writer(file).writerows([['id', 'content'], *([i, t] for i, t in enumerate(texts))])
+    keep('me/nothing', 'train.jsonl', []).parent.mkdir()
+    (tmp_path / 'sets' / 'me--nothing' / 'train.jsonl').write_bytes(b'')
+    write_lines(keep('me/small', 'train.jsonl', [prose(30_000 + i) for i in range(7)]), [{'text': prose(30_000 + i)} for i in range(7)])
+    for config in ('en', 'vi'):
+        texts = [f'{config} {prose(40_000 + i)}' for i in range(50)]
+        write_lines(keep(f'me/same {config}', f'{config}/train.jsonl', texts), [{'text': t} for t in texts])
+    (tmp_path / 'sets' / 'me--same').mkdir()
+    for config in ('en', 'vi'):
+        os.rename(tmp_path / 'sets' / f'me--same {config}' / config, tmp_path / 'sets' / 'me--same' / config)
+    (tmp_path / 'sets' / 'me--same' / 'README.md').write_text('---\nconfigs:\n- {config_name: en, data_files: en/*}\n- {config_name: vi, data_files: vi/*}\n---\n')
+    write_parquet(tmp_path / 'sets' / 'me--ids' / 'python' / 'train.parquet', [{'blob_id': str(i), 'language': 'python'} for i in range(9)], 9)
+    (tmp_path / 'sets' / 'me--ids' / 'README.md').write_text('---\nconfigs:\n- {config_name: python, data_files: python/*}\n---\n')
+    write_lines(tmp_path / 'sets' / 'me--closed' / 'train.jsonl', [{'text': 'secret'}])
+    (tmp_path / 'mix.yaml').write_text(MIXTURE)
+    return rows
+
+
+def expected(files, names, seed, quota):
+    """(text, index) of the sample, and the places of the rows without text on the way, as anybody would write it down."""
+    ranked, index = [], 0
+    for path, texts in files.items():
+        key = row_key(seed, *names[:4], path, names[4])
+        for row, text in enumerate(texts):
+            ranked.append((splitmix64(row ^ key), index, path, row, text))
+            index += 1
+    chosen, without = [], []
+    for _, index, path, row, text in sorted(ranked):
+        if len(chosen) == quota:
+            break
+        if text:
+            chosen.append((text, index))
+        else:
+            without.append((path, row))
+    return chosen, sorted(without)
+
+
+def found(folder):
+    return [(line['text'], line['metadata']['original_index']) for line in lines_of(folder / 'raw_data.jsonl.gz')]
+
+
+@pytest.fixture
+def hub_sets(hub, sets, tmp_path):
+    for folder in (tmp_path / 'sets').iterdir():
+        if ' ' not in folder.name:
+            hub.add(folder.name.replace('--', '/'), folder, gated=folder.name == 'me--closed')
+    return hub
+
+
+def check_mixture(rows, out, seed, quotas):
+    for name, quota in quotas.items():
+        dataset, _, config = name.partition(' ')
+        folder = out / '_'.join(filter(None, (dataset.replace('/', '_'), config)))
+        chosen, without = expected(rows[name], (dataset, config, '', 'train', '1'), seed, quota)
+        assert found(folder) == chosen, name
+        dropped = sorted((row['file'], row['row']) for row in records_of(out).values() if row['reason'] in ('no_text', 'empty')
+                         and row['source'].endswith(dataset) and row['subset'] in (config or 'default', config))
+        assert dropped == without, name
+
+
+QUOTAS = {'me/one-group': 40, 'me/many-groups': 40, 'me/lines': 20, 'me/table': 20, 'me/nothing': 20, 'me/small': 20, 'me/same en': 20, 'me/same vi': 20}
+
+
+def test_a_mixture_of_ten_sources_from_the_hub(hub_sets, sets, tmp_path):
+    flags = ('--stage=1', '--config', tmp_path / 'mix.yaml', '--raw-folder', tmp_path / 'raw', '--target-samples', 240, '--seed', 42)
+    message = run(*flags, code=2)
+    assert '2 of 10 entries cannot be read' in message and 'me/ids python' in message and 'blob_id' in message and 'me/closed: ' in message
+    assert not (tmp_path / 'raw').exists()
+    accounts = run(*flags, '--skip_unavailable')
+    assert_balanced(accounts)
+    check_mixture(sets, tmp_path / 'raw', 42, QUOTAS)
+    assert accounts['failed_units'] == {'Unavailable': 2}
+    assert accounts['warnings'] == {'source_unavailable': 2, 'source_without_rows': 1, 'source_short_of_quota': 1}
+    assert accounts['totals']['written'] == 40 + 40 + 20 + 20 + 0 + 7 + 20 + 20
+    assert [source.get('frame_rows') for source in accounts['sources']] == [300, 420, 270, 120, None, 7, 50, 50, None, None]
+    assert all(source['frame_rows'] == source['read'] + source['not_drawn'] for source in accounts['sources'] if 'frame_rows' in source)
+    assert not (tmp_path / 'raw' / 'me_ids_python').exists() and not (tmp_path / 'raw' / 'me_closed').exists()
+    line = lines_of(tmp_path / 'raw' / 'me_same_vi' / 'raw_data.jsonl.gz')[0]
+    assert line['metadata'] == {'source': 'me/same', 'config': 'vi', 'weight': 1.0, 'original_index': line['metadata']['original_index']}
+    cleaned = run('--stage=2', '--config', tmp_path / 'mix.yaml', '--raw-folder', tmp_path / 'raw', '--cleaned-folder', tmp_path / 'clean')
+    assert cleaned['totals']['read'] == 167
+    assert (tmp_path / 'clean' / 'me_same_vi' / 'cleaned_data.jsonl.gz').exists()
+
+
+@pytest.mark.parametrize('seed', range(20))
+def test_pipelines_take_what_the_ranks_say(sets, tmp_path, seed):
+    lines = [f'  - {{name: {tmp_path}/sets/{name.replace("/", "--")}, text_field: {field}, weight: 1}}' for name, field in
+             (('me/one-group', 'text'), ('me/many-groups', 'doc.body'), ('me/lines', 'text'), ('me/table', 'content'))]
+    (tmp_path / 'own.yaml').write_text('datasets:\n' + '\n'.join(lines))
+    run('--stage=1', '--config', tmp_path / 'own.yaml', '--raw-folder', tmp_path / 'raw', '--target-samples', 4 * (seed * 12 + 1), '--seed', seed)
+    for folder, name in zip(sorted((tmp_path / 'raw').glob('*me--*')), ('me/lines', 'me/many-groups', 'me/one-group', 'me/table'), strict=True):
+        entry = f'{tmp_path}/sets/{name.replace("/", "--")}'
+        chosen, _ = expected(sets[name], (entry, '', '', 'train', '1'), seed, seed * 12 + 1)
+        assert found(folder) == chosen
+
+
+def test_the_same_from_a_folder_the_hub_and_with_two_workers_and_faults(hub_sets, sets, tmp_path):
+    mix = MIXTURE.replace('  - {name: me/ids, config: python, weight: 1}\n', '').replace('  - {name: me/closed, weight: 1}\n', '')
+    (tmp_path / 'mix.yaml').write_text(mix)
+    flags = ('--stage=1', '--config', tmp_path / 'mix.yaml', '--target-samples', 200, '--seed', 7)
+    run(*flags, '--raw-folder', tmp_path / 'one')
+    hub_sets.fault = now_and_then(0.15, seed=3)
+    run(*flags, '--raw-folder', tmp_path / 'two', '--num_workers=2', '--hub_patience=60')
+    assert_same_output(tmp_path / 'one', tmp_path / 'two')
+    check_mixture(sets, tmp_path / 'one', 7, QUOTAS)
+
+
+def test_input_order_and_the_published_form(sets, tmp_path):
+    (tmp_path / 'own.yaml').write_text(f'datasets:\n  - {{name: ./sets/me--lines, subset: none-such, weight: 1, enabled: false}}\n  - {{name: ./sets/me--lines, weight: 1}}\n'
+                                       f'  - {{name: ./sets/me--lines, weight: 1}}\n')
+    flags = ('--stage=1', '--config', tmp_path / 'own.yaml', '--target-samples', 100)
+    run(*flags, '--raw-folder', tmp_path / 'rank')
+    run(*flags, '--raw-folder', tmp_path / 'input', '--order=input')
+    run(*flags, '--raw-folder', tmp_path / 'old', '--preset=original')
+    names = ['sets_me--lines', 'sets_me--lines_2']
+    assert sorted(p.name for p in (tmp_path / 'rank').glob('sets*')) == names
+    for name in names:
+        by_rank = found(tmp_path / 'rank' / name)
+        assert found(tmp_path / 'input' / name) == sorted(by_rank, key=lambda one: one[1]) != by_rank
+    for name in ('sets_me--lines_2', 'sets_me--lines_3'):  # without the subset all three have one name
+        old = gzip.decompress((tmp_path / 'old' / name / 'raw_data.jsonl.gz').read_bytes()).decode()
+        assert old.startswith('{"text": "') and '"metadata": {"source": "./sets/me--lines", "config": "default", "weight": 1.0, "original_index": ' in old
+    assert found(tmp_path / 'rank' / names[0]) != found(tmp_path / 'rank' / names[1]), 'equal entries have samples of their own'
+
+
+def test_clusters_and_head(hub_sets, sets, tmp_path):
+    (tmp_path / 'mix.yaml').write_text('datasets:\n  - {name: me/many-groups, text_field: doc.body, weight: 1}\n  - {name: me/lines, weight: 1}\n')
+    flags = ('--stage=1', '--config', tmp_path / 'mix.yaml', '--target-samples', 120, '--seed', 3)
+    accounts = run(*flags, '--raw-folder', tmp_path / 'cluster', '--design=cluster', '--max_download=1.2KB')
+    assert accounts['totals']['written'] == 120
+    rows = [row for row in records_of(tmp_path / 'cluster').values() if row['source'].endswith('many-groups')]
+    places = sorted(row['original_index'] for row in rows)
+    groups = {place // 10 for place in places}
+    assert len(groups) <= 12, 'neighbours come together'
+    flat = [text for texts in sets['me/many-groups'].values() for text in texts]
+    assert {(text, index) for text, index in found(tmp_path / 'cluster' / 'me_many-groups')} == {(flat[place], place) for place in places if flat[place]}
+    assert len({row['file'] for row in records_of(tmp_path / 'cluster').values() if row['source'].endswith('lines')}) == 1, 'one file is enough'
+    run(*flags, '--raw-folder', tmp_path / 'head', '--design=head')
+    for name in ('me/many-groups', 'me/lines'):
+        texts = [(text, index) for index, text in enumerate(text for of in sets[name].values() for text in of) if text]
+        assert found(tmp_path / 'head' / name.replace('/', '_')) == texts[:60]
+
+
+def test_what_lacks_is_given_by_others_on_request(hub_sets, sets, tmp_path):
+    (tmp_path / 'mix.yaml').write_text('datasets:\n  - {name: me/one-group, weight: 1}\n  - {name: me/many-groups, text_field: doc.body, weight: 3}\n  - {name: me/closed, weight: 1}\n')
+    accounts = run('--stage=1', '--config', tmp_path / 'mix.yaml', '--target-samples', 400, '--raw-folder', tmp_path / 'raw', '--fill=proportional', '--skip_unavailable')
+    assert [source['written'] for source in accounts['sources']] == [100, 300, 0], '80, 240 and 80 without what the last one lacks'
+
+
+def test_tokens(sets, tmp_path):
+    (tmp_path / 'own.yaml').write_text('datasets:\n  - {name: ./sets/me--one-group, weight: 1}\n  - {name: ./sets/me--lines, weight: 1}\n  - {name: ./sets/me--small, weight: 1}\n')
+    accounts = run('--stage=1', '--config', tmp_path / 'own.yaml', '--target-tokens', 9_000, '--raw-folder', tmp_path / 'raw', '--seed', 5)
+    for name in ('me/one-group', 'me/lines'):
+        entry = f'./sets/{name.replace("/", "--")}'
+        everything, _ = expected(sets[name], (entry, '', '', 'train', '1'), 5, 10**6)
+        total, wanted = 0, []
+        for text, index in everything:
+            if total >= 3_000:
+                break
+            total += round(len(text) / 4.2)
+            wanted.append((text, index))
+        assert found(tmp_path / 'raw' / f'sets_{name.replace("/", "--")}') == wanted
+    assert accounts['warnings'] == {'source_short_of_quota': 1}
+    tokens = [row['tokens'] for row in records_of(tmp_path / 'raw').values() if row['outcome'] == 'written' and row['source'].endswith('one-group')]
+    assert sum(tokens) >= 3_000 > sum(tokens) - max(tokens)
+
+
+def test_a_tokenizer_counts(sets, tmp_path):
+    tokenizers = pytest.importorskip('tokenizers')
+    words = tokenizers.Tokenizer(tokenizers.models.WordLevel({'[UNK]': 0}, unk_token='[UNK]'))
+    words.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
+    words.save(str(tmp_path / 'tokenizer.json'))
+    (tmp_path / 'own.yaml').write_text('datasets:\n  - {name: ./sets/me--one-group, weight: 1}\n')
+    flags = ('--stage=1', '--config', tmp_path / 'own.yaml', '--target-tokens', 1_000, '--raw-folder', tmp_path / 'raw')
+    accounts = run(*flags, '--tokenizer', tmp_path / 'tokenizer.json')
+    assert accounts['totals']['written'] == 25  # of 41 words each
+    words.add_tokens(['one two'])
+    words.save(str(tmp_path / 'tokenizer.json'))
+    assert 'input changed: tokenizer' in run(*flags, '--tokenizer', tmp_path / 'tokenizer.json', code=2)
+
+
+@pytest.mark.parametrize(('flags', 'words'), [
+    (['--input=x'], '--input is for stage 2'),
+    (['--target-samples=5', '--target-tokens=5'], 'give one of them'),
+    (['--tokenizer=x'], 'which is not given'),
+    (['--target-tokens=5', '--tokenizer=./none.json'], 'no such file'),
+    (['--languages=en'], 'belongs to stage 2'),
+    (['--format=parquet'], 'belongs to stage 2'),
+    (['--limit=5'], '--target_samples says how many'),
+    (['--config=none.yaml'], 'none of the shipped ones'),
+    (['--desing=head'], 'did you mean --design'),
+    (['--target-samples=0'], 'must be at least 1'),
+])
+def test_wrong_use(tmp_path, monkeypatch, flags, words):
+    monkeypatch.chdir(tmp_path)
+    assert words in run('--stage=1', *flags, code=2)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(('entry', 'words'), [
+    ('{name: ./none, weight: 1}', 'does not exist'),
+    ('{name: ./sets/me--same, weight: 1}', 'choose one with config: en, vi'),
+    ('{name: ./sets/me--same, config: em, weight: 1}', 'no configuration em; did you mean en?'),
+    ('{name: ./sets/me--lines, split: tain, weight: 1}', 'did you mean train?'),
+    ('{name: ./sets/me--lines, text_field: body, weight: 1}', 'it has no body; it has n, text'),
+    ('{name: ./sets/me--table, weight: 1}', 'name the one that holds the text with text_field:'),
+    ('{name: ./sets/me--one-group, text_field: txt, weight: 1}', 'it has no txt; it has text, n'),
+    ('{name: ./sets/me--lines, weight: 0}', 'no entry under datasets: that is enabled'),
+    ('{name: ./sets/me--lines, wieght: 1}', 'unknown key wieght; did you mean weight?'),
+])
+def test_entries_that_cannot_be_read(sets, tmp_path, entry, words):
+    (tmp_path / 'own.yaml').write_text(f'datasets:\n  - {entry}\n')
+    assert words in run('--stage=1', '--config', tmp_path / 'own.yaml', '--raw-folder', tmp_path / 'raw', code=2)
+
+
+def test_a_subset_is_a_configuration_or_a_folder(sets, tmp_path):
+    (tmp_path / 'sets' / 'me--same' / 'README.md').unlink()
+    (tmp_path / 'own.yaml').write_text('datasets:\n  - {name: ./sets/me--same, subset: vi, weight: 1}\n')
+    run('--stage=1', '--config', tmp_path / 'own.yaml', '--raw-folder', tmp_path / 'raw', '--target-samples', 9)
+    assert all(text.startswith('vi ') for text, _ in found(tmp_path / 'raw' / 'sets_me--same_vi'))
+
+
+def test_editing_filters_never_refuses_stage_1_and_weights_do(sets, tmp_path):
+    yaml = 'datasets:\n  - {name: ./sets/me--lines, weight: 1}\n  - {name: ./sets/me--table, text_field: content, weight: %s}\nfiltering: {min_length: %s}\n'
+    flags = ('--stage=1', '--config', tmp_path / 'own.yaml', '--raw-folder', tmp_path / 'raw', '--target-samples', 50)
+    (tmp_path / 'own.yaml').write_text(yaml % (1, 100))
+    run(*flags)
+    before = (tmp_path / 'raw' / '_SUCCESS').stat().st_mtime_ns
+    (tmp_path / 'own.yaml').write_text(yaml % (1, 20))
+    run(*flags)
+    assert (tmp_path / 'raw' / '_SUCCESS').stat().st_mtime_ns == before
+    (tmp_path / 'own.yaml').write_text(yaml % (2, 20))
+    assert 'other options' in run(*flags, code=2)
+
+
+def test_both_stages_in_a_row_with_the_documented_commands(tmp_path):
+    def command(*flags):
+        done = subprocess.run([sys.executable, '-m', 'beam_pipelines.text_mix', *flags], cwd=tmp_path, capture_output=True, text=True, check=False,
+                              env={**os.environ, 'PYTHONPATH': os.getcwd()})
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    text = command('--stage', '1', '--target-samples', '100', '--seed', '42')
+    assert 'smollm3_weighted_config.yaml' in text
+    command('--stage', '2', '--raw-folder', './raw_data', '--cleaned-folder', './cleaned_data')
+    assert load(tmp_path / 'cleaned_data' / 'run.json')['totals']['read'] == 100
+    command('--stage', '1', '--target-samples', '100', '--seed', '42', '--raw-folder', 'again')
+    assert_same_output(tmp_path / 'raw_data', tmp_path / 'again')
+    text = command('--stage=all', '--target-samples=100', '--seed=42', '--raw-folder=three', '--cleaned-folder=four')
+    assert_same_output(tmp_path / 'raw_data', tmp_path / 'three')
+    assert load(tmp_path / 'four' / 'run.json')['totals']['read'] == 100
+    text = command('--stage=1', '--plan', '--target-samples=100', '--raw-folder=never')
+    assert 'samples_mixture_english' in text and 'simple random sampling' in text and not (tmp_path / 'never').exists()
