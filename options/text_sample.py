@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import orjson
@@ -23,7 +23,9 @@ from transforms.text_mix.discover import folders_of
 from transforms.text_mix.outputs import Outputs
 from transforms.text_mix.sampling.design import DESIGNS
 from transforms.text_mix.sampling.frames import FrameFinder
+from transforms.text_mix.sampling.looked import LookedAt
 from transforms.text_mix.sampling.planning import SampleFlags, SamplePlan, plan_sample, with_exact_limit
+from transforms.text_mix.sampling.read_candidates import looked_folder
 from transforms.text_mix.sampling.tokens import token_counter, tokenizer_file
 from transforms.text_mix.sampling.write_sample import sample_table
 
@@ -68,6 +70,7 @@ class SampleSettings:
         published: lines as the published program writes them, with an index from 1.
         inputs: beside the files, what decides bytes.
         notes: for people, as rows of the plan.
+        looked: what planning has read of files, for workers and another try.
         run: what run this is; the launcher fills it in.
     """
 
@@ -77,6 +80,7 @@ class SampleSettings:
     published: bool = False
     inputs: tuple[tuple[str, int, float | str], ...] = ()
     notes: tuple[tuple[str, str], ...] = ()
+    looked: LookedAt = field(default_factory=LookedAt)
     run: Run | None = None
 
     @property
@@ -105,7 +109,8 @@ def sample_settings(context: Context) -> SampleSettings:
     base = os.path.abspath(base) if storage.is_local(base) else base
     total = flags.target_tokens or flags.target_samples or _USUAL_SAMPLES
     published = flags.preset == 'original'
-    finder = FrameFinder(base, None if tokenizer is None else token_counter(tokenizer))
+    looked = LookedAt(looked_folder(context.work))
+    finder = FrameFinder(base, None if tokenizer is None else token_counter(tokenizer), tokenizer or 'estimate', looked)
     wanted = SampleFlags(total, flags.seed, flags.design, flags.max_download, flags.fill == 'proportional', flags.skip_unavailable, tokenizer)
     plan = plan_sample(config.datasets, folders_of(config.datasets, published), finder, wanted, partial(looking_at, what='sources', unit='source'))
     owners = [plan.entries[part.source] for part in plan.parts]
@@ -113,7 +118,7 @@ def sample_settings(context: Context) -> SampleSettings:
     notes = ()
     if not flags.config:
         notes = (('note', f'no --config: this is the embedded sample ({SAMPLE_CONFIG}); --config {PUBLISHED_CONFIG} is the mixture of SmolLM3'),)
-    return SampleSettings(plan, outputs, flags.order == 'rank', published, _fingerprints(plan, tokenizer), notes)
+    return SampleSettings(plan, outputs, flags.order == 'rank', published, _fingerprints(plan, tokenizer), notes, looked)
 
 
 def _fingerprints(plan: SamplePlan, tokenizer: str | None) -> tuple[tuple[str, int, str], ...]:
@@ -130,5 +135,6 @@ def _fingerprints(plan: SamplePlan, tokenizer: str | None) -> tuple[tuple[str, i
 
 def with_limits(settings: SampleSettings) -> SampleSettings:
     """The settings with the ranks up to which footers say that rows are needed."""
+    settings.looked.save()
     entries = looking_at(settings.plan.entries, 'ranks', 'source')
     return replace(settings, plan=replace(settings.plan, entries=tuple(map(with_exact_limit, entries))))

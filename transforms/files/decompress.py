@@ -16,7 +16,7 @@ MAGIC = {'gz': (b'\x1f\x8b',), 'zst': (b'\x28\xb5\x2f\xfd', b'\x50\x2a\x4d\x18')
 _MAX_WINDOW, _LZMA_MEMORY = 1 << 27, 256 << 20
 _PACKED_PIECE = 1 << 20
 # isal is half as fast again with answers of 64 KiB as with 1 MiB; and what a fault costs is at most a chunk.
-_PACKED_CHUNK = _PIECE = 64 << 10
+_PACKED_CHUNK = _PIECE = 256 << 10
 _MAX_READS_PAST_END = 16
 _MAX_RATIO, _FREE_BYTES = 200, 8 << 30
 _LFS = b'version https://git-lfs.github.com/spec/'

@@ -27,13 +27,25 @@ class Footer:
     """A Parquet's metadata, and where its column chunks lie.
 
     Attributes:
+        raw: its bytes.
         metadata: as pyarrow holds it. Never call `row_group(i).column(j)`: it may end the process (parquet_footer.py).
     """
 
     def __init__(self, raw: bytes) -> None:
-        self._raw = raw
+        self.raw = raw
         tail = struct.pack('<I', len(raw)) + b'PAR1'
         self.metadata: pq.FileMetaData = pq.read_metadata(pa.BufferReader(b'PAR1' + raw + tail))
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """Of the file.
+
+        `metadata.schema` would leave a cycle of references, which keeps ten times the footer's size until Python collects garbage.
+
+        Raises:
+            ArrowException: Arrow has no such type.
+        """
+        return pq.ParquetFile(pa.BufferReader(b''), metadata=self.metadata).schema_arrow
 
     @cached_property
     def chunks(self) -> list[list[ColumnChunk]]:
@@ -42,7 +54,7 @@ class Footer:
         Raises:
             FooterError: the footer is damaged.
         """
-        chunks = column_chunks(self._raw)
+        chunks = column_chunks(self.raw)
         if len(chunks) != self.metadata.num_row_groups:
             raise FooterError(f'{len(chunks)} row groups where {self.metadata.num_row_groups} are expected')
         return chunks

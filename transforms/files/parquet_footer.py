@@ -32,11 +32,12 @@ class ColumnChunk:
     end: int
 
 
-def column_chunks(footer: bytes) -> list[list[ColumnChunk]]:
+def column_chunks(footer: bytes, most: int = 1 << 62) -> list[list[ColumnChunk]]:
     """The column chunks of each row group.
 
     Args:
         footer: the Thrift bytes of a FileMetaData.
+        most: row groups that are wanted: what is behind them is not looked at.
 
     Raises:
         FooterError: they are damaged.
@@ -48,6 +49,8 @@ def column_chunks(footer: bytes) -> list[list[ColumnChunk]]:
             if field == 4 and kind == 9:
                 for _ in range(walker.list_of_structs()):
                     groups.append(_row_group(walker))
+                    if len(groups) >= most:
+                        return groups
             else:
                 walker.skip(kind)
     except (IndexError, UnicodeDecodeError, RecursionError) as error:

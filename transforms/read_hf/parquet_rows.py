@@ -52,7 +52,7 @@ def read_parquet(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
     footer = read_footer(unit.root, unit.file, source, limits)
     meta = footer.metadata
     try:
-        fitter = Fitter(meta.schema.to_arrow_schema(), unit.schema, unit.columns)
+        fitter = Fitter(footer.schema, unit.schema, unit.columns)
         groups = _groups_of(unit, footer)
         parquet = open_parquet(source, footer, fitter.present if unit.columns else None, groups, eager=not unit.limited)
     except FooterError as error:
@@ -114,10 +114,9 @@ def parquet_schema(root: str, file: FileInfo, source: BinaryIO, limits: ReadLimi
     Raises:
         UnitFault: it cannot be read, or has two columns of one name.
     """
-    metadata = read_footer(root, file, source, limits).metadata
+    footer = read_footer(root, file, source, limits)
     try:
-        schema = metadata.schema.to_arrow_schema()
-        check_names(schema.names)
-        return schema, metadata.num_rows
+        check_names(footer.schema.names)
+        return footer.schema, footer.metadata.num_rows
     except (pa.ArrowException, ValueError, MemoryError) as error:
         raise UnitFault('DamagedFile', first_line(error)) from None

@@ -20,7 +20,7 @@ from transforms.text_mix.sampling.design import SampleTask
 WITH_TEXT, WITHOUT_TEXT, EMPTY, BAD = 0, 1, 2, 3
 CANDIDATE = np.dtype([('rank', '<u8'), ('file', '<u4'), ('row', '<i8'), ('state', 'u1'), ('units', '<u4'), ('offset', '<u8'), ('size', '<u4')])
 _TRAILER = struct.Struct('<QQ')
-_SLACK = 1 << 16
+_SLACK, _HELD_BYTES = 1 << 16, 1 << 20
 
 
 @dataclass
@@ -82,7 +82,8 @@ class CandidateWriter:
         self.low, self.limit = np.uint64(task.low), np.uint64(task.high)
         self.summary = ReadSummary()
         self._columns = {name: array(CODES[CANDIDATE[name].str[1:]]) for name in CANDIDATE.names}
-        self._at = self._units = 0
+        self._held: list[bytes] = []
+        self._at = self._units = self._held_bytes = 0
 
     @property
     def is_full(self) -> bool:
@@ -103,11 +104,18 @@ class CandidateWriter:
         columns = self._columns
         for name, value in (('rank', rank), ('file', file), ('row', row), ('state', state), ('units', units), ('offset', self._at), ('size', len(data))):
             columns[name].append(value)
-        self._target.write(data)
+        self._held.append(data)
         self._at += len(data)
+        self._held_bytes += len(data)
+        if self._held_bytes >= _HELD_BYTES:
+            self._flush()
         self._units += units
         if self._units >= 2 * self._task.source.quota + _SLACK and not self._task.source.ends_early:
             self._cut()
+
+    def _flush(self) -> None:
+        self._target.write(b''.join(self._held))
+        self._held, self._held_bytes = [], 0
 
     def _encoded(self, text: str) -> tuple[int, int, bytes]:
         if not text or text.isspace():
@@ -149,6 +157,7 @@ class CandidateWriter:
         table = self._cut()
         table.sort(order=['rank', 'file', 'row'])
         self.summary.units, self.summary.entries = int(table['units'].sum()), len(table)
+        self._flush()
         at = self._target.write(table.tobytes()) + self._at
         self._target.write(orjson.dumps(asdict(self.summary)))
         self._target.write(_TRAILER.pack(self._at, at))

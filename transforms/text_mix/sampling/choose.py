@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import apache_beam as beam
@@ -15,7 +14,6 @@ from transforms.keys.blocks import BlockRef, BlockStore
 from transforms.keys.rows import RowsByUnit
 from transforms.keys.select import smallest_reaching
 from transforms.report.summary import FRAME_ROWS, Count, UnitError
-from transforms.run.progress import add_done
 from transforms.run.run import Run
 from transforms.run.start_up_check import StartUpCheck
 from transforms.text_mix.sampling.candidates import CANDIDATE, WITH_TEXT, CandidateRef, read_summary, read_table
@@ -90,7 +88,7 @@ class _Choose:
         parts = [part.number for part in self.run.parts if part.source == number]
         # Two rounds are shared by all workers. What is missing then, as where most rows are without text, is read here.
         while tasks := more_tasks(plan, refs):
-            refs += [read_task(task, self.run.kept, partial(add_done, self.run.work)) for task in tasks]
+            refs += [read_task(task, self.run) for task in tasks]
         refs.sort(key=lambda ref: (ref.task, ref.high))
         rows = self._rows(plan, refs)
         yield from self._accounts(plan, parts[0], refs, rows)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -103,9 +104,14 @@ class SampleSource:
         if self.design == HEAD:
             return np.arange(file.first + first, file.first + first + count, dtype=np.uint64)
         if self.design == EXACT or not file.circle:
-            name, config, subset, split, ordinal = self.names
-            return row_ranks(row_key(self.seed, name, config, subset, split, file.info.path, ordinal), first, count)
+            return row_ranks(_key(self.seed, self.names, file.info.path), first, count)
         return circle_ranks(file.circle[group] + first - group_first, count, self.rows, self.stretches, self.start)
+
+
+@lru_cache(1024)
+def _key(seed: int, names: tuple[str, ...], path: str) -> int:
+    name, config, subset, split, ordinal = names
+    return row_key(seed, name, config, subset, split, path, ordinal)
 
 
 @dataclass(frozen=True)

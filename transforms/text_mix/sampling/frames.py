@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from typing import BinaryIO
 
 import numpy as np
+import orjson
 
 from transforms.files import storage
+from transforms.files.parquet import Footer
+from transforms.files.parquet_footer import column_chunks
 from transforms.files.storage import FileInfo
 from transforms.hub.errors import HubDenied, HubMissing
 from transforms.read_hf.card import DatasetError
@@ -26,9 +30,12 @@ from transforms.read_hf.schemas import is_json, split_types
 from transforms.read_hf.units import Origin, ReadUnit
 from transforms.text.config.model import Entry
 from transforms.text_mix.clean_document import field_at, text_of
+from transforms.text_mix.sampling.looked import LookedAt
 
 _AT_ONCE = 16
 _PILOT_FILES, _PILOT_BYTES, _PILOT_ROWS = 4, 1 << 20, 1_000
+_KEYS = 50
+_WALKED = 4  # row groups of a footer
 _HUB = 'hf://'
 
 
@@ -44,7 +51,7 @@ class FileFrame:
         info: path relative to the root, size, fingerprint.
         rows: how many it has, -1 where only reading tells.
         groups: rows of each of its row groups, int64; empty where it has none.
-        sizes: bytes that the texts of each row group take in the file.
+        sizes: about how many bytes the texts of each row group take in the file.
         has_text: whether it has the column of the texts; of one that has not no row is read.
     """
 
@@ -108,10 +115,12 @@ class FrameFinder:
     Args:
         base: folder that relative names, such as ./mine, are relative to.
         tokens: how many tokens a text has, where quotas are in tokens.
+        tokenizer: names what counts them.
+        looked: keeps what is read of files.
     """
 
-    def __init__(self, base: str, tokens: Callable[[str], int] | None = None) -> None:
-        self._base, self._tokens = base, tokens
+    def __init__(self, base: str, tokens: Callable[[str], int] | None = None, tokenizer: str = '', looked: LookedAt | None = None) -> None:
+        self._base, self._tokens, self._tokenizer, self._looked = base, tokens, tokenizer, looked or LookedAt()
         self._datasets: dict[str, Dataset] = {}
 
     def address_of(self, entry: Entry) -> str:
@@ -182,7 +191,7 @@ class FrameFinder:
 
     def _with_footers(self, frame: Frame, path: tuple[str, ...]) -> Frame:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            looked = list(pool.map(lambda file: _look_at_footer(frame.root, file.info, path[0]), frame.files))
+            looked = list(pool.map(lambda file: _look_at_footer(frame.root, file.info, path[0], self._looked), frame.files))
         files = tuple(file for file, _ in looked)
         names = next((names for _, names in looked if names), [])
         if files and not any(file.has_text for file in files):
@@ -196,41 +205,35 @@ class FrameFinder:
         if not self._tokens:
             return frame
         first = next((file for file in files if file.rows > 0 and file.has_text), None)
-        texts = [] if first is None else self._texts(unit_of(frame.root, first.info, path[:1], limited=True), path)
-        return replace(frame, mean_tokens=self._mean(texts))
-
-    def _texts(self, unit: ReadUnit, path: tuple[str, ...]) -> list[str]:
-        with open_unit(unit) as source:
-            return [text for values in _records(unit, source) if (text := text_of(field_at(values, path)))]
-
-    def _mean(self, texts: Sequence[str]) -> float:
-        return sum(map(self._tokens, texts)) / len(texts) if texts else 0.0
+        return frame if first is None else replace(frame, mean_tokens=self._head(frame, first.info, path, path[:1]).mean_tokens)
 
     def _with_pilots(self, frame: Frame, path: tuple[str, ...]) -> Frame:
         step = max(1, -(-len(frame.files) // _PILOT_FILES))
-        rows = size = 0
-        texts: list[str] = []
-        keys: set[str] = set()
-        lacks_text = False
+        heads = []
         for file in frame.files[::step]:
-            unit = unit_of(frame.root, file.info, path[:1] if layout_of(file.info.path).format not in ('json', 'arrow', 'avro') else (),
-                           frame.params, frame.schema)
+            is_open = layout_of(file.info.path).format in ('json', 'arrow', 'avro')  # then a hint can name all columns
             try:
-                found = _pilot(unit)
+                heads.append(self._head(frame, file.info, path, () if is_open else path[:1]))
             except UnitFault as fault:
                 if fault.error == 'ColumnMissing':
                     raise Unavailable(f'{fault.message}: name the one that holds the text with text_field:') from None
-                continue  # reading reports it
-            rows, size = rows + found.rows, size + found.bytes
-            for values in found.records:
-                keys.update(values)
-                if (text := text_of(field_at(values, path))) is not None:
-                    texts.append(text)
-            lacks_text = lacks_text or bool(found.records)
-        if lacks_text and not texts:
-            raise Unavailable(_no_text(path, sorted(keys)))
-        estimate = rows if size >= frame.bytes else round(rows * frame.bytes / size) if size else 0
-        return replace(frame, rows=estimate, mean_tokens=self._mean([text for text in texts if text]) if self._tokens else 0.0)
+                # reading reports it
+        if any(head.records for head in heads) and not any(head.texts for head in heads):
+            raise Unavailable(_no_text(path, sorted({key for head in heads for key in head.keys})))
+        rows, size = sum(head.rows for head in heads), sum(head.bytes for head in heads)
+        texts = sum(head.texts for head in heads)
+        return replace(frame, rows=rows if size >= frame.bytes else round(rows * frame.bytes / size) if size else 0,
+                       mean_tokens=sum(head.tokens for head in heads) / max(1, texts))
+
+    def _head(self, frame: Frame, file: FileInfo, path: tuple[str, ...], columns: tuple[str, ...]) -> _Head:
+        more = ('.'.join(path), self._tokenizer if self._tokens else 'rows')
+        if (known := self._looked.get('head', frame.root, file, *more)) is not None:
+            return _Head(**orjson.loads(known))
+        is_parquet = layout_of(file.path).format == 'parquet'
+        unit = unit_of(frame.root, file, columns, frame.params, frame.schema, limited=is_parquet)
+        head = _read_head(unit, path, self._tokens, _PILOT_ROWS if is_parquet else 1 << 62)
+        self._looked.put(orjson.dumps(head), 'head', frame.root, file, *more)
+        return head
 
 
 def _no_text(path: tuple[str, ...], names: Sequence[str]) -> str:
@@ -243,51 +246,90 @@ def _only(splits: tuple[Split, ...]) -> Split:
     return splits[0]
 
 
-def _look_at_footer(root: str, info: FileInfo, column: str) -> tuple[FileFrame, list[str]]:
+def _look_at_footer(root: str, info: FileInfo, column: str, looked: LookedAt) -> tuple[FileFrame, list[str]]:
     """(what a footer says, the names of the columns); a file whose footer cannot be read stays uncounted, and reading reports it."""
-    unit = unit_of(root, info)
     try:
-        with open_unit(unit) as source:
-            footer = read_footer(root, info, source, DEFAULT_LIMITS)
-            names = footer.metadata.schema.to_arrow_schema().names
-            groups = footer.row_groups
-            if not groups and footer.metadata.num_rows:
-                return FileFrame(info), names
-            sizes = [sum(chunk.end - chunk.start for chunk in chunks if chunk.column == column) for chunks in footer.chunks]
+        footer = footer_of(root, info, looked)
+        names = footer.schema.names
+        groups = footer.row_groups
+        if not groups and footer.metadata.num_rows:
+            return FileFrame(info), names
+        sizes = _sizes(footer, column)
     except (UnitFault, ValueError):
         return FileFrame(info), []
     rows = np.array([group.rows for group in groups], np.int64)
     return FileFrame(info, int(rows.sum()), rows, np.array(sizes, np.int64), column in names), names
 
 
+def _sizes(footer: Footer, column: str) -> list[int]:
+    """About how many bytes of the file a column takes in each row group: in the first few as the footer says, in others by their share.
+
+    Walking all column chunks would take ten times as long as all else that planning does.
+    """
+    walked = column_chunks(footer.raw, _WALKED)
+    taken = [sum(chunk.end - chunk.start for chunk in chunks if chunk.column == column) for chunks in walked]
+    share = sum(taken) / max(1, sum(group.bytes for group in footer.row_groups[:len(walked)]))
+    return [*taken, *(round(group.bytes * share) for group in footer.row_groups[len(walked):])]
+
+
+def footer_of(root: str, info: FileInfo, looked: LookedAt, opened: BinaryIO | None = None) -> Footer:
+    """The footer of a Parquet, from what was kept of it where it is on the Hub.
+
+    Raises:
+        UnitFault: it cannot be read.
+    """
+    if (known := looked.get('footer', root, info)) is not None:
+        return Footer(known)
+    with open_unit(unit_of(root, info)) if opened is None else nullcontext(opened) as source:
+        footer = read_footer(root, info, source, DEFAULT_LIMITS)
+    looked.put(footer.raw, 'footer', root, info)
+    return footer
+
+
 @dataclass
-class _Pilot:
-    """The first rows of a file: how many, of how many of its bytes, and the first thousand."""
+class _Head:
+    """What the head of a file says.
+
+    Attributes:
+        rows: it has, in its first `bytes` bytes.
+        records: those that were looked at, a thousand at most.
+        texts: how many of them have a text, with `tokens` in all.
+        keys: that they have.
+    """
 
     rows: int = 0
     bytes: int = 0
-    records: list[dict] = field(default_factory=list)
+    records: int = 0
+    texts: int = 0
+    tokens: int = 0
+    keys: list[str] = field(default_factory=list)
+
+    @property
+    def mean_tokens(self) -> float:
+        return self.tokens / max(1, self.texts)
+
+    def look_at(self, values: dict, path: tuple[str, ...], tokens: Callable[[str], int] | None) -> None:
+        self.records += 1
+        self.keys = list(dict.fromkeys([*self.keys, *values]))[:_KEYS]
+        if (text := text_of(field_at(values, path))) is not None:
+            self.texts += 1
+            self.tokens += tokens(text) if tokens and text else 0
 
 
-def _records(unit: ReadUnit, source: object, most: int = _PILOT_ROWS) -> Iterable[dict]:
-    items = (item[1] for item in read_data(unit, source, DEFAULT_LIMITS) if type(item) is tuple)
-    return (values for values in islice(items, most) if type(values) is not BadRow)
-
-
-def _pilot(unit: ReadUnit) -> _Pilot:
-    """Rows of about the first MiB of a file, or all of a smaller one."""
-    found, rows, last = _Pilot(), 0, 0
+def _read_head(unit: ReadUnit, path: tuple[str, ...], tokens: Callable[[str], int] | None, most: int) -> _Head:
+    """Rows of about the first MiB of a file, all of a smaller one, or the first `most`."""
+    head, rows, last = _Head(), 0, 0
     with open_unit(unit) as source:
         for item in read_data(unit, source, DEFAULT_LIMITS):
-            if type(item) is not tuple:
+            if type(item) is not tuple or rows >= most:
                 break
             if (at := source.tell()) != last:  # all that was read before is handed out
-                found.rows, found.bytes = rows, last
+                head.rows, head.bytes = rows, last
                 if last >= _PILOT_BYTES:
-                    return found
+                    return head
                 last = at
             rows += 1
-            if type(item[1]) is not BadRow and len(found.records) < _PILOT_ROWS:
-                found.records.append(item[1])
-    found.rows, found.bytes = rows, unit.file.size
-    return found
+            if type(item[1]) is not BadRow and head.records < _PILOT_ROWS:
+                head.look_at(item[1], path, tokens)
+    head.rows, head.bytes = rows, unit.file.size
+    return head

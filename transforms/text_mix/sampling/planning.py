@@ -29,7 +29,7 @@ from transforms.text_mix.sampling.quotas import fill_up, largest_remainder
 _TASK_BYTES, _TASK_FILES, _LEAST_TASK = 256 << 20, 64, 16 << 20
 _TASKS = 16
 _SLICE_ROWS = 50_000
-_CANDIDATES = 4  # times the quota, where the number of rows is an estimate
+_CANDIDATES = 2  # times the quota, where the number of rows is an estimate
 Look = Callable[[Iterable], Iterable]
 
 

@@ -16,8 +16,7 @@ from transforms.files.parquet import is_encrypted, open_parquet
 from transforms.files.parquet_footer import FooterError
 from transforms.read_hf.batches import BATCH_ROWS, Fitter, batch_rows, first_line
 from transforms.read_hf.json_kind import HEAD_BYTES, json_kind
-from transforms.read_hf.lines import iter_lines, json_parser
-from transforms.read_hf.parquet_rows import read_footer
+from transforms.read_hf.lines import iter_whole_lines, json_parser
 from transforms.read_hf.read_unit import open_unit, read_data
 from transforms.read_hf.rows import DEFAULT_LIMITS, BadRow, UnitFault
 from transforms.read_hf.streams import open_text
@@ -27,29 +26,35 @@ from transforms.run.run import Run
 from transforms.run.start_up_check import StartUpCheck
 from transforms.text_mix.sampling.candidates import CandidateRef, CandidateWriter, candidates_path, read_summary
 from transforms.text_mix.sampling.design import SampledFile, SampleTask
-from transforms.text_mix.sampling.frames import unit_of
+from transforms.text_mix.sampling.frames import footer_of, unit_of
+from transforms.text_mix.sampling.looked import LookedAt
 from transforms.text_mix.sampling.tokens import token_counter
 
 _LIMITS = DEFAULT_LIMITS
 _RANKED = 4096  # rows whose ranks are computed at a time, of formats that give one row after the other
 _TOO_LONG = BadRow('LineTooLong', f'a line of more than {_LIMITS.line_bytes} bytes')
 _SEVERAL = BadRow('SeveralRecords', 'the line holds several records, of which a sample cannot choose one')
+_NEWLINE, _SPACE = ord('\n'), ord(' ')
 _NO_COLUMN: dict[str, Any] = {}
 Done = Callable[[int], None]
 
 
-def read_task(task: SampleTask, folder: str, done: Done = lambda size: None) -> CandidateRef:
+def looked_folder(work: str) -> str:
+    """Where a run keeps what planning has read of files."""
+    return storage.join(work, 'looked')
+
+
+def read_task(task: SampleTask, run: Run) -> CandidateRef:
     """Reads a task, unless an earlier try has read it to its end.
 
     Args:
         task: what.
-        folder: of the candidates.
-        done: called with the bytes that were worked off.
+        run: for its folders.
 
     Raises:
         RunAborted: the disk is full, the Hub is down, or a file has changed.
     """
-    path = candidates_path(folder, task)
+    path, done, looked = candidates_path(run.kept, task), partial(add_done, run.work), LookedAt(looked_folder(run.work))
     summary = read_summary(path) if storage.exists(path) else None
     if summary is None or summary.faults:
         tokens = None if task.source.tokenizer is None else token_counter(task.source.tokenizer)
@@ -58,7 +63,7 @@ def read_task(task: SampleTask, folder: str, done: Done = lambda size: None) -> 
             first = 0
             for file in task.files:
                 file = replace(file, first=first) if task.source.ends_early else file
-                first += _read_file(task, file, writer, done)
+                first += _read_file(task, file, writer, done, looked)
                 if task.source.ends_early and writer.is_full:
                     break
             writer.close()
@@ -68,19 +73,18 @@ def read_task(task: SampleTask, folder: str, done: Done = lambda size: None) -> 
     return CandidateRef(task.number, task.high, path, summary.units, summary.entries)
 
 
-def _read_file(task: SampleTask, file: SampledFile, writer: CandidateWriter, done: Done) -> int:
+def _read_file(task: SampleTask, file: SampledFile, writer: CandidateWriter, done: Done, looked: LookedAt) -> int:
     """Reads a file; gives how many rows it was found to have."""
-    reader = _read_groups if file.rows >= 0 else _read_rows
     rows = 0
     try:
-        rows = reader(task, file, writer, done)
+        rows = _read_groups(task, file, writer, done, looked) if file.rows >= 0 else _read_rows(task, file, writer, done)
     except UnitFault as fault:
         writer.lose(file.info.path, 'whole file', fault.error, fault.message)
     writer.count(file.number, rows)
     return rows
 
 
-def _read_groups(task: SampleTask, file: SampledFile, writer: CandidateWriter, done: Done) -> int:
+def _read_groups(task: SampleTask, file: SampledFile, writer: CandidateWriter, done: Done, looked: LookedAt) -> int:
     """A Parquet of which only the row groups are fetched that hold a chosen row, and of them only the column of the texts."""
     source = task.source
     if not file.has_text:
@@ -93,7 +97,7 @@ def _read_groups(task: SampleTask, file: SampledFile, writer: CandidateWriter, d
         return file.rows
     unit = unit_of(source.root, file.info, source.text_field[:1])
     with open_unit(unit) as opened:
-        footer = read_footer(unit.root, unit.file, opened, _LIMITS)
+        footer = footer_of(unit.root, unit.file, looked, opened)
         meta = footer.metadata
         counts = [meta.row_group(group).num_rows for group in range(meta.num_row_groups)]
         firsts = [0, *np.cumsum(counts).tolist()]
@@ -106,7 +110,7 @@ def _read_groups(task: SampleTask, file: SampledFile, writer: CandidateWriter, d
             done(file.bytes)
             return file.rows
         try:
-            fitter = Fitter(meta.schema.to_arrow_schema(), columns=unit.columns)
+            fitter = Fitter(footer.schema, columns=unit.columns)
             parquet = open_parquet(opened, footer, fitter.present, list(chosen))
         except (FooterError, pa.ArrowException, OSError, ValueError, MemoryError) as error:
             raise UnitFault('DamagedFile', first_line(error)) from None
@@ -177,21 +181,36 @@ def _batches(task: SampleTask, file: SampledFile, unit: object, opened: BinaryIO
 
 def _line_batches(task: SampleTask, file: SampledFile, unit: object, opened: BinaryIO, writer: CandidateWriter) -> Iterator[int]:
     parse, row = json_parser(unit), 0
-    blocks = iter_lines(open_text(opened, unit.params), False, _LIMITS.line_bytes)
+    blocks = iter_whole_lines(open_text(opened, unit.params), _LIMITS.line_bytes)
     while True:
         try:
-            _, lines = next(blocks)
+            block = next(blocks)
         except StopIteration:
             return
         except UnitFault as fault:
             writer.lose(file.info.path, f'from row {row}', fault.error, fault.message)
             return
-        lines = [line for line in lines if line is None or (line and not line.isspace())]
-        ranks = task.source.ranks(file, row, len(lines))
+        starts, ends = _rows_of(block) if block is not None else (np.zeros(1, np.int64), np.zeros(1, np.int64))
+        ranks = task.source.ranks(file, row, len(starts))
         for place in writer.chosen(ranks):
-            writer.add(int(ranks[place]), file.number, row + place, _parsed(parse, lines[place]))
-        row += len(lines)
+            line = None if block is None else block[starts[place]:ends[place]]
+            writer.add(int(ranks[place]), file.number, row + place, _parsed(parse, line))
+        row += len(starts)
         yield row
+
+
+def _rows_of(block: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """Where the lines of a block that are not blank begin and end."""
+    data = np.frombuffer(block, np.uint8)
+    ends = np.flatnonzero(data == _NEWLINE)
+    if data[-1] != _NEWLINE:
+        ends = np.append(ends, len(block))
+    starts = np.concatenate(([0], ends[:-1] + 1))
+    maybe_blank = (starts == ends) | (data[np.minimum(starts, len(block) - 1)] <= _SPACE)
+    if maybe_blank.any():
+        blank = [place for place in np.flatnonzero(maybe_blank).tolist() if not block[starts[place]:ends[place]].strip()]
+        starts, ends = np.delete(starts, blank), np.delete(ends, blank)
+    return starts, ends
 
 
 def _parsed(parse: Callable[[bytes], object], line: bytes | None) -> dict | BadRow:
@@ -229,7 +248,7 @@ class _ReadTaskFn(beam.DoFn):
         self._run = run
 
     def process(self, task: SampleTask) -> Iterator[tuple[int, CandidateRef]]:
-        yield task.source.number, read_task(task, self._run.kept, partial(add_done, self._run.work))
+        yield task.source.number, read_task(task, self._run)
 
 
 @dataclass(eq=False)
