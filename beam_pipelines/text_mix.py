@@ -40,17 +40,13 @@ from transforms.text_mix.sampling.report import sample_report
 from transforms.text_mix.sampling.write_sample import WriteSample
 
 ABOUT = """\
-The two-stage mixture. Stage 1 takes from each dataset that the YAML names exactly its share of --target_samples (or
---target_tokens), at random and the same for the same --seed, and writes FOLDER/NAME_CONFIG/raw_data.jsonl.gz.
-Stage 2 cleans, filters and deduplicates these documents together into */cleaned_data.jsonl.gz with their metadata
-as it was. In each folder records/, errors.jsonl and report.html say what became of every document that was read.
+Stage 1 takes from each dataset of the YAML exactly its share of --target_samples, at random and the same for the
+same --seed, and writes NAME_CONFIG/raw_data.jsonl.gz; --plan prints quotas and bytes to fetch. Stage 2 cleans,
+filters and deduplicates these documents together into */cleaned_data.jsonl.gz. Beside them records/, errors.jsonl
+and report.html say what became of each. Without --config a small embedded mixture is taken; shipped are
+smollm3_weighted_config.yaml, smollm3_stage2_config.yaml and smollm3_stage3_config.yaml too.
 
---plan prints quotas, rows and bytes to fetch of each entry. Without --config a small embedded mixture is taken;
-smollm3_weighted_config.yaml, smollm3_stage2_config.yaml and smollm3_stage3_config.yaml are shipped too.
-
-  python -m beam_pipelines.text_mix --stage=1 --config smollm3_weighted_config.yaml --target-samples 100000
-  python -m beam_pipelines.text_mix --stage=2 --config smollm3_weighted_config.yaml
-  python -m beam_pipelines.text_mix --stage=all --config my_mix.yaml --target-samples 10000 --seed 42"""
+  python -m beam_pipelines.text_mix --stage=all --config smollm3_weighted_config.yaml --target-samples 100000"""
 
 _OPTIONS = (RunOptions, StageOptions, PresetOptions, TextMixOptions, SampleOptions, TextOptions, ShardOptions, HubOptions, ClusterOptions)
 _HUB_SPEED, _DISK_SPEED = 50e6, 200e6  # bytes/s that the plan's time goes by

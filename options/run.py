@@ -71,8 +71,8 @@ class RunOptions(PipelineOptions):
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
         parser.add_argument('--input', action=Place, default='', metavar='PATH', help='what to read; see above')
         parser.add_argument('--output', action=Place, default='', metavar='FOLDER',
-                            help='where everything goes (default output/<pipeline>); hf://datasets/NAMESPACE/NAME: made in '
-                                 'output/hub, then published as one commit')
+                            help='where everything goes (default output/<pipeline>); hf://datasets/NAMESPACE/NAME: made '
+                                 'in output/hub, then published as one commit')
         parser.add_argument('--limit', type=not_negative, default=0, metavar='N',
                             help='read only the first N records of each source; 0 for all')
         parser.add_argument('--seed', type=seed, default=0, help='of every random choice (default 0)')
@@ -88,7 +88,7 @@ class RunOptions(PipelineOptions):
         parser.add_argument('--max_failure_rate', type=share, default=0.5, metavar='SHARE',
                             help='fail the run when a larger share of the records fails (default 0.5)')
         parser.add_argument('--max_failed_units', type=int, default=0, metavar='N',
-                            help='fail the run when more than N files or parts of them are unreadable (default 0)')
+                            help='fail the run when more than N files or parts of them cannot be read (0)')
         parser.add_argument('--progress', choices=('auto', 'on', 'off'), default='auto',
                             help='progress bar; auto shows it on a terminal')
         parser.add_argument('--verbose', action='store_true', help='show log messages and tracebacks')

@@ -23,7 +23,7 @@ class ShardOptions(PipelineOptions):
     @classmethod
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
         parser.add_argument('--format', choices=tuple(FORMATS), default='jsonl',
-                            help='jsonl: gz JSON lines, bytes as base64; parquet: zstd, one type for each column (default jsonl)')
+                            help='gz JSON lines, bytes as base64; or zstd Parquet, one type a column')
         parser.add_argument('--shard_size', type=byte_size, default=0, metavar='SIZE',
                             help='of the input that goes into one shard (default a 16th of it, 16MB to 256MB)')
 

@@ -48,20 +48,19 @@ class TextOptions(PipelineOptions):
 
     @classmethod
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument('--config', default='', metavar='YAML', help='filters and cleaning; a path, or the name of a shipped one '
-                            f'(default {DEFAULT_CONFIG}); docs/text.md has its keys')
+        parser.add_argument('--config', default='', metavar='YAML', help=f'a path, or a shipped one (default {DEFAULT_CONFIG}); see docs/text.md')
         parser.add_argument('--text_field', default='text', metavar='A.B', help="where a record's text is (default text)")
         parser.add_argument('--id_field', default='', metavar='A.B', help="where its id is (default id)")
         parser.add_argument('--steps', action=_Steps, nargs='?', default='', metavar='A,B',
-                            help='these cleaning steps only, or -a,+b to change the default (write --steps=-html); alone it lists them')
+                            help='cleaning steps, or -a,+b to change the default (--steps=-html); alone it lists them')
         parser.add_argument('--quality', choices=tuple(QUALITY), default=None,
-                            help='drop documents by named rules about quality, in the languages they were made for')
+                            help='drop documents by named rules about quality, made for some languages')
         parser.add_argument('--languages', type=name_list, default=(), metavar='en,vi', help='drop documents in other languages')
         parser.add_argument('--dedup', choices=('exact', 'casefold', 'off'), default=None,
-                            help='drop documents whose cleaned text another has too; casefold: whatever its case (default exact)')
+                            help='drop those whose cleaned text another has; casefold: in any case (exact)')
         parser.add_argument('--keep_dropped', action='store_true', help='write what is dropped too, each with its reason')
         parser.add_argument('--measure', choices=('needed', 'all'), default='needed',
-                            help='all: measure everything of every document, for records/ (default: what rules need)')
+                            help='all: of every document, for records/ (default: what rules need)')
 
 
 def config_path(name: str, default: str = DEFAULT_CONFIG) -> str:

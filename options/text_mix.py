@@ -51,7 +51,7 @@ def settle_sample(flags: argparse.Namespace) -> None:
     if not together:
         _refuse(flags, '2', (TextMixOptions, TextOptions, ShardOptions), ('raw_folder', 'config'))
     if flags.raw_folder and flags.output:
-        raise ValueError('--raw_folder and --output mean the same in stage 1: give one of them')
+        raise ValueError('--raw_folder and --output mean the same here, the output: give one of them')
     flags.output = flags.output or flags.raw_folder or RAW_FOLDER
     flags.stage = '1'
 
@@ -70,7 +70,7 @@ def settle_clean(flags: argparse.Namespace) -> None:
     for documented, name in (('raw_folder', 'input'), ('cleaned_folder', 'output')):
         given = getattr(flags, documented)
         if given and getattr(flags, name):
-            raise ValueError(f'--{documented} and --{name} mean the same in stage 2, the {name}: give one of them')
+            raise ValueError(f'--{documented} and --{name} mean the same here, the {name}: give one of them')
         if given:
             setattr(flags, name, given)
     if not flags.input and storage.exists(storage.join(RAW_FOLDER, '_SUCCESS')):  # what stage 1 wrote where it is not told where to

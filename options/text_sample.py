@@ -47,10 +47,10 @@ class SampleOptions(PipelineOptions):
                             help=f'documents of all entries together, by their weights (default {_USUAL_SAMPLES:,})')
         parser.add_argument('--target_tokens', type=positive, default=None, metavar='N', help='tokens, instead of documents')
         parser.add_argument('--tokenizer', default='', metavar='PATH|NAME',
-                            help='that counts them: a tokenizer.json, or a model of the Hub (default: characters / 4.2, an estimate)')
-        parser.add_argument('--design', choices=('auto', *DESIGNS), default='auto',
-                            help='exact: any rows are equally likely; cluster: neighbours come together; head: the first rows. auto: exact, '
-                                 'but cluster where it would fetch more than --max_download')
+                            help='a tokenizer.json or a model of the Hub (default: an estimate, characters / 4.2)')
+        parser.add_argument('--design', choices=('auto', *DESIGNS), default='auto', metavar='NAME',
+                            help='exact: any rows are equally likely; cluster: neighbours come together; head: the '
+                                 'first. auto: exact, cluster where it would fetch more than --max_download')
         parser.add_argument('--max_download', type=byte_size, default=20 * 10**9, metavar='SIZE', help='of one entry (default 20GB)')
         parser.add_argument('--fill', choices=('none', 'proportional'), default='none',
                             help='proportional: entries that have more give what others lack')

@@ -103,6 +103,28 @@ def test_text_clean(tmp_path, flags):
     assert len(list((tmp_path / 'out' / 'data').iterdir())) > 3
 
 
+@pytest.mark.parametrize('flags', [MULTI, *RUNNERS])
+def test_text_mix_samples(tmp_path, flags):
+    """Stage 1, with rows without text that others take the place of."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    (tmp_path / 'a').mkdir()
+    (tmp_path / 'b').mkdir()
+    for shard in range(3):
+        texts = [None if i % 3 else f'text {shard} {i}' for i in range(4_000)]
+        pq.write_table(pa.table({'text': texts, 'n': range(4_000)}), tmp_path / 'a' / f'train-{shard}.parquet', row_group_size=100)
+        with gzip.open(tmp_path / 'b' / f'train-{shard}.jsonl.gz', 'wt') as packed:
+            packed.writelines(json.dumps({'text': text, 'n': n}) + '\n' for n, text in enumerate(texts))
+    (tmp_path / 'mix.yaml').write_text('datasets:\n  - {name: ./a, weight: 1}\n  - {name: ./b, weight: 2}\n')
+    flags_of_both = ('--stage=1', f'--config={tmp_path}/mix.yaml', '--target-samples=3000', '--seed=9', '--progress=off')
+    for name, runner in (('direct', ()), ('out', flags)):
+        done = run_process('text_mix', *flags_of_both, f'--raw-folder={tmp_path}/{name}', *runner)
+        assert done.returncode == 0, done.stderr
+    assert_same_output(tmp_path / 'direct', tmp_path / 'out')
+    assert load(tmp_path / 'out' / 'run.json')['totals']['written'] == 3_000
+
+
 @pytest.mark.parametrize('flags', [MULTI, *RUNNERS[:2]])
 def test_read_hf_from_the_hub(hub, tmp_path, flags):
     for split, count in (('train', 400), ('test', 5)):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import apache_beam as beam
 import pytest
 
-from beam_pipelines import olmocr
+from beam_pipelines import olmocr, text_mix
 from beam_pipelines.launcher.catalog import find_pipelines
 from beam_pipelines.samples import sample_folder
 from tests.conftest import make_0225
@@ -20,13 +20,14 @@ GROUP, SHUFFLE = 'beam:transform:group_by_key:v1', 'beam:transform:reshuffle:v1'
 HARMLESS = {GROUP, SHUFFLE, 'beam:transform:impulse:v1', 'beam:transform:flatten:v1'}
 # Further shapes that a pipeline takes, beside that of its embedded sample.
 TWO_PASSES = ('text_clean', 'text_mix')  # documents are read again once duplicates are decided
+SAMPLED = 'stage-1'
 PACKED = ('--shard_size=1MB',)  # a gz of one member is inflated first
 VARIANTS = {'convert': {'packed': PACKED}, 'text_clean': {'packed': PACKED}, 'olmocr': {'extract': ('--stage=extract',), 'original': ('--preset=original',), 'convert': ('--stage=convert',)}}
 CASES = [(spec, '') for spec in find_pipelines()] + [
-    (spec, variant) for spec in find_pipelines() for variant in VARIANTS.get(spec.name, ())]
+    (spec, variant) for spec in find_pipelines() for variant in VARIANTS.get(spec.name, ())] + [(text_mix.SAMPLE, SAMPLED)]
 # What Beam and we do to elements without any work: making, spreading, gathering, keying.
 HARMLESS_STEPS = ('Create', 'Impulse', 'Decode', 'Reshuffle', 'Flatten', 'Gather', 'UnderOneKey', 'FinishRun/Parts', 'Files/', 'Archives/',
-                  'Chat/', 'Groups/', 'Units/', 'AfterIndex', 'SpreadUnits')
+                  'Chat/', 'Groups/', 'Units/', 'AfterIndex', 'SpreadUnits', 'SpreadTasks', 'Tasks/', 'Sources/')
 HINTS = {'beam:resources:min_ram_bytes:v1': b'8000000000'}
 # Takes images in and lets go of their bytes: what it makes may leave its stage.
 LETS_GO = '/WriteImages'
@@ -46,7 +47,7 @@ def assert_payloads_stay(build, settings) -> Graph:
 
 @pytest.fixture(params=CASES, ids=lambda case: '-'.join(filter(None, (case[0].name, case[1]))))
 def case(request, tmp_path, dataset):
-    """(spec, settings) of every shape that a pipeline takes."""
+    """(spec, settings, shape) of every shape that a pipeline takes."""
     spec, variant = request.param
     flags = VARIANTS.get(spec.name, {}).get(variant, ())
     source = sample_folder(spec.name)
@@ -59,11 +60,11 @@ def case(request, tmp_path, dataset):
     elif source is None:
         source = tmp_path
         (tmp_path / 'a.pdf').write_bytes(b'%PDF-')
-    return spec, settings_of(spec, f'--input={source}', *flags)
+    return spec, settings_of(spec, f'--input={source}', *flags), variant
 
 
 def test_no_payload_crosses_a_stage(case):
-    spec, settings = case
+    spec, settings, shape = case
     assert_payloads_stay(spec.build, settings)
 
 
@@ -74,7 +75,7 @@ def test_payloads_are_recognized_by_their_type():
 
 
 def test_nothing_that_fails_on_flink_2(case):
-    spec, settings = case
+    spec, settings, shape = case
     graph = graph_of(spec.build, settings)
     assert {urn for urn, _ in graph.between} <= HARMLESS
     for stage in graph.stages:
@@ -82,18 +83,20 @@ def test_nothing_that_fails_on_flink_2(case):
 
 
 def test_the_shuffles_are_those_we_know(case):
-    spec, settings = case
+    spec, settings, shape = case
     graph = graph_of(spec.build, settings)
     shuffles = {name for urn, name in graph.between if urn == SHUFFLE}
     # References to files and to units of rows; the groups hold references by part, then a summary for each part.
-    assert {name.rpartition('/')[2] for name in shuffles if not name.endswith('/MaybeReshuffle/Reshuffle')} <= {'SpreadUnits', 'SpreadFiles'}
+    assert {name.rpartition('/')[2] for name in shuffles if not name.endswith('/MaybeReshuffle/Reshuffle')} <= {'SpreadUnits', 'SpreadFiles', 'SpreadTasks'}
     # Keys of documents by hash, then by part what the decision says of them.
     decided = {'HashDedup/FindDuplicates/ByPartition', 'HashDedup/FindDuplicates/ToUnits/ByUnit'} if spec.name in TWO_PASSES else set()
+    if shape == SAMPLED:  # references to candidates by source, twice where some are missing, then to rows by part
+        decided = {'ChooseRows/FirstBySource', 'ChooseRows/AllBySource', 'ChooseRows/ToParts/ByUnit'}
     assert {name for urn, name in graph.between if urn == GROUP} == {'FinishRun/ByPart', 'FinishRun/ToOneList', *decided}
 
 
 def test_parts_are_finished_by_many_and_the_run_by_one(case):
-    spec, settings = case
+    spec, settings, shape = case
     graph = graph_of(spec.build, settings)
     assert 'FinishRun/CheckParts' in graph.stage_of('FinishRun/FinishPart')
     last = graph.stage_of('FinishRun/SaveVerdict')
@@ -102,17 +105,17 @@ def test_parts_are_finished_by_many_and_the_run_by_one(case):
 
 
 def test_every_stage_that_works_begins_with_the_check(case):
-    spec, settings = case
+    spec, settings, shape = case
     for stage in graph_of(spec.build, settings).stages:
         works = [name for name in stage.steps if not any(word in name for word in HARMLESS_STEPS)]
         assert not works or any('Check' in name for name in stage.steps), works
 
 
 def test_resource_hints_do_not_cut_the_stage_of_payloads(case):
-    spec, settings = case
+    spec, settings, shape = case
     graph = assert_payloads_stay(spec.build, replace(settings, run=replace(settings.run, worker_hints={'min_ram': '8GB'})))
     hinted = [stage for stage in graph.stages if stage.hints]
-    passes = 2 if spec.name in TWO_PASSES else 1
+    passes = 3 if shape == SAMPLED else 2 if spec.name in TWO_PASSES else 1
     assert [stage.hints for stage in hinted] == [HINTS] * passes, 'all steps that carry payloads, and only they, are one stage for each pass'
     for stage in hinted:
         assert any('/Check' in step for step in stage.steps), 'no start-up check in the stage of payloads'

@@ -2,7 +2,6 @@
 
 import csv
 import gzip
-import json
 import os
 import subprocess
 import sys
@@ -177,8 +176,8 @@ def test_the_same_from_a_folder_the_hub_and_with_two_workers_and_faults(hub_sets
 
 
 def test_input_order_and_the_published_form(sets, tmp_path):
-    (tmp_path / 'own.yaml').write_text(f'datasets:\n  - {{name: ./sets/me--lines, subset: none-such, weight: 1, enabled: false}}\n  - {{name: ./sets/me--lines, weight: 1}}\n'
-                                       f'  - {{name: ./sets/me--lines, weight: 1}}\n')
+    (tmp_path / 'own.yaml').write_text('datasets:\n  - {name: ./sets/me--lines, subset: none-such, weight: 1, enabled: false}\n  - {name: ./sets/me--lines, weight: 1}\n'
+                                       '  - {name: ./sets/me--lines, weight: 1}\n')
     flags = ('--stage=1', '--config', tmp_path / 'own.yaml', '--target-samples', 100)
     run(*flags, '--raw-folder', tmp_path / 'rank')
     run(*flags, '--raw-folder', tmp_path / 'input', '--order=input')

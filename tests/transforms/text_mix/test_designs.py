@@ -13,7 +13,16 @@ import pytest
 from transforms.files.storage import FileInfo
 from transforms.keys.ranks import row_key, row_ranks
 from transforms.keys.select import kth_smallest, smallest_reaching
-from transforms.text_mix.sampling.design import CLUSTER, EXACT, HEAD, SampledFile, SampleSource, circle_of, circle_ranks, seeded
+from transforms.text_mix.sampling.design import (
+    CLUSTER,
+    EXACT,
+    HEAD,
+    SampledFile,
+    SampleSource,
+    circle_of,
+    circle_ranks,
+    seeded,
+)
 
 SEEDS = 4_000
 NAMES = ('me/set', 'en', '', 'train', '1')
@@ -169,4 +178,4 @@ def test_weights_add_up_to_the_smallest_that_reaches():
             smallest_reaching(lambda pieces=pieces: pieces, int(sums[-1]) + 1)
         ones = [(some, np.ones(len(some), np.int64)) for some, _ in pieces]
         for k in (0, 4_999, 2_500):
-            assert smallest_reaching(lambda ones=ones: ones, k + 1)[0] == kth_smallest(lambda: [values], k)[0]
+            assert smallest_reaching(lambda ones=ones: ones, k + 1)[0] == kth_smallest([values].copy, k)[0]

@@ -16,7 +16,13 @@ from transforms.keys.select import smallest_reaching
 from transforms.report.summary import FRAME_ROWS, Count, UnitError
 from transforms.run.run import Run
 from transforms.run.start_up_check import StartUpCheck
-from transforms.text_mix.sampling.candidates import CANDIDATE, WITH_TEXT, CandidateRef, read_summary, read_table
+from transforms.text_mix.sampling.candidates import (
+    CANDIDATE,
+    WITH_TEXT,
+    CandidateRef,
+    read_summary,
+    read_table,
+)
 from transforms.text_mix.sampling.design import LAST, SampleTask
 from transforms.text_mix.sampling.planning import SourcePlan
 from transforms.text_mix.sampling.read_candidates import ReadCandidates, read_task

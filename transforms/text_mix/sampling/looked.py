@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+import threading
 
 from transforms.files import storage
 from transforms.files.storage import FileInfo
@@ -11,6 +12,8 @@ from transforms.files.storage import FileInfo
 
 class LookedAt:
     """Footers, and what heads of files say, by the file's identity; in a temporary folder until the run has a work folder of its own.
+
+    For several threads.
 
     Args:
         folder: where an earlier try of the run has left them, and where `save` leaves them; '' for nowhere.
@@ -20,6 +23,7 @@ class LookedAt:
         self._folder = folder
         self._temporary: tempfile.TemporaryDirectory | None = None
         self._names: list[str] = []
+        self._lock = threading.Lock()
 
     def get(self, kind: str, root: str, file: FileInfo, *more: str) -> bytes | None:
         """What is known of a file; None for nothing, and of a file on this machine, which is read again instead."""
@@ -30,7 +34,8 @@ class LookedAt:
         """Keeps what was read of a file of the Hub."""
         if not self._folder or storage.is_local(root):
             return
-        self._temporary = self._temporary or tempfile.TemporaryDirectory(prefix='beam-looked-')
+        with self._lock:
+            self._temporary = self._temporary or tempfile.TemporaryDirectory(prefix='beam-looked-')
         name = _name(kind, root, file, more)
         storage.write_bytes(storage.join(self._temporary.name, name), data)
         self._names.append(name)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from transforms.hub.errors import HubFault
 from transforms.keys.select import kth_smallest
 from transforms.run.source import Part, Source
 from transforms.text.config.model import Entry

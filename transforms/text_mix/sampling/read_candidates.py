@@ -24,7 +24,12 @@ from transforms.run.hints import InOneStage
 from transforms.run.progress import add_done
 from transforms.run.run import Run
 from transforms.run.start_up_check import StartUpCheck
-from transforms.text_mix.sampling.candidates import CandidateRef, CandidateWriter, candidates_path, read_summary
+from transforms.text_mix.sampling.candidates import (
+    CandidateRef,
+    CandidateWriter,
+    candidates_path,
+    read_summary,
+)
 from transforms.text_mix.sampling.design import SampledFile, SampleTask
 from transforms.text_mix.sampling.frames import footer_of, unit_of
 from transforms.text_mix.sampling.looked import LookedAt
@@ -157,16 +162,17 @@ def _read_rows(task: SampleTask, file: SampledFile, writer: CandidateWriter, don
     """A file of which all must be read to know its rows; only those that are chosen are decoded where it is lines of JSON."""
     source = task.source
     unit = unit_of(source.root, file.info, source.text_field[:1], source.params, source.schema)
-    at = rows = 0
+    at, counted = 0, 0
     with open_unit(unit) as opened:
         for rows in _batches(task, file, unit, opened, writer):
+            counted = rows
             if (now := min(opened.tell() * file.bytes // max(1, unit.file.size), file.bytes)) > at:
                 done(now - at)
                 at = now
             if source.ends_early and writer.is_full:
                 break
     done(file.bytes - at)
-    return rows
+    return counted
 
 
 def _batches(task: SampleTask, file: SampledFile, unit: object, opened: BinaryIO, writer: CandidateWriter) -> Iterator[int]:
