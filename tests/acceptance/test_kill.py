@@ -1,12 +1,16 @@
 """A run that is killed at any moment goes on and ends with the same bytes."""
 
 import gzip
+import json
 import os
 import random
 import signal
 import subprocess
 import time
+from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from beam_pipelines.samples import sample_folder
@@ -134,6 +138,51 @@ def test_text_killed_at_ten_random_moments_goes_on_at_the_next_part(tmp_path, wo
     assert (total >= 60, killed >= 4) == (True, True), (total, killed)
     assert_same_output(tmp_path / 'whole', output)
     assert load(output / 'run.json')['totals']['dropped'] == {'duplicate': 39_999}
+
+
+def write_source(folder: Path, number: int) -> None:
+    """A Parquet of many row groups, or a gz; of every other source a third of the rows have no text."""
+    folder.mkdir(parents=True)
+    texts = [None if i % 3 == 0 and number % 2 else f'{random.Random(10_000 * number + i).randbytes(300).hex()} {i}' for i in range(3_000)]
+    if number < 8:
+        pq.write_table(pa.table({'text': texts, 'n': range(3_000)}), folder / 'train.parquet', row_group_size=100)
+    else:
+        with gzip.open(folder / 'train.jsonl.gz', 'wt', compresslevel=1) as packed:
+            packed.writelines(json.dumps({'text': text}) + '\n' for text in texts)
+
+
+@pytest.mark.parametrize('workers', [1, pytest.param(2, marks=pytest.mark.soak)])
+def test_a_sample_killed_at_ten_random_moments_fetches_no_finished_source_again(hub, tmp_path, workers):
+    """While candidates are read, in either round, and while the sample is written."""
+    names = [f'me/s{number}' for number in range(12)]
+    for number, name in enumerate(names):
+        write_source(tmp_path / 'sets' / str(number), number)
+        hub.add(name, tmp_path / 'sets' / str(number))
+    (tmp_path / 'mix.yaml').write_text('datasets:\n' + ''.join(f'  - {{name: {name}, weight: 1}}\n' for name in names))
+    flags = ('text_mix', '--stage=1', f'--config={tmp_path}/mix.yaml', '--target-samples=18000', '--seed=4', '--progress=off', f'--num_workers={workers}')
+    output = tmp_path / 'out'
+
+    def begin() -> subprocess.Popen:
+        return started(*flags, f'--raw-folder={output}')
+
+    def done() -> dict[str, int]:
+        kept = output / '.work' / 'kept'
+        return {path.name: path.stat().st_mtime_ns for path in kept.glob('*') if '.tmp' not in path.name} if kept.exists() else {}
+
+    subprocess.run(command(*flags, f'--raw-folder={tmp_path}/whole'), cwd=ROOT, check=True, capture_output=True)
+    hub.fault = lambda asked: time.sleep(0.02)  # so that reading takes a while
+    killed = kill_at_random_moments(begin, done, 24, 10, 20261130 + workers, again=workers)
+    read, before = done(), len(hub.asked)
+    last = begin()
+    printed = last.communicate()
+    assert last.returncode == 0, printed
+    assert killed >= 4, killed
+    assert_same_output(tmp_path / 'whole', output)
+    assert load(output / 'run.json')['totals']['written'] == 18_000
+    finished = [number for number in range(0, 12, 2) if any(name.startswith(f'candidates-{number:05d}') for name in read)]
+    assert finished, 'nothing was finished when it was killed last'
+    again = [asked.path for asked in hub.asked[before:] if any(f'me/s{number}/resolve/' in asked.path or f'sets%2F{number}%2F' in asked.path for number in finished)]
+    assert not again, 'files of finished sources were asked for again'
 
 
 def killed_at(running: subprocess.Popen, path) -> bool:
