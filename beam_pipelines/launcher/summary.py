@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from beam_pipelines.launcher.human import human_bytes
+from beam_pipelines.launcher.human import human_bytes, human_time
 from transforms.report.page import source_name
 from transforms.report.summary import balance
 
@@ -37,6 +37,8 @@ def summary_table(run: dict) -> str:
         share = 100 * fetched['fetched_bytes'] / max(1, fetched['input_bytes'])
         lines.append(f"fetched from the Hub: {human_bytes(fetched['fetched_bytes'])} of "
                      f"{human_bytes(fetched['input_bytes'])} ({share:.3g} %)")
+        if fetched.get('waits'):
+            lines.append(f"waited for the Hub {fetched['waits']:,} times, {human_time(fetched['waited_seconds'])} in all")
     if balance(total):
         lines.append(f'the accounts do not balance: {balance(total):+d}')
     return '\n'.join(lines)

@@ -175,6 +175,54 @@ def test_the_same_from_a_folder_the_hub_and_with_two_workers_and_faults(hub_sets
     check_mixture(sets, tmp_path / 'one', 7, QUOTAS)
 
 
+@pytest.mark.parametrize('kind', ['info', 'tree', 'resolve', 'storage'])
+def test_waits_that_the_hub_asks_for_are_kept_and_reported(hub_sets, sets, tmp_path, capsys, kind):
+    (tmp_path / 'mix.yaml').write_text('datasets:\n  - {name: me/many-groups, text_field: doc.body, weight: 1}\n  - {name: me/lines, weight: 1}\n')
+    asked_of, times = {'info': '/revision/', 'tree': '/tree/', 'resolve': '/resolve/', 'storage': '/blobs/'}[kind], []
+
+    def fault(asked):
+        matches = asked_of in asked.path or (kind == 'info' and asked.path.count('/') == 4 and '/api/' in asked.path)
+        if matches and len(times) < 2:
+            times.append(asked.path)
+            return 'status', 429, {'Retry-After': '1'}
+        return None
+
+    hub_sets.fault = fault
+    accounts = run('--stage=1', '--config', tmp_path / 'mix.yaml', '--target-samples', 50, '--raw-folder', tmp_path / 'raw')
+    assert len(times) == 2, [asked.path for asked in hub_sets.asked]
+    assert accounts['totals']['written'] == 50
+    each = 2.0 if kind == 'tree' else 1.0  # huggingface_hub waits a second longer than it is asked to
+    assert accounts['hub']['waits'] == 2 and accounts['hub']['waited_seconds'] == 2 * each
+    assert f'waited for the Hub 2 times, {2 * each:.0f} s in all' in capsys.readouterr().out
+
+
+def test_a_file_that_changed_stops_the_run(hub_sets, sets, tmp_path, monkeypatch):
+    (tmp_path / 'mix.yaml').write_text('datasets:\n  - {name: me/lines, weight: 1}\n')
+    path = tmp_path / 'sets' / 'me--lines' / 'train-1.jsonl.gz'
+    changed = []
+
+    def fault(asked):
+        if '/resolve/' in asked.path and 'train-1' in asked.path and len(changed) == 1:
+            path.write_bytes(gzip.compress(b'{"text": "another"}' * 300))
+        changed.extend([1] if 'train-1' in asked.path and '/resolve/' in asked.path else [])
+        return None
+
+    hub_sets.fault = fault
+    message = run('--stage=1', '--config', tmp_path / 'mix.yaml', '--target-samples', 50, '--raw-folder', tmp_path / 'raw', code=1)
+    assert 'changed' in message or 'another' in message, message
+    assert not (tmp_path / 'raw' / 'me_lines' / 'raw_data.jsonl.gz').exists()
+
+
+def test_the_token_is_nowhere(hub_sets, sets, tmp_path):
+    (tmp_path / 'mix.yaml').write_text('datasets:\n  - {name: me/closed, weight: 1}\n')
+    done = subprocess.run([sys.executable, '-m', 'beam_pipelines.text_mix', '--stage=1', '--config', str(tmp_path / 'mix.yaml'), '--raw-folder', str(tmp_path / 'raw'),
+                           '--target-samples=1', '--verbose'], capture_output=True, text=True, check=False, env={**os.environ, 'HF_TOKEN': hub_sets.token})
+    assert done.returncode == 0, done.stderr
+    assert hub_sets.token not in done.stdout + done.stderr
+    assert all(hub_sets.token.encode() not in path.read_bytes() for path in (tmp_path / 'raw').rglob('*') if path.is_file())
+    assert found(tmp_path / 'raw' / 'me_closed') == [('secret', 0)]
+
+
 def test_input_order_and_the_published_form(sets, tmp_path):
     (tmp_path / 'own.yaml').write_text('datasets:\n  - {name: ./sets/me--lines, subset: none-such, weight: 1, enabled: false}\n  - {name: ./sets/me--lines, weight: 1}\n'
                                        '  - {name: ./sets/me--lines, weight: 1}\n')

@@ -98,8 +98,9 @@ class FinishRun(beam.PTransform):
                 return before
             parts = sorted(parts, key=lambda part: part.part)
             run = run_json(self.run, parts)
-            if fetched := meter.saved_total(self.run.work):
-                run['hub'] = {'fetched_bytes': fetched, 'input_bytes': sum(size for _, size, _ in self.run.inputs)}
+            if any(fetched := meter.saved_total(self.run.work)):
+                run['hub'] = {'fetched_bytes': fetched.bytes, 'input_bytes': sum(size for _, size, _ in self.run.inputs),
+                              'waits': fetched.waits, 'waited_seconds': round(fetched.seconds, 1)}
             self._save(run, parts)
         except Exception as error:  # see the module's docstring
             run.update(state='failed', exit_code=1, problems=[*run['problems'], describe(error)])

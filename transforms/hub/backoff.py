@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 
+from transforms.hub import meter
 from transforms.hub.errors import HubDown, Transient
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.3, 20.0
@@ -42,4 +43,6 @@ class Backoff:
         if left <= 0 or self._asked > _ALL_ASKED:
             raise HubDown(f'{self._what}: the Hub gave nothing for {silent + self._asked:.0f} s in {self._tries} tries '
                           f'(last: {fault}). Run the same command again later: it resumes') from None
-        time.sleep(wait if fault.wait else min(wait, left))
+        wait = wait if fault.wait else min(wait, left)
+        meter.add_wait(wait)
+        time.sleep(wait)

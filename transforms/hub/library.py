@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
+from transforms.hub import meter
 from transforms.hub.errors import HubDenied, HubFault, HubMissing, Transient
 
 _PASSING = frozenset({408, 425, 429})
+_WAITS = re.compile(r'(?:Waiting|Retrying in) ([\d.]+)s')
+
+
+class _CountWaits(logging.Handler):
+    """Counts the waits of huggingface_hub, which it makes on its own between the pages of a listing, and tells nobody but its log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if found := _WAITS.search(record.getMessage()):
+            meter.add_wait(float(found[1]))
+
+
+@cache
+def _count_waits() -> None:
+    log = logging.getLogger('huggingface_hub.utils._http')
+    log.setLevel(logging.WARNING)
+    log.addHandler(_CountWaits())
+    log.propagate = logging.getLogger().isEnabledFor(logging.INFO)  # with --verbose people see them as they are
+
 
 
 @contextmanager
@@ -20,6 +42,7 @@ def translate_hub_errors(refused: str, failed: str) -> Iterator[None]:
     """
     from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
 
+    _count_waits()
     try:
         yield
     except (HubFault, Transient, EntryNotFoundError):
