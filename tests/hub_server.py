@@ -58,10 +58,11 @@ class HubServer:
     """A Hub at `url`; `storage_url` is the second origin. `fault(asked)` may return what to do wrong.
 
     Faults: ('status', code, headers), ('stall', seconds), ('cut', bytes), ('length', bytes too many), ('redirect',),
-    ('close',). `token` is the one that private and gated repositories want.
+    ('close',). `token` is the one that private and gated repositories want. `speed` is of all file bodies together, bytes/s; 0: any.
     """
 
-    def __init__(self, lfs_bytes: int = 4096, page: int = 50) -> None:
+    def __init__(self, lfs_bytes: int = 4096, page: int = 50, speed: float = 0.0) -> None:
+        self.speed, self._sent_until = speed, 0.0
         self.repos: dict[str, Repo] = {}
         self.token = 'hf_secretTokenForTests'
         self.lfs_bytes, self.page = lfs_bytes, page
@@ -105,6 +106,15 @@ class HubServer:
             self._hashes[key] = hashlib.sha256(data).hexdigest() if large else \
                 hashlib.sha1(f'blob {len(data)}\0'.encode() + data).hexdigest()
         return self._hashes[key]
+
+    def wait_to_send(self, size: int) -> None:
+        """Waits until `size` more bytes of a file body may have been sent at the server's speed."""
+        if not self.speed:
+            return
+        with self.lock:
+            self._sent_until = max(self._sent_until, time.monotonic()) + size / self.speed
+            until = self._sent_until
+        time.sleep(max(0.0, until - time.monotonic()))
 
     @property
     def bytes_sent(self) -> int:
@@ -341,10 +351,11 @@ class _Handler(BaseHTTPRequestHandler):
             sent = 0
             while start + sent < stop:
                 count = os.sendfile(self.connection.fileno(), source.fileno(), start + sent,
-                                    min(1 << 20, stop - start - sent))
+                                    min(1 << 18 if self.hub.speed else 1 << 20, stop - start - sent))
                 if not count:
                     break
                 sent += count
+                self.hub.wait_to_send(count)
                 with self.hub.lock:
                     self.hub.sent['file'] += count
         if wrong[0] in ('cut', 'length'):
