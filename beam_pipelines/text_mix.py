@@ -82,8 +82,10 @@ def plan_sample(settings: SampleSettings, context: Context) -> Plan:
             *(('design', meaning) for meaning in designs),
             ('time', f'at {human_bytes(_HUB_SPEED)}/s from the Hub and {human_bytes(_DISK_SPEED)}/s from disk'),
             *(('skipped', f'{entry.folder}: {entry.why}') for entry in settings.plan.skipped),
+            *(('left out', f"{entry.folder}: {', '.join(f'{count:,} {kind} files' for kind, count in entry.frame.left_out)} of its dataset are in no split")
+              for entry in entries if entry.frame and entry.frame.left_out),
             *(('short', f'{entry.folder} has {entry.frame.rows:,} rows, {entry.quota:,} are wanted') for entry in entries
-              if entry.frame and entry.frame.is_counted and not settings.plan.in_tokens and entry.frame.rows < entry.quota),
+              if entry.frame and entry.frame.is_known and not settings.plan.in_tokens and entry.frame.rows < entry.quota),
             ('write', f'{context.output}/*/raw_data.jsonl.gz')]
     share = sum(entry.frame.bytes * min(1.0, entry.wanted_rows / max(1, entry.frame.rows)) for entry in entries if entry.frame)
     return Plan(tuple(rows), (*settings.inputs, *settings.plan.inputs), round(3 * share), total=sum(task.bytes for entry in entries for task in entry.first_tasks),
@@ -93,7 +95,7 @@ def plan_sample(settings: SampleSettings, context: Context) -> Plan:
 def _line(plan: SourcePlan) -> tuple[str, ...]:
     if plan.frame is None:
         return plan.folder, f'{plan.entry.weight:g}', f'{plan.quota:,}', '?', 'skipped', '', ''
-    rows = f'{plan.frame.rows:,}' if plan.frame.is_counted else f'about {plan.frame.rows:,}'
+    rows = f'{plan.frame.rows:,}' if plan.frame.is_known else f'about {plan.frame.rows:,}'
     speed = _HUB_SPEED if plan.frame.is_remote else _DISK_SPEED
     return (plan.folder, f'{plan.entry.weight:g}', f'{plan.quota:,}', rows, plan.source.design, human_bytes(plan.expected_bytes), human_time(plan.expected_bytes / speed))
 

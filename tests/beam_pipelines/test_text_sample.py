@@ -369,3 +369,87 @@ def test_both_stages_in_a_row_with_the_documented_commands(tmp_path):
     assert load(tmp_path / 'four' / 'run.json')['totals']['read'] == 100
     text = command('--stage=1', '--plan', '--target-samples=100', '--raw-folder=never')
     assert 'samples_mixture_english' in text and 'simple random sampling' in text and not (tmp_path / 'never').exists()
+
+
+def sample_of(tmp_path, *entries, n=10, code=0, flags=()):
+    (tmp_path / 'own.yaml').write_text('datasets:\n' + ''.join(f'  - {entry}\n' for entry in entries))
+    return run('--stage=1', '--config', tmp_path / 'own.yaml', '--raw-folder', tmp_path / 'raw', '--target-samples', n, *flags, code=code)
+
+
+def test_all_splits_are_one_source(tmp_path):
+    for name, first in (('train', 0), ('validation', 10), ('test', 20)):
+        write_lines(tmp_path / 's' / f'{name}.jsonl', [{'text': f'text {first + i}'} for i in range(10)])
+    accounts = sample_of(tmp_path, '{name: ./s, split: all, weight: 1}', n=30)
+    assert accounts['totals']['written'] == 30 and accounts['sources'][0]['split'] == 'all'
+    assert {index: text for text, index in found(tmp_path / 'raw' / 's')} == {
+        i: f'text {order + i % 10}' for i, order in ((i, (0, 10, 20)[i // 10]) for i in range(30))}
+
+
+@pytest.mark.parametrize('kind', ['string_view', 'binary_view', 'binary', 'large_string', 'large_binary'])
+@pytest.mark.parametrize('nested', [False, True])
+def test_texts_of_every_type_of_arrow(tmp_path, kind, nested):
+    texts = [f'văn bản {i}' for i in range(2000)]
+    column = pa.array([text.encode() if 'binary' in kind else text for text in texts], pa.type_for_alias(kind))
+    table = pa.table({'doc': pa.StructArray.from_arrays([column], ['text'])} if nested else {'text': column})
+    (tmp_path / 's').mkdir()
+    pq.write_table(table, tmp_path / 's' / 'train.parquet', row_group_size=700)
+    accounts = sample_of(tmp_path, f"{{name: ./s, text_field: {'doc.text' if nested else 'text'}, weight: 1}}", n=50)
+    assert accounts['totals']['written'] == 50 and not accounts['failed_units']
+    assert all(text == texts[index] for text, index in found(tmp_path / 'raw' / 's'))
+
+
+def test_bytes_that_are_no_utf8_fail_and_others_take_their_place(tmp_path):
+    (tmp_path / 's').mkdir()
+    pq.write_table(pa.table({'text': pa.array([b'\xff' if i % 4 == 0 else b'text %d' % i for i in range(40)], pa.binary())}), tmp_path / 's' / 'train.parquet')
+    accounts = sample_of(tmp_path, '{name: ./s, weight: 1}', n=30, flags=['--max_failure_rate=0.5'])
+    assert accounts['totals']['written'] == 30 and accounts['totals']['failed'] == {'InvalidUtf8': 10}
+
+
+def test_folders_are_never_shared(tmp_path):
+    write_lines(tmp_path / 's' / 'train.jsonl', [{'text': f's {i}'} for i in range(20)])
+    write_lines(tmp_path / 's_2' / 'train.jsonl', [{'text': f't {i}'} for i in range(20)])
+    sample_of(tmp_path, *['{name: ./s, weight: 1}'] * 2, '{name: ./s_2, weight: 1}', n=15)
+    assert {name: {text[0] for text, _ in found(tmp_path / 'raw' / name)} for name in ('s', 's_2', 's_2_2')} == {'s': {'s'}, 's_2': {'s'}, 's_2_2': {'t'}}
+
+
+@pytest.mark.parametrize('field', ['doc.txt', 'doc.text.x', 'messages.content', 'none'])
+def test_a_field_that_a_parquet_has_not_is_refused_before_anything_is_read(tmp_path, field):
+    (tmp_path / 's').mkdir()
+    pq.write_table(pa.Table.from_pylist([{'doc': {'text': 'a'}, 'messages': [{'content': 'b'}]}] * 9), tmp_path / 's' / 'train.parquet')
+    assert f'it has no {field}; it has doc, messages' in sample_of(tmp_path, f'{{name: ./s, text_field: {field}, weight: 1}}', code=2)
+
+
+def test_rows_without_text_that_lie_together(tmp_path):
+    write_lines(tmp_path / 'a' / 'train.jsonl', [{'text': None, 'n': i} for i in range(1_500)] + [{'text': f'text {i}'} for i in range(100)])
+    for number in range(12):
+        write_lines(tmp_path / 'b' / f'{number:02d}.jsonl', [{'text': f'text {i}'} if number == 7 else {'n': i} for i in range(20)])
+    accounts = sample_of(tmp_path, '{name: ./a, weight: 1}', '{name: ./b, weight: 1}', n=40)
+    assert [source['written'] for source in accounts['sources']] == [20, 20]
+
+
+def test_a_name_with_dots_may_be_a_column(tmp_path):
+    (tmp_path / 'p').mkdir()
+    pq.write_table(pa.table({'doc.body': [f'text {i}' for i in range(20)], 'doc': [{'body': 'other'}] * 20}), tmp_path / 'p' / 'train.parquet')
+    write_lines(tmp_path / 'j' / 'train.jsonl', [{'doc.body': f'text {i}', 'doc': {'body': 'other'}} for i in range(20)])
+    sample_of(tmp_path, '{name: ./p, text_field: doc.body, weight: 1}', '{name: ./j, text_field: doc.body, weight: 1}')
+    assert all(text == f'text {index}' for name in 'pj' for text, index in found(tmp_path / 'raw' / name))
+
+
+def test_files_in_no_split_are_told(tmp_path, capsys):
+    write_lines(tmp_path / 's' / 'a.jsonl', [{'text': f'text {i}'} for i in range(9)])
+    write_lines(tmp_path / 's' / 'b.jsonl', [{'text': f'text {i}'} for i in range(9)])
+    write_parquet(tmp_path / 's' / 'c.parquet', [{'text': 'x'}], 1)
+    assert sample_of(tmp_path, '{name: ./s, weight: 1}', n=4)['warnings'] == {'files_in_no_split': 1}
+    assert 's: 1 parquet files of its dataset are in no split' in capsys.readouterr().out
+
+
+def test_fill_knows_what_planning_has_read(tmp_path):
+    write_lines(tmp_path / 'a' / 'train.jsonl', [{'text': f'text {i}'} for i in range(3)])
+    write_lines(tmp_path / 'b' / 'train.jsonl', [{'text': f'text {i}'} for i in range(500)])
+    accounts = sample_of(tmp_path, '{name: ./a, weight: 1}', '{name: ./b, weight: 1}', n=200, flags=['--fill=proportional'])
+    assert [source['written'] for source in accounts['sources']] == [3, 197]
+
+
+@pytest.mark.parametrize(('weight', 'words'), [('true', 'true is no number'), ('-1', 'greater than or equal to 0'), ('.nan', 'finite'), ('.inf', 'finite'), ('half', 'valid number')])
+def test_weights_that_are_none(tmp_path, weight, words):
+    assert words in sample_of(tmp_path, f'{{name: ./s, weight: {weight}}}', code=2)

@@ -52,7 +52,7 @@ def checked_weight(weight: object) -> float:
     Raises:
         ValueError: it is no finite number of at least 0.
     """
-    if not isinstance(weight, (int, float)) or not 0 <= weight < math.inf:
+    if isinstance(weight, bool) or not isinstance(weight, (int, float, np.number)) or not 0 <= weight < math.inf:
         raise ValueError(f'a weight is {weight!r}, it must be a finite number of at least 0')
     return float(weight)
 

@@ -18,7 +18,7 @@ from apache_beam.transforms.window import GlobalWindows
 from transforms.files import storage
 from transforms.keys.blocks import BlockRef, BlockStore
 from transforms.keys.ranks import checked_weight, rank_of, rank_secret, weighted_rank
-from transforms.keys.select import kth_smallest
+from transforms.keys.select import nth_key, up_to
 from transforms.run.run import Run
 from transforms.run.start_up_check import StartUpCheck
 
@@ -127,12 +127,10 @@ def _decide(spilled: tuple[str, Iterable[_Spill]], run: Run, wanted: Callable[[s
     def arrays() -> Iterator[np.ndarray]:
         return (store.read(spill.ranks) for spill in spills)
 
-    n, rank, rest = wanted(group), _LARGEST, _LARGEST
+    n, cut = wanted(group), ()
     if sum(spill.ranks.count for spill in spills) > n:
-        rank, below, equal = kth_smallest(lambda: (keys['rank'] for keys in arrays()), n - 1)
-        if n - below < equal:
-            rest, _, _ = kth_smallest(lambda: (keys['rest'][keys['rank'] == rank] for keys in arrays()), n - below - 1)
-    drawn = np.sort(np.concatenate([keys[(keys['rank'] < rank) | ((keys['rank'] == rank) & (keys['rest'] <= rest))] for keys in arrays()]))
+        cut = nth_key(arrays, n, _RANK.names)
+    drawn = np.sort(np.concatenate([keys[up_to(keys, cut, _RANK.names)] for keys in arrays()]))
     if (drawn[1:] == drawn[:-1]).any():
         raise ValueError(f'two elements{f" of {group}" if group else ""} have the same id: an element is drawn by its id, so each needs its own')
     last = drawn[-1]  # spills hold more than was drawn, also where all ranks that are left are
@@ -173,8 +171,8 @@ class ReservoirSample(beam.PTransform):
         seed: of the ranks.
 
     Raises:
-        ValueError: n is negative; while running, a weight is no such number, or two elements that are drawn have one id.
-        TypeError: an id is of another type.
+        ValueError: n is negative; the elements are in windows; while running, a weight is no such number, or two elements that are drawn have one id.
+        TypeError: n is no integer, or an id is of another type.
         RunAborted: the disk is full or the work folder cannot be written.
     """
 
@@ -187,14 +185,20 @@ class ReservoirSample(beam.PTransform):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if wrong := [n for n in ([self.n] if isinstance(self.n, int) else self.n.values()) if n < 0]:
+        given = list(self.n.values()) if isinstance(self.n, Mapping) else [self.n]
+        if wrong := [n for n in given if isinstance(n, bool) or not isinstance(n, (int, np.integer))]:
+            raise TypeError(f'n is {wrong[0]!r}, it must be an integer')
+        if wrong := [n for n in given if n < 0]:
             raise ValueError(f'n is {wrong[0]}, it must be 0 or more')
 
     def wanted(self, group: str) -> int:
         """How many of a group."""
-        return self.n if isinstance(self.n, int) else self.n.get(group, 0)
+        return int(self.n.get(group, 0) if isinstance(self.n, Mapping) else self.n)
 
     def expand(self, elements: beam.PCollection) -> beam.PCollection:
+        if not isinstance(elements.windowing.windowfn, GlobalWindows):
+            raise ValueError('ReservoirSample draws from all elements at once and leaves no windows: take them off with '
+                             'beam.WindowInto(beam.window.GlobalWindows()), and give the window as the group with group_fn')
         coder = beam.coders.registry.get_coder(elements.element_type)
         spilled = elements | 'Spill' >> beam.ParDo(_SpillFn(self, coder)).with_output_types(tuple[str, Any])
         return (spilled | 'ByGroup' >> beam.GroupByKey()

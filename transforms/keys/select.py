@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -41,6 +41,45 @@ def kth_smallest(arrays: Callable[[], Iterable[np.ndarray]], k: int) -> tuple[in
             rest = [_matching(values, prefix, shift - 16) for values in arrays()]
             arrays = [np.concatenate(rest)].copy
     return prefix, below, equal
+
+
+def nth_key(arrays: Callable[[], Iterable[np.ndarray]], n: int, fields: Sequence[str]) -> tuple[int, ...]:
+    """The n-th smallest (from 1) of structured keys by some of their fields, in this order, exactly.
+
+    A radix select for each field, the later ones among ties alone, so never all ties are held.
+
+    Args:
+        arrays: gives all keys as arrays, anew at each call.
+        n: which; there must be so many.
+        fields: names of fields of integers of at least 0.
+
+    Returns:
+        The values of its fields, for `up_to`; fewer where all that agree in these are among the n.
+    """
+    cut: list[int] = []
+    for _ in fields:
+        value, below, equal = kth_smallest(lambda: (_following(keys, cut, fields) for keys in arrays()), n - 1)
+        cut.append(value)
+        n -= below
+        if n == equal:
+            break
+    return tuple(cut)
+
+
+def _following(keys: np.ndarray, cut: Sequence[int], fields: Sequence[str]) -> np.ndarray:
+    """The next field of those keys that agree with `cut`, uint64."""
+    for field, value in zip(fields, cut, strict=False):
+        keys = keys[keys[field] == value]
+    return keys[fields[len(cut)]].astype(np.uint64)
+
+
+def up_to(keys: np.ndarray, cut: Sequence[int], fields: Sequence[str]) -> np.ndarray:
+    """Which of structured keys are at most `cut`, the values of the first of some fields; bool."""
+    smaller, tied = np.zeros(len(keys), bool), np.ones(len(keys), bool)
+    for field, value in zip(fields, cut, strict=False):
+        smaller |= tied & (keys[field] < value)
+        tied &= keys[field] == value
+    return smaller | tied
 
 
 def smallest_reaching(arrays: Callable[[], Iterable[tuple[np.ndarray, np.ndarray]]], target: int) -> tuple[int, int]:

@@ -13,7 +13,7 @@ import numpy as np
 from transforms.keys.blocks import BlockRef, BlockStore, by_group, fill, stretches_of
 from transforms.keys.pack import PackFn
 from transforms.keys.rows import RowsByUnit, write_places
-from transforms.keys.select import kth_smallest
+from transforms.keys.select import nth_key, up_to
 from transforms.run.run import Run
 from transforms.run.start_up_check import StartUpCheck
 
@@ -50,20 +50,13 @@ def _to_keys(ranks: UnitRanks) -> np.ndarray:
 
 
 def _smallest(arrays: Callable[[], Iterable[np.ndarray]], count: int, n: int) -> Iterator[np.ndarray]:
-    """Of `count` keys the n smallest by (rank, unit, row), or all; radix selects decide ties too, so never all ties are held."""
+    """Of `count` keys the n smallest by (rank, unit, row), or all."""
     if n >= count or not n:
         yield from arrays() if n else ()
         return
-    rank, below, equal = kth_smallest(lambda: (keys['rank'] for keys in arrays()), n - 1)
-    unit = row = (1 << 63) - 1
-    if (wanted := n - below) < equal:
-        unit, below, equal = kth_smallest(lambda: (keys['unit'][keys['rank'] == rank].astype(np.uint64) for keys in arrays()), wanted - 1)
-        if (wanted := wanted - below) < equal:
-            row, _, _ = kth_smallest(lambda: (keys['row'][(keys['rank'] == rank) & (keys['unit'] == unit)].astype(np.uint64)
-                                              for keys in arrays()), wanted - 1)
+    cut = nth_key(arrays, n, KEY.names)
     for keys in arrays():
-        tied = keys['rank'] == rank
-        yield keys[(keys['rank'] < rank) | (tied & ((keys['unit'] < unit) | ((keys['unit'] == unit) & (keys['row'] <= row))))]
+        yield keys[up_to(keys, cut, KEY.names)]
 
 
 @dataclass(frozen=True)

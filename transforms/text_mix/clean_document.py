@@ -57,9 +57,17 @@ def with_field(values: dict, path: tuple[str, ...], value: object) -> dict:
 
 
 def text_of(value: object) -> str | None:
-    """The text of a field, as the published two-stage mixture takes it: items of a list joined by a space, other values as Python shows them."""
+    """The text of a field, as the published two-stage mixture takes it: items of a list joined by a space, other values as Python shows them.
+
+    Bytes are UTF-8: old programs write texts to Parquet as binary columns.
+
+    Raises:
+        UnicodeDecodeError: they are not.
+    """
     if value is None or isinstance(value, str):
         return value
+    if isinstance(value, bytes):
+        return value.decode()
     return ' '.join(map(str, value)) if isinstance(value, list) else str(value)
 
 
@@ -88,7 +96,10 @@ class Cleaner:
         given = field_at(values, self._id) if self._id else None
         name = str(given) if type(given) in (str, int) else ''
         value = field_at(values, self._text)
-        raw = text_of(value)
+        try:
+            raw = text_of(value)
+        except UnicodeDecodeError as error:
+            return Cleaned(name, values, error='InvalidUtf8', message=f'byte {error.start} of its text is no UTF-8')
         if raw is None:
             return Cleaned(name, values, reason=NO_TEXT, message=f"it has no {'.'.join(self._text)}")
         if not raw.strip():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -39,12 +38,14 @@ def folders_of(entries: Sequence[Entry], published: bool = False) -> tuple[str, 
 
     `published`: without the subset, as the published program names them.
     """
-    seen: Counter = Counter()
-    folders = []
+    folders: dict[str, None] = {}
     for entry in entries:
-        folder = entry.folder_without_subset if published else entry.folder
-        seen[folder] += 1
-        folders.append(folder if seen[folder] == 1 else f'{folder}_{seen[folder]}')
+        folder = name = entry.folder_without_subset if published else entry.folder
+        number = 1
+        while name in folders:
+            number += 1
+            name = f'{folder}_{number}'
+        folders[name] = None
     return tuple(folders)
 
 

@@ -7,6 +7,7 @@ import random
 from collections import Counter
 
 import apache_beam as beam
+import numpy as np
 import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
@@ -143,3 +144,13 @@ def test_few_ranks_are_held_and_few_elements_wait():
 
 def test_ids_of_several_types_differ():
     assert len({rank_of(one, b'k') for one in (1, '1', b'1')}) == 3
+
+
+def test_windows_and_numbers_that_are_none_are_refused(tmp_path):
+    run = Run('sample', '', str(tmp_path), str(tmp_path))
+    for n in (2.5, True, '3', None):
+        with pytest.raises(TypeError, match='it must be an integer'):
+            ReservoirSample(n, run=run, id_fn=str)
+    with pytest.raises(ValueError, match='leaves no windows'):
+        beam.Pipeline(runner=FnApiRunner()) | beam.Create([1]) | beam.WindowInto(beam.window.FixedWindows(5)) | ReservoirSample(1, run=run, id_fn=int)
+    assert ReservoirSample(np.int64(3), run=run, id_fn=str).wanted('') == 3 and checked_weight(np.float32(0.5)) == 0.5

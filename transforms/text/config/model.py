@@ -41,6 +41,13 @@ class Entry(_Model):
     source: Any = None
     note: Any = None
 
+    @field_validator('weight', mode='before')
+    @classmethod
+    def _is_number(cls, weight: Any) -> Any:
+        if isinstance(weight, bool):
+            raise ValueError(f'{str(weight).lower()} is no number')
+        return weight
+
     @property
     def folder(self) -> str:
         """Its folder, as the original names it, but with the subset where it has no configuration."""

@@ -96,11 +96,10 @@ class CandidateWriter:
 
     def add(self, rank: int, file: int, row: int, item: dict | BadRow) -> None:
         """Takes a row."""
-        state, units, data = WITHOUT_TEXT, 0, b''
         if type(item) is BadRow:
-            state, data = BAD, orjson.dumps([item.error, item.message[:500]])
-        elif (text := text_of(field_at(item, self._task.source.text_field))) is not None:
-            state, units, data = self._encoded(text)
+            state, units, data = BAD, 0, orjson.dumps([item.error, item.message[:500]])
+        else:
+            state, units, data = self._encoded(field_at(item, self._task.source.text_field))
         columns = self._columns
         for name, value in (('rank', rank), ('file', file), ('row', row), ('state', state), ('units', units), ('offset', self._at), ('size', len(data))):
             columns[name].append(value)
@@ -117,13 +116,17 @@ class CandidateWriter:
         self._target.write(b''.join(self._held))
         self._held, self._held_bytes = [], 0
 
-    def _encoded(self, text: str) -> tuple[int, int, bytes]:
-        if not text or text.isspace():
-            return EMPTY, 0, b''
+    def _encoded(self, value: object) -> tuple[int, int, bytes]:
+        """(state, units, bytes) of what a row has in the place of its text."""
         try:
+            text = text_of(value)
+            if not text or text.isspace():
+                return WITHOUT_TEXT if text is None else EMPTY, 0, b''
             data = text.encode()
         except UnicodeEncodeError:
             return BAD, 0, orjson.dumps(['LoneSurrogate', 'its text holds half of a character, which UTF-8 cannot'])
+        except UnicodeDecodeError as error:
+            return BAD, 0, orjson.dumps(['InvalidUtf8', f'byte {error.start} of its text is no UTF-8'])
         return WITH_TEXT, self._tokens(text) if self._tokens else 1, data
 
     def lose(self, file: str, where: str, error: str, message: str, count: int = 0) -> None:

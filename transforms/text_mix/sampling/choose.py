@@ -12,7 +12,7 @@ import numpy as np
 from transforms.accounting.step import StepOutput
 from transforms.keys.blocks import BlockRef, BlockStore
 from transforms.keys.rows import RowsByUnit
-from transforms.keys.select import smallest_reaching
+from transforms.keys.select import smallest_reaching, up_to
 from transforms.report.summary import FRAME_ROWS, Count, UnitError
 from transforms.run.run import Run
 from transforms.run.start_up_check import StartUpCheck
@@ -31,6 +31,7 @@ CHOSEN = np.dtype([*((name, CANDIDATE[name]) for name in CANDIDATE.names), ('ind
 SHORT = 'source_short_of_quota'
 _EMPTY = 'source_without_rows'
 _SPARE, _LEAST = 1.2, 64
+_ORDER = ('rank', 'file', 'row')
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,8 @@ class _Choose:
             yield beam.pvalue.TaggedOutput('accounts', (part, UnitError(part, file, where, 'read', error, message, count)))
         if not plan.source.ends_early and (plan.frame.is_counted or len(rows) == len(plan.frame.files)):
             yield beam.pvalue.TaggedOutput('accounts', (part, Count(part, 'view', FRAME_ROWS, sum(rows.values()))))
+        if plan.frame.left_out:
+            yield beam.pvalue.TaggedOutput('accounts', (part, Count(part, 'warning', 'files_in_no_split', sum(count for _, count in plan.frame.left_out))))
         have = sum(ref.units for ref in refs)
         if have < plan.quota:
             yield beam.pvalue.TaggedOutput('accounts', (part, Count(part, 'warning', SHORT if any(rows.values()) else _EMPTY, 1)))
@@ -132,7 +135,7 @@ class _Choose:
         store = BlockStore(self.run, CHOSEN)
         for place, ref in enumerate(refs):
             table = read_table(ref.path)
-            table = table[_up_to(table, cut)]
+            table = table[up_to(table, cut, _ORDER)]
             if not len(table):
                 continue
             chosen = np.empty(len(table), CHOSEN)
@@ -151,11 +154,11 @@ class _Choose:
                 yield part, (block, ref.path)
 
     @staticmethod
-    def _cut(plan: SourcePlan, refs: list[CandidateRef]) -> tuple[int, int, int]:
-        """The (rank, file, row) of the last row of the sample."""
+    def _cut(plan: SourcePlan, refs: list[CandidateRef]) -> tuple[int, ...]:
+        """The rank, file and row of the last row of the sample; the rank alone where all that have it are in."""
         quota = plan.source.quota
         if sum(ref.units for ref in refs) <= quota:
-            return max((int(table['rank'][-1]) for ref in refs if len(table := read_table(ref.path))), default=0), 1 << 32, 1 << 62
+            return max((int(table['rank'][-1]) for ref in refs if len(table := read_table(ref.path))), default=0),
 
         def with_text() -> Iterator[tuple[np.ndarray, np.ndarray]]:
             for ref in refs:
@@ -165,15 +168,9 @@ class _Choose:
 
         rank, below = smallest_reaching(with_text, quota)
         ties = np.concatenate([table[(table['rank'] == np.uint64(rank)) & (table['state'] == WITH_TEXT)] for table in (read_table(ref.path) for ref in refs)])
-        ties.sort(order=['file', 'row'])
+        ties.sort(order=list(_ORDER))
         last = ties[int(np.searchsorted(below + np.cumsum(ties['units'].astype(np.int64)), quota))]
         return rank, int(last['file']), int(last['row'])
-
-
-def _up_to(table: np.ndarray, cut: tuple[int, int, int]) -> np.ndarray:
-    rank, file, row = cut
-    tied = table['rank'] == np.uint64(rank)
-    return (table['rank'] < np.uint64(rank)) | (tied & ((table['file'] < file) | ((table['file'] == file) & (table['row'] <= row))))
 
 
 @dataclass(eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 import numpy as np
 import orjson
+import pyarrow as pa
 
 from transforms.files import storage
 from transforms.files.parquet import Footer
@@ -35,6 +36,7 @@ from transforms.text_mix.sampling.looked import LookedAt
 _AT_ONCE = 16
 _PILOT_FILES, _PILOT_BYTES, _PILOT_ROWS = 4, 1 << 20, 1_000
 _KEYS = 50
+_MORE_FILES = 64  # that are looked at where no row of the first few has a text
 _WALKED = 4  # row groups of a footer
 _HUB = 'hf://'
 
@@ -74,8 +76,11 @@ class Frame:
         files: of the split.
         params: of their format.
         schema: serialized, of formats that need one.
-        rows: how many there are; an estimate unless `is_counted`.
+        path: of a record's text, keys.
+        rows: how many there are; an estimate unless `is_known`.
         is_counted: whether footers tell the rows of every file.
+        is_known: the same, or all files were small enough to be read for it.
+        left_out: data files of the dataset that are in none of its splits, by format.
         mean_tokens: of a text, by a few of them; 0 where no tokens are asked for.
     """
 
@@ -87,9 +92,17 @@ class Frame:
     files: tuple[FileFrame, ...]
     params: tuple[tuple[str, object], ...] = ()
     schema: bytes = b''
+    path: tuple[str, ...] = ('text',)
     rows: int = 0
     is_counted: bool = False
+    is_known: bool = False
+    left_out: tuple[tuple[str, int], ...] = ()
     mean_tokens: float = 0.0
+
+    @property
+    def column_names(self) -> list[str]:
+        """Of the schema, where the format has one."""
+        return pa.ipc.read_schema(pa.BufferReader(self.schema)).names if self.schema else []
 
     @property
     def bytes(self) -> int:
@@ -160,7 +173,7 @@ class FrameFinder:
         wanted = entry.config or entry.subset or ''
         if not wanted and len(names) > 1:
             try:
-                return _only(dataset.choose('', entry.split)), dataset
+                return _joined(dataset.choose('', entry.split), entry.split), dataset
             except DatasetError as error:
                 if 'several subsets' not in str(error):
                     raise
@@ -172,93 +185,130 @@ class FrameFinder:
         if wanted and wanted not in names:
             close = difflib.get_close_matches(wanted, names, 1, 0.5)
             raise DatasetError(f"it has no configuration {wanted}; {f'did you mean {close[0]}?' if close else 'it has ' + ', '.join(names[:12])}")
-        return _only(dataset.choose(wanted, entry.split)), dataset
+        return _joined(dataset.choose(wanted, entry.split), entry.split), dataset
 
     @staticmethod
     def _has_folder(dataset: Dataset, folder: str) -> bool:
         return any(file.path.startswith(f'{folder}/') for split in dataset.splits for file in split.files)
 
     def _frame(self, entry: Entry, address: str, dataset: Dataset, split: Split) -> Frame:
-        root, path = dataset.root, tuple(entry.text_field.split('.'))
         formats = {layout_of(file.path).format for file in split.files}
-        frame = Frame(address, root, storage.revision_of(root), split.subset, split.name, tuple(map(FileFrame, split.files)), split.params)
+        frame = Frame(address, dataset.root, storage.revision_of(dataset.root), split.subset, split.name, tuple(map(FileFrame, split.files)), split.params,
+                      left_out=dataset.left_out)
         if formats == {'parquet'}:
-            return self._with_footers(frame, path)
+            return self._with_footers(frame, entry.text_field)
         if not is_json(split):
-            schema = split_types(root, split, dataset.card, DEFAULT_LIMITS, heads_only=True).schema
+            schema = split_types(dataset.root, split, dataset.card, DEFAULT_LIMITS, heads_only=True).schema
             frame = replace(frame, schema=schema.serialize().to_pybytes() if schema.names else b'')
-        return self._with_pilots(frame, path)
+        return self._with_pilots(frame, entry.text_field)
 
-    def _with_footers(self, frame: Frame, path: tuple[str, ...]) -> Frame:
+    def _with_footers(self, frame: Frame, text_field: str) -> Frame:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            looked = list(pool.map(lambda file: _look_at_footer(frame.root, file.info, path[0], self._looked), frame.files))
+            looked = list(pool.map(lambda file: _look_at_footer(frame.root, file.info, text_field, self._looked), frame.files))
         files = tuple(file for file, _ in looked)
-        names = next((names for _, names in looked if names), [])
+        names = next((schema.names for _, schema in looked if schema is not None), [])
         if files and not any(file.has_text for file in files):
-            raise Unavailable(_no_text(path, names))
+            raise Unavailable(_no_text(text_field, names))
+        path = path_of(text_field, [name for _, schema in looked if schema is not None for name in schema.names])
         is_counted = all(file.rows >= 0 for file in files)
-        frame = replace(frame, files=files, is_counted=is_counted, rows=sum(max(0, file.rows) for file in files))
+        frame = replace(frame, files=files, path=path, is_counted=is_counted, is_known=is_counted, rows=sum(max(0, file.rows) for file in files))
         if not is_counted:
             known = [file for file in files if file.rows >= 0]
             per_byte = sum(file.rows for file in known) / max(1, sum(file.info.size for file in known))
             frame = replace(frame, rows=int(per_byte * frame.bytes) + 1)
-        if not self._tokens:
-            return frame
-        first = next((file for file in files if file.rows > 0 and file.has_text), None)
+        first = next((file for file in files if file.rows > 0 and file.has_text), None) if self._tokens else None
         return frame if first is None else replace(frame, mean_tokens=self._head(frame, first.info, path, path[:1]).mean_tokens)
 
-    def _with_pilots(self, frame: Frame, path: tuple[str, ...]) -> Frame:
+    def _with_pilots(self, frame: Frame, text_field: str) -> Frame:
         step = max(1, -(-len(frame.files) // _PILOT_FILES))
+        first = frame.files[::step]
+        heads = self._heads(frame, first, text_field)
+        if any(head.records for head in heads) and not any(head.keyed for head in heads):
+            # Rows that have no text may lie together: so more is looked at before the entry is refused.
+            others = [file for file in frame.files if file not in first]
+            heads += self._heads(frame, others[::max(1, -(-len(others) // _MORE_FILES))], text_field)
+            if not any(head.keyed for head in heads):
+                raise Unavailable(_no_text(text_field, sorted({key for head in heads for key in head.keys})))
+        rows, size = sum(head.rows for head in heads), sum(head.bytes for head in heads)
+        is_known = size >= frame.bytes
+        return replace(frame, path=path_of(text_field, [key for head in heads for key in head.keys]), is_known=is_known,
+                       rows=rows if is_known else round(rows * frame.bytes / size) if size else 0,
+                       mean_tokens=sum(head.tokens for head in heads) / max(1, sum(head.texts for head in heads)))
+
+    def _heads(self, frame: Frame, files: Sequence[FileFrame], text_field: str) -> list[_Head]:
         heads = []
-        for file in frame.files[::step]:
+        for file in files:
             is_open = layout_of(file.info.path).format in ('json', 'arrow', 'avro')  # then a hint can name all columns
+            names = frame.column_names
+            path = path_of(text_field, names)
             try:
-                heads.append(self._head(frame, file.info, path, () if is_open else path[:1]))
+                heads.append(self._head(frame, file.info, () if is_open else path, () if is_open else path[:1], text_field))
             except UnitFault as fault:
                 if fault.error == 'ColumnMissing':
                     raise Unavailable(f'{fault.message}: name the one that holds the text with text_field:') from None
                 # reading reports it
-        if any(head.records for head in heads) and not any(head.texts for head in heads):
-            raise Unavailable(_no_text(path, sorted({key for head in heads for key in head.keys})))
-        rows, size = sum(head.rows for head in heads), sum(head.bytes for head in heads)
-        texts = sum(head.texts for head in heads)
-        return replace(frame, rows=rows if size >= frame.bytes else round(rows * frame.bytes / size) if size else 0,
-                       mean_tokens=sum(head.tokens for head in heads) / max(1, texts))
+        return heads
 
-    def _head(self, frame: Frame, file: FileInfo, path: tuple[str, ...], columns: tuple[str, ...]) -> _Head:
-        more = ('.'.join(path), self._tokenizer if self._tokens else 'rows')
+    def _head(self, frame: Frame, file: FileInfo, path: tuple[str, ...], columns: tuple[str, ...], text_field: str = '') -> _Head:
+        more = ('.'.join(path), text_field, self._tokenizer if self._tokens else 'rows')
         if (known := self._looked.get('head', frame.root, file, *more)) is not None:
             return _Head(**orjson.loads(known))
         is_parquet = layout_of(file.path).format == 'parquet'
         unit = unit_of(frame.root, file, columns, frame.params, frame.schema, limited=is_parquet)
-        head = _read_head(unit, path, self._tokens, _PILOT_ROWS if is_parquet else 1 << 62)
+        head = _read_head(unit, path, text_field, self._tokens, _PILOT_ROWS if is_parquet else 1 << 62)
         self._looked.put(orjson.dumps(head), 'head', frame.root, file, *more)
         return head
 
 
-def _no_text(path: tuple[str, ...], names: Sequence[str]) -> str:
+def path_of(text_field: str, names: Collection[str]) -> tuple[str, ...]:
+    """The keys of a text: a name with dots is a column of that name where there is one, else one within another."""
+    return (text_field,) if text_field in names else tuple(text_field.split('.'))
+
+
+def _no_text(text_field: str, names: Sequence[str]) -> str:
     has = f"; it has {', '.join(names[:20])}" if names else ''
     hint = '. Its rows hold ids only, whose texts are fetched elsewhere' if names and {'blob_id', 'swhid'} & set(names) else ''
-    return f"it has no {'.'.join(path)}{has}{hint}: name the column that holds the text with text_field:"
+    return f"it has no {text_field}{has}{hint}: name the column that holds the text with text_field:"
 
 
-def _only(splits: tuple[Split, ...]) -> Split:
-    return splits[0]
+def _joined(splits: tuple[Split, ...], name: str) -> Split:
+    """One split, or all of a configuration as one.
+
+    Raises:
+        DatasetError: those of several have other formats or parameters.
+    """
+    if len(splits) == 1:
+        return splits[0]
+    if len({split.params for split in splits}) > 1 or len({layout_of(file.path).format for split in splits for file in split.files}) > 1:
+        raise DatasetError(f"its splits differ in format, choose one with split: {', '.join(split.name for split in splits)}")
+    return Split(splits[0].subset, name, tuple(dict.fromkeys(file for split in splits for file in split.files)), splits[0].params)
 
 
-def _look_at_footer(root: str, info: FileInfo, column: str, looked: LookedAt) -> tuple[FileFrame, list[str]]:
-    """(what a footer says, the names of the columns); a file whose footer cannot be read stays uncounted, and reading reports it."""
+def _look_at_footer(root: str, info: FileInfo, text_field: str, looked: LookedAt) -> tuple[FileFrame, pa.Schema | None]:
+    """(what a footer says, the schema); a file whose footer cannot be read stays uncounted, and reading reports it."""
     try:
         footer = footer_of(root, info, looked)
-        names = footer.schema.names
-        groups = footer.row_groups
+        schema, groups = footer.schema, footer.row_groups
         if not groups and footer.metadata.num_rows:
-            return FileFrame(info), names
-        sizes = _sizes(footer, column)
-    except (UnitFault, ValueError):
-        return FileFrame(info), []
+            return FileFrame(info), schema
+        path = path_of(text_field, schema.names)
+        sizes = _sizes(footer, path[0])
+    except (UnitFault, ValueError, pa.ArrowException):
+        return FileFrame(info), None
     rows = np.array([group.rows for group in groups], np.int64)
-    return FileFrame(info, int(rows.sum()), rows, np.array(sizes, np.int64), column in names), names
+    return FileFrame(info, int(rows.sum()), rows, np.array(sizes, np.int64), _has_path(schema, path)), schema
+
+
+def _has_path(schema: pa.Schema, path: tuple[str, ...]) -> bool:
+    """Whether a schema has a column, and fields of structs within it, along a path."""
+    if path[0] not in schema.names:
+        return False
+    kind = schema.field(path[0]).type
+    for name in path[1:]:
+        if not pa.types.is_struct(kind) or kind.get_field_index(name) < 0:
+            return False
+        kind = kind.field(name).type
+    return True
 
 
 def _sizes(footer: Footer, column: str) -> list[int]:
@@ -293,6 +343,7 @@ class _Head:
     Attributes:
         rows: it has, in its first `bytes` bytes.
         records: those that were looked at, a thousand at most.
+        keyed: how many of them have the field of the text, whatever is in it.
         texts: how many of them have a text, with `tokens` in all.
         keys: that they have.
     """
@@ -300,6 +351,7 @@ class _Head:
     rows: int = 0
     bytes: int = 0
     records: int = 0
+    keyed: int = 0
     texts: int = 0
     tokens: int = 0
     keys: list[str] = field(default_factory=list)
@@ -311,12 +363,18 @@ class _Head:
     def look_at(self, values: dict, path: tuple[str, ...], tokens: Callable[[str], int] | None) -> None:
         self.records += 1
         self.keys = list(dict.fromkeys([*self.keys, *values]))[:_KEYS]
-        if (text := text_of(field_at(values, path))) is not None:
+        within = field_at(values, path[:-1])
+        self.keyed += isinstance(within, dict) and path[-1] in within
+        try:
+            text = text_of(field_at(values, path))
+        except UnicodeDecodeError:
+            return  # reading reports it
+        if text is not None:
             self.texts += 1
             self.tokens += tokens(text) if tokens and text else 0
 
 
-def _read_head(unit: ReadUnit, path: tuple[str, ...], tokens: Callable[[str], int] | None, most: int) -> _Head:
+def _read_head(unit: ReadUnit, path: tuple[str, ...], text_field: str, tokens: Callable[[str], int] | None, most: int) -> _Head:
     """Rows of about the first MiB of a file, all of a smaller one, or the first `most`."""
     head, rows, last = _Head(), 0, 0
     with open_unit(unit) as source:
@@ -330,6 +388,6 @@ def _read_head(unit: ReadUnit, path: tuple[str, ...], tokens: Callable[[str], in
                 last = at
             rows += 1
             if type(item[1]) is not BadRow and head.records < _PILOT_ROWS:
-                head.look_at(item[1], path, tokens)
+                head.look_at(item[1], path or path_of(text_field, item[1]), tokens)
     head.rows, head.bytes = rows, unit.file.size
     return head

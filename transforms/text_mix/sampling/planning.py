@@ -171,7 +171,7 @@ def plan_sample(entries: Sequence[Entry], folders: Sequence[str], finder: FrameF
         if frame is None:
             plans.append(SourcePlan(entry, folder, quota, why=why))
             continue
-        source = SampleSource(number, frame.root, tuple(entry.text_field.split('.')), (*names, str(ordinals[names])), flags.seed, EXACT, quota,
+        source = SampleSource(number, frame.root, frame.path, (*names, str(ordinals[names])), flags.seed, EXACT, quota,
                               frame.rows, frame.is_counted, params=frame.params, schema=frame.schema, tokenizer=flags.tokenizer)
         plans.append(_plan_source(SourcePlan(entry, folder, quota, frame, source), flags))
     return SamplePlan(tuple(plans), flags.tokenizer is not None)
@@ -184,7 +184,7 @@ def _label(entry: Entry) -> str:
 def _there(frame: Frame | None, in_tokens: bool) -> int | None:
     if frame is None:
         return 0
-    return frame.rows if frame.is_counted and not in_tokens else None
+    return frame.rows if frame.is_known and not in_tokens else None
 
 
 def _plan_source(plan: SourcePlan, flags: SampleFlags) -> SourcePlan:

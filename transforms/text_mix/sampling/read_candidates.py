@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, BinaryIO
@@ -146,7 +146,7 @@ def _read_group(parquet: object, fitter: Fitter, group: int, wanted: list[int], 
                 batch = batch.select(fitter.present)
             here = left[:int(np.searchsorted(left, at + batch.num_rows))]
             if len(here):
-                for (_, item), row in zip(batch_rows(batch.take(pa.array(here - at)), 0, fitter), here.tolist(), strict=True):
+                for (_, item), row in zip(_taken(batch, here - at, fitter), here.tolist(), strict=True):
                     add(row, item)
             left, at = left[len(here):], at + batch.num_rows
         problem, error = f'it holds {at} rows, its footer says more', 'DamagedRowGroup'
@@ -156,6 +156,15 @@ def _read_group(parquet: object, fitter: Fitter, group: int, wanted: list[int], 
         writer.lose(file.info.path, f'row group {group}', error, problem, len(left))
         for row in left.tolist():
             add(row, BadRow(error, problem))
+
+
+def _taken(batch: pa.RecordBatch, rows: np.ndarray, fitter: Fitter) -> Iterable[tuple[int, dict | BadRow]]:
+    """Some rows of a batch."""
+    try:
+        return batch_rows(batch.take(pa.array(rows)), 0, fitter)
+    except pa.ArrowNotImplementedError:  # of views, which Polars writes
+        wanted = frozenset(rows.tolist())
+        return (row for row in batch_rows(batch, 0, fitter) if row[0] in wanted)
 
 
 def _read_rows(task: SampleTask, file: SampledFile, writer: CandidateWriter, done: Done) -> int:
