@@ -30,12 +30,24 @@ class ShardOptions(PipelineOptions):
 
 def check_output(context: Context) -> None:
     """Refuses an output folder within the input: the next start would take the shards for data files."""
-    if not context.flags.input:
-        return
-    source = _place(context.flags.input)
+    if context.flags.input:
+        refuse_output_within(context, context.flags.input, f'--input {context.flags.input}')
+
+
+def refuse_output_within(context: Context, source: str, name: str) -> None:
+    """The same of any folder that is read.
+
+    Raises:
+        ValueError: the output lies in it.
+    """
     for output in filter(None, (context.output, context.flags.output)):  # two for one on the Hub: where it is made, and where it goes
-        if f'{_place(output)}/'.startswith(f'{source}/'):
-            raise ValueError(f'--output {output} lies in --input {context.flags.input}: choose a folder outside of it')
+        if is_within(output, source):
+            raise ValueError(f'--output {output} lies in {name}: choose a folder outside of it')
+
+
+def is_within(path: str, folder: str) -> bool:
+    """Whether a place is a folder, or lies in it."""
+    return f'{_place(path)}/'.startswith(f'{_place(folder)}/')
 
 
 def _place(path: str) -> str:

@@ -70,7 +70,7 @@ def config_path(name: str, default: str = DEFAULT_CONFIG) -> str:
         ConfigError: there is none.
     """
     path = name or default
-    if storage.exists(path):
+    if storage.is_file(path):
         return path
     shipped = os.path.join(CONFIGS, path)
     if os.sep in path or not os.path.isfile(shipped):

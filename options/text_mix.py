@@ -8,7 +8,7 @@ from dataclasses import replace
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from options.context import Context
-from options.shards import ShardOptions, check_output
+from options.shards import ShardOptions, check_output, is_within
 from options.text import TextOptions, load_config, settings_fingerprint, text_settings, with_language_sample
 from options.text_clean import TextCleanSettings, documents_of
 from options.text_sample import SAMPLE_CONFIG, SampleOptions
@@ -48,6 +48,9 @@ def settle_sample(flags: argparse.Namespace) -> None:
         raise ValueError('--limit is for stage 2: --target_samples says how many documents stage 1 takes')
     if flags.output and together:
         raise ValueError('--stage=all has two outputs: give --raw-folder and --cleaned-folder instead of --output')
+    raw, cleaned = flags.raw_folder or RAW_FOLDER, flags.cleaned_folder or CLEANED_FOLDER
+    if together and (is_within(raw, cleaned) or is_within(cleaned, raw)):
+        raise ValueError(f'--raw_folder {raw} and --cleaned_folder {cleaned} lie in one another: each stage needs a folder of its own')
     if not together:
         _refuse(flags, '2', (TextMixOptions, TextOptions, ShardOptions), ('raw_folder', 'config'))
     if flags.raw_folder and flags.output:

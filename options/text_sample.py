@@ -15,6 +15,7 @@ from options.context import Context
 from options.hub import byte_size
 from options.looking import looking_at
 from options.run import positive
+from options.shards import refuse_output_within
 from options.text import config_path, load_config
 from transforms.accounting.table import RecordTable
 from transforms.files import storage
@@ -33,6 +34,15 @@ SAMPLE_CONFIG = 'sample_mixture.yaml'
 PUBLISHED_CONFIG = 'smollm3_weighted_config.yaml'
 RAW = 'raw_data.jsonl.gz'
 _USUAL_SAMPLES = 1_000_000
+_LARGEST = 10**15
+
+
+def total(text: str) -> int:
+    """A number of documents or tokens."""
+    value = positive(text)
+    if value > _LARGEST:
+        raise argparse.ArgumentTypeError(f'{text} is more than {_LARGEST:,}, which no mixture has')
+    return value
 
 
 class SampleOptions(PipelineOptions):
@@ -43,9 +53,9 @@ class SampleOptions(PipelineOptions):
 
     @classmethod
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument('--target_samples', type=positive, default=None, metavar='N',
+        parser.add_argument('--target_samples', type=total, default=None, metavar='N',
                             help=f'documents of all entries together, by their weights (default {_USUAL_SAMPLES:,})')
-        parser.add_argument('--target_tokens', type=positive, default=None, metavar='N', help='tokens, instead of documents')
+        parser.add_argument('--target_tokens', type=total, default=None, metavar='N', help='tokens, instead of documents')
         parser.add_argument('--tokenizer', default='', metavar='PATH|NAME',
                             help='a tokenizer.json or a model of the Hub (default: an estimate, characters / 4.2)')
         parser.add_argument('--design', choices=('auto', *DESIGNS), default='auto', metavar='NAME',
@@ -107,12 +117,15 @@ def sample_settings(context: Context) -> SampleSettings:
     config = load_config(flags.config, SAMPLE_CONFIG)
     base = storage.join(*os.path.split(config_path(flags.config, SAMPLE_CONFIG))[:1]) or '.'
     base = os.path.abspath(base) if storage.is_local(base) else base
-    total = flags.target_tokens or flags.target_samples or _USUAL_SAMPLES
+    wanted_total = flags.target_tokens or flags.target_samples or _USUAL_SAMPLES
     published = flags.preset == 'original'
     looked = LookedAt(looked_folder(context.work))
     finder = FrameFinder(base, None if tokenizer is None else token_counter(tokenizer), tokenizer or 'estimate', looked)
-    wanted = SampleFlags(total, flags.seed, flags.design, flags.max_download, flags.fill == 'proportional', flags.skip_unavailable, tokenizer)
+    wanted = SampleFlags(wanted_total, flags.seed, flags.design, flags.max_download, flags.fill == 'proportional', flags.skip_unavailable, tokenizer)
     plan = plan_sample(config.datasets, folders_of(config.datasets, published), finder, wanted, partial(looking_at, what='sources', unit='source'))
+    for entry in plan.entries:
+        if entry.frame and not storage.is_file(entry.frame.address):
+            refuse_output_within(context, entry.frame.address, f'the dataset {entry.entry.name}')
     owners = [plan.entries[part.source] for part in plan.parts]
     outputs = Outputs('jsonl', {part.number: storage.join(owner.folder, RAW) for part, owner in zip(plan.parts, owners, strict=True) if owner.source})
     notes = ()

@@ -11,6 +11,7 @@ from transforms.read_hf.plan import ReadPlan, number_plans, plan_read, resolve, 
 from transforms.text.config.model import Entry
 
 _RAW = re.compile(r'(?:^|/)raw_data\.jsonl(?:\.gz)?$')
+_RESERVED = ('records', 'run.json', 'manifest.json', 'errors.jsonl', 'report.html', '_SUCCESS')  # names that the output has itself
 _OWN = frozenset({'errors.jsonl'})  # what stage 1 writes beside the documents
 
 
@@ -38,7 +39,7 @@ def folders_of(entries: Sequence[Entry], published: bool = False) -> tuple[str, 
 
     `published`: without the subset, as the published program names them.
     """
-    folders: dict[str, None] = {}
+    folders = dict.fromkeys(_RESERVED)
     for entry in entries:
         folder = name = entry.folder_without_subset if published else entry.folder
         number = 1
@@ -46,7 +47,7 @@ def folders_of(entries: Sequence[Entry], published: bool = False) -> tuple[str, 
             number += 1
             name = f'{folder}_{number}'
         folders[name] = None
-    return tuple(folders)
+    return tuple(folders)[len(_RESERVED):]
 
 
 def find_raw_mixture(source: str, entries: Mapping[str, Entry], limit: int, part_bytes: int, json_as_is: bool) -> RawMixture | None:

@@ -134,7 +134,7 @@ def test_clusters_against_the_exact_probabilities_of_sets_pairs_and_rows(groups,
         circle = circle_of(counts, seed, NAMES).tolist()
         files, group = [], 0
         for file, of in zip(files_of(*map(sum, groups)), groups, strict=True):
-            files.append(SampledFile(file.number, file.info, file.first, file.rows, tuple(circle[group:group + len(of)])))
+            files.append(SampledFile(file.number, file.info, file.first, file.rows, tuple(zip(of, circle[group:group + len(of)], strict=True))))
             group += len(of)
         source = SampleSource(0, '', ('text',), NAMES, seed, CLUSTER, n, rows, True, stretches, seeded(seed, 'start', *NAMES) % rows)
         chosen = sample(source, files, groups)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -10,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from transforms.text.cleaning.chain import choose_steps
 from transforms.text.config.yaml_file import ConfigError, YamlFile
 from transforms.text.filters.patterns import compile_pattern
+
+_LONGEST = 200  # bytes of a folder's name; file systems take 255
 
 
 class _Model(BaseModel):
@@ -61,7 +64,9 @@ class Entry(_Model):
 
 def _folder(*parts: str) -> str:
     """A name without slashes, and without what would make it a hidden or a parent folder."""
-    return '_'.join(part.replace('/', '_') for part in parts if part).lstrip('._') or 'data'
+    name = '_'.join(part.replace('/', '_') for part in parts if part).lstrip('._') or 'data'
+    data = name.encode('utf-8', 'surrogatepass')
+    return name if len(data) <= _LONGEST else f"{data[:_LONGEST - 20].decode(errors='ignore')}_{hashlib.sha256(data).hexdigest()[:12]}"
 
 
 class Deduplication(_Model):

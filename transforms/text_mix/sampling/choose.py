@@ -20,6 +20,7 @@ from transforms.text_mix.sampling.candidates import (
     CANDIDATE,
     WITH_TEXT,
     CandidateRef,
+    ReadSummary,
     read_summary,
     read_table,
 )
@@ -27,6 +28,7 @@ from transforms.text_mix.sampling.design import LAST, SampleTask
 from transforms.text_mix.sampling.planning import SourcePlan
 from transforms.text_mix.sampling.read_candidates import ReadCandidates, read_task
 
+UNKNOWN = -1  # index of a row behind files whose rows nobody has counted
 CHOSEN = np.dtype([*((name, CANDIDATE[name]) for name in CANDIDATE.names), ('index', '<i8'), ('task', '<u4')])
 SHORT = 'source_short_of_quota'
 _EMPTY = 'source_without_rows'
@@ -97,41 +99,53 @@ class _Choose:
         while tasks := more_tasks(plan, refs):
             refs += [read_task(task, self.run) for task in tasks]
         refs.sort(key=lambda ref: (ref.task, ref.high))
-        rows = self._rows(plan, refs)
-        yield from self._accounts(plan, parts[0], refs, rows)
-        if plan.source and refs:
-            yield from self._chosen(plan, parts, refs, rows)
-
-    def _rows(self, plan: SourcePlan, refs: list[CandidateRef]) -> dict[int, int]:
-        """Rows of each file, as far as it is known."""
-        counted: dict[int, int] = {}
-        for ref in refs:
-            for file, rows in read_summary(ref.path).rows.items():
-                counted[int(file)] = max(rows, counted.get(int(file), 0))
-        if plan.frame:
-            counted.update({number: file.rows for number, file in enumerate(plan.frame.files) if file.rows >= 0})
-        return counted
-
-    def _accounts(self, plan: SourcePlan, part: int, refs: list[CandidateRef], rows: dict[int, int]) -> Iterator[Any]:
         if plan.source is None:
-            yield beam.pvalue.TaggedOutput('accounts', (part, UnitError(part, plan.entry.name, plan.folder, 'plan', 'Unavailable', plan.why)))
-            yield beam.pvalue.TaggedOutput('accounts', (part, Count(part, 'warning', 'source_unavailable', 1)))
+            yield self._say(parts[0], UnitError(parts[0], plan.entry.name, plan.folder, 'plan', 'Unavailable', plan.why))
+            yield self._say(parts[0], Count(parts[0], 'warning', 'source_unavailable', 1))
             return
-        faults = {fault: None for ref in refs for fault in map(tuple, read_summary(ref.path).faults)}
-        for file, where, error, message, count in faults:
-            yield beam.pvalue.TaggedOutput('accounts', (part, UnitError(part, file, where, 'read', error, message, count)))
-        if not plan.source.ends_early and (plan.frame.is_counted or len(rows) == len(plan.frame.files)):
-            yield beam.pvalue.TaggedOutput('accounts', (part, Count(part, 'view', FRAME_ROWS, sum(rows.values()))))
-        if plan.frame.left_out:
-            yield beam.pvalue.TaggedOutput('accounts', (part, Count(part, 'warning', 'files_in_no_split', sum(count for _, count in plan.frame.left_out))))
-        have = sum(ref.units for ref in refs)
-        if have < plan.quota:
-            yield beam.pvalue.TaggedOutput('accounts', (part, Count(part, 'warning', SHORT if any(rows.values()) else _EMPTY, 1)))
+        summaries = [read_summary(ref.path) for ref in refs]
+        rows, whole = self._rows(plan, summaries)
+        yield from self._accounts(plan, parts[0], summaries, rows, whole)
+        if refs:
+            yield from self._chosen(plan, parts, refs, rows, whole)
 
-    def _chosen(self, plan: SourcePlan, parts: list[int], refs: list[CandidateRef], rows: dict[int, int]) -> Iterator[Any]:
+    @staticmethod
+    def _say(part: int, what: object) -> beam.pvalue.TaggedOutput:
+        return beam.pvalue.TaggedOutput('accounts', (part, what))
+
+    def _rows(self, plan: SourcePlan, summaries: list[ReadSummary]) -> tuple[list[int], int]:
+        """(rows that each file is known to have, at least; how many of the first files are known to have no more)."""
+        files = plan.frame.files
+        counted = [max(0, file.rows) for file in files]
+        known = {number for number, file in enumerate(files) if file.rows >= 0}
+        broken = {path for summary in summaries for path, *_ in summary.faults}
+        for summary in summaries:
+            for number, rows in ((int(file), rows) for file, rows in summary.rows.items()):
+                counted[number] = max(rows, counted[number])
+                if files[number].info.path not in broken:
+                    known.add(number)
+        if plan.source.ends_early and known:
+            known.discard(max(known))  # reading may have ended in it
+        return counted, next((number for number in range(len(files)) if number not in known), len(files))
+
+    def _accounts(self, plan: SourcePlan, part: int, summaries: list[ReadSummary], rows: list[int], whole: int) -> Iterator[Any]:
+        faults: dict[tuple[str, str, str], str] = {}  # each round that reads a file meets them again
+        for file, where, error, message, _ in (fault for summary in summaries for fault in summary.faults):
+            faults.setdefault((file, where, error), message)
+        for (file, where, error), message in faults.items():
+            yield self._say(part, UnitError(part, file, where, 'read', error, message))
+        if whole == len(rows):
+            yield self._say(part, Count(part, 'view', FRAME_ROWS, sum(rows)))
+        if plan.frame.left_out:
+            yield self._say(part, Count(part, 'warning', 'files_in_no_split', sum(count for _, count in plan.frame.left_out)))
+        have = sum(summary.units for summary in summaries)
+        if have < plan.quota:
+            yield self._say(part, Count(part, 'warning', SHORT if any(rows) else _EMPTY, 1))
+
+    def _chosen(self, plan: SourcePlan, parts: list[int], refs: list[CandidateRef], rows: list[int], whole: int) -> Iterator[Any]:
         cut = self._cut(plan, refs)
-        bases = dict(zip(sorted(rows), np.concatenate(([0], np.cumsum([rows[file] for file in sorted(rows)])[:-1])).tolist(), strict=True)) if rows else {}
-        scale = cut[0] + 1 if self.by_rank else max(1, sum(rows.values()))
+        bases = np.concatenate(([0], np.cumsum(rows))).astype(np.int64)
+        scale = cut[0] + 1 if self.by_rank else max(1, sum(rows))
         store = BlockStore(self.run, CHOSEN)
         for place, ref in enumerate(refs):
             table = read_table(ref.path)
@@ -141,10 +155,10 @@ class _Choose:
             chosen = np.empty(len(table), CHOSEN)
             for name in CANDIDATE.names:
                 chosen[name] = table[name]
-            files, inverse = np.unique(table['file'], return_inverse=True)
-            chosen['index'] = np.array([bases.get(int(file), 0) for file in files], np.int64)[inverse] + table['row']
+            places = bases[table['file']] + table['row']
+            chosen['index'] = np.where(table['file'] <= whole, places, UNKNOWN)
             chosen['task'] = place
-            along = chosen['rank'] if self.by_rank else chosen['index']
+            along = chosen['rank'] if self.by_rank else places
             slices = np.minimum((along.astype(np.float64) / scale * len(parts)).astype(np.int64), len(parts) - 1)
             order = np.argsort(slices, kind='stable')
             slices = slices[order]

@@ -7,6 +7,7 @@ equally spaced stretches from a seeded start, so that each row is as likely as a
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -18,6 +19,7 @@ from transforms.keys.ranks import row_key, row_ranks
 EXACT, CLUSTER, HEAD = 'exact', 'cluster', 'head'
 DESIGNS = (EXACT, CLUSTER, HEAD)
 LAST = (1 << 64) - 1
+_AT_ONCE = 1 << 20
 
 MEANS = {
     EXACT: 'exact: every set of rows of that size is equally likely (simple random sampling without replacement)',
@@ -36,7 +38,7 @@ class SampledFile:
         info: path relative to the root, size, fingerprint.
         first: rows of the files before it, -1 where only reading tells.
         rows: its own, -1 where only reading tells.
-        circle: of each row group, where on the circle its first row is; () but for `cluster`.
+        circle: of each row group (rows, where on the circle the first of them is); () but for `cluster`.
         has_text: whether it has a column of texts at all.
         bytes: to be read of it, about.
     """
@@ -45,7 +47,7 @@ class SampledFile:
     info: FileInfo
     first: int = -1
     rows: int = -1
-    circle: tuple[int, ...] = ()
+    circle: tuple[tuple[int, int], ...] = ()
     has_text: bool = True
     bytes: int = 0
 
@@ -105,7 +107,16 @@ class SampleSource:
             return np.arange(file.first + first, file.first + first + count, dtype=np.uint64)
         if self.design == EXACT or not file.circle:
             return row_ranks(_key(self.seed, self.names, file.info.path), first, count)
-        return circle_ranks(file.circle[group] + first - group_first, count, self.rows, self.stretches, self.start)
+        return circle_ranks(file.circle[group][1] + first - group_first, count, self.rows, self.stretches, self.start)
+
+    def all_ranks(self, file: SampledFile) -> Iterator[tuple[int, np.ndarray]]:
+        """(number of a row, ranks of it and those that follow) of all rows of a file that are counted, a million at a time or a row group."""
+        first = 0
+        for group, (rows, _) in enumerate(file.circle):
+            yield first, self.ranks(file, first, rows, group, first)
+            first += rows
+        for first in () if file.circle else range(0, max(0, file.rows), _AT_ONCE):
+            yield first, self.ranks(file, first, min(_AT_ONCE, file.rows - first))
 
 
 @lru_cache(1024)

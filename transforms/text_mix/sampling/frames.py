@@ -19,6 +19,7 @@ from transforms.files.parquet import Footer
 from transforms.files.parquet_footer import column_chunks
 from transforms.files.storage import FileInfo
 from transforms.hub.errors import HubDenied, HubMissing
+from transforms.read_hf.batches import check_names
 from transforms.read_hf.card import DatasetError
 from transforms.read_hf.data_files import Dataset, Split, find_dataset
 from transforms.read_hf.folders import is_media
@@ -205,7 +206,10 @@ class FrameFinder:
     def _with_footers(self, frame: Frame, text_field: str) -> Frame:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             looked = list(pool.map(lambda file: _look_at_footer(frame.root, file.info, text_field, self._looked), frame.files))
-        files = tuple(file for file, _ in looked)
+        files = tuple(file for file, _, _ in looked)
+        if files and all(faults := [fault for _, _, fault in looked]):
+            raise Unavailable(f'none of its files can be read: {files[0].info.path}: {faults[0]}')
+        looked = [(file, schema) for file, schema, _ in looked]
         names = next((schema.names for _, schema in looked if schema is not None), [])
         if files and not any(file.has_text for file in files):
             raise Unavailable(_no_text(text_field, names))
@@ -223,10 +227,12 @@ class FrameFinder:
         step = max(1, -(-len(frame.files) // _PILOT_FILES))
         first = frame.files[::step]
         heads = self._heads(frame, first, text_field)
-        if any(head.records for head in heads) and not any(head.keyed for head in heads):
+        if any(head.rows for head in heads) and not any(head.keyed for head in heads):
             # Rows that have no text may lie together: so more is looked at before the entry is refused.
             others = [file for file in frame.files if file not in first]
             heads += self._heads(frame, others[::max(1, -(-len(others) // _MORE_FILES))], text_field)
+            if not any(head.records for head in heads):
+                raise Unavailable(f'none of the {sum(head.rows for head in heads):,} rows that were looked at can be read: {heads[0].problem}')
             if not any(head.keyed for head in heads):
                 raise Unavailable(_no_text(text_field, sorted({key for head in heads for key in head.keys})))
         rows, size = sum(head.rows for head in heads), sum(head.bytes for head in heads)
@@ -236,7 +242,7 @@ class FrameFinder:
                        mean_tokens=sum(head.tokens for head in heads) / max(1, sum(head.texts for head in heads)))
 
     def _heads(self, frame: Frame, files: Sequence[FileFrame], text_field: str) -> list[_Head]:
-        heads = []
+        heads, faults = [], []
         for file in files:
             is_open = layout_of(file.info.path).format in ('json', 'arrow', 'avro')  # then a hint can name all columns
             names = frame.column_names
@@ -246,7 +252,9 @@ class FrameFinder:
             except UnitFault as fault:
                 if fault.error == 'ColumnMissing':
                     raise Unavailable(f'{fault.message}: name the one that holds the text with text_field:') from None
-                # reading reports it
+                faults.append(f'{file.info.path}: {fault.error}: {fault.message}')  # reading reports it
+        if faults and not heads and len(faults) == len(frame.files):
+            raise Unavailable(f'none of its files can be read: {faults[0]}')
         return heads
 
     def _head(self, frame: Frame, file: FileInfo, path: tuple[str, ...], columns: tuple[str, ...], text_field: str = '') -> _Head:
@@ -284,19 +292,20 @@ def _joined(splits: tuple[Split, ...], name: str) -> Split:
     return Split(splits[0].subset, name, tuple(dict.fromkeys(file for split in splits for file in split.files)), splits[0].params)
 
 
-def _look_at_footer(root: str, info: FileInfo, text_field: str, looked: LookedAt) -> tuple[FileFrame, pa.Schema | None]:
-    """(what a footer says, the schema); a file whose footer cannot be read stays uncounted, and reading reports it."""
+def _look_at_footer(root: str, info: FileInfo, text_field: str, looked: LookedAt) -> tuple[FileFrame, pa.Schema | None, str]:
+    """(what a footer says, the schema, what is wrong); a file whose footer cannot be read stays uncounted, and reading reports it."""
     try:
         footer = footer_of(root, info, looked)
         schema, groups = footer.schema, footer.row_groups
         if not groups and footer.metadata.num_rows:
-            return FileFrame(info), schema
+            return FileFrame(info), schema, ''
+        check_names(schema.names)
         path = path_of(text_field, schema.names)
         sizes = _sizes(footer, path[0])
-    except (UnitFault, ValueError, pa.ArrowException):
-        return FileFrame(info), None
+    except (UnitFault, ValueError, pa.ArrowException) as error:
+        return FileFrame(info), None, str(error)
     rows = np.array([group.rows for group in groups], np.int64)
-    return FileFrame(info, int(rows.sum()), rows, np.array(sizes, np.int64), _has_path(schema, path)), schema
+    return FileFrame(info, int(rows.sum()), rows, np.array(sizes, np.int64), _has_path(schema, path)), schema, ''
 
 
 def _has_path(schema: pa.Schema, path: tuple[str, ...]) -> bool:
@@ -346,6 +355,7 @@ class _Head:
         keyed: how many of them have the field of the text, whatever is in it.
         texts: how many of them have a text, with `tokens` in all.
         keys: that they have.
+        problem: of the first row that cannot be read.
     """
 
     rows: int = 0
@@ -355,6 +365,7 @@ class _Head:
     texts: int = 0
     tokens: int = 0
     keys: list[str] = field(default_factory=list)
+    problem: str = ''
 
     @property
     def mean_tokens(self) -> float:
@@ -387,7 +398,9 @@ def _read_head(unit: ReadUnit, path: tuple[str, ...], text_field: str, tokens: C
                     return head
                 last = at
             rows += 1
-            if type(item[1]) is not BadRow and head.records < _PILOT_ROWS:
+            if type(item[1]) is BadRow:
+                head.problem = head.problem or f'{item[1].error}: {item[1].message}'
+            elif head.records < _PILOT_ROWS:
                 head.look_at(item[1], path or path_of(text_field, item[1]), tokens)
     head.rows, head.bytes = rows, unit.file.size
     return head

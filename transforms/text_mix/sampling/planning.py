@@ -226,7 +226,7 @@ def _files(frame: Frame, share: float = 1.0, circle: np.ndarray | None = None) -
         size = file.info.size
         if len(file.groups):
             size = round(float(((1 - (1 - share) ** file.groups) * file.sizes).sum()))
-        places = () if circle is None else tuple(circle[group:group + len(file.groups)].tolist())
+        places = () if circle is None else tuple(zip(file.groups.tolist(), circle[group:group + len(file.groups)].tolist(), strict=True))
         files.append(SampledFile(number, file.info, first, file.rows, places, file.has_text, size))
         first = first + file.rows if first >= 0 and file.rows >= 0 else -1
         group += len(file.groups)
@@ -305,14 +305,8 @@ def with_exact_limit(plan: SourcePlan) -> SourcePlan:
     if source is None or source.design != EXACT or not frame.is_counted or not plan.tasks or wanted >= frame.rows:
         return plan
     bound = min(LAST, int((wanted + 8 * wanted**0.5 + 64) / frame.rows * 2.0**64))
-    held = [ranks[ranks <= np.uint64(bound)] for task in plan.tasks for file in task.files for ranks in _all_ranks(source, file)]
+    held = [ranks[ranks <= np.uint64(bound)] for task in plan.tasks for file in task.files for _, ranks in source.all_ranks(file)]
     if sum(map(len, held)) < wanted:
         return plan  # not in a lifetime: then all rows are candidates
     high, _, _ = kth_smallest(lambda: held, wanted - 1) if wanted else (0, 0, 0)
     return replace(plan, high=high)
-
-
-def _all_ranks(source: SampleSource, file: SampledFile) -> Iterable[np.ndarray]:
-    step = 1 << 20
-    for first in range(0, max(0, file.rows), step):
-        yield source.ranks(file, first, min(step, file.rows - first))

@@ -93,11 +93,11 @@ def _read_groups(task: SampleTask, file: SampledFile, writer: CandidateWriter, d
     """A Parquet of which only the row groups are fetched that hold a chosen row, and of them only the column of the texts."""
     source = task.source
     if not file.has_text:
-        ranks = source.ranks(file, 0, file.rows)
-        for row in writer.chosen(ranks):
-            writer.add(int(ranks[row]), file.number, row, _NO_COLUMN)
+        for first, ranks in source.all_ranks(file):
+            for row in writer.chosen(ranks):
+                writer.add(int(ranks[row]), file.number, first + row, _NO_COLUMN)
         return file.rows
-    if not file.circle and not _any_chosen(source.ranks, file, writer):
+    if not any(writer.chosen(ranks) for _, ranks in source.all_ranks(file)):
         done(file.bytes)
         return file.rows
     unit = unit_of(source.root, file.info, source.text_field[:1])
@@ -125,11 +125,6 @@ def _read_groups(task: SampleTask, file: SampledFile, writer: CandidateWriter, d
             done(share)
         done(file.bytes - share * len(chosen))
     return file.rows
-
-
-def _any_chosen(ranks_of: Callable[[SampledFile, int, int], np.ndarray], file: SampledFile, writer: CandidateWriter) -> bool:
-    step = 1 << 20
-    return any(writer.chosen(ranks_of(file, first, min(step, file.rows - first))) for first in range(0, file.rows, step))
 
 
 def _add_chosen(writer: CandidateWriter, file: SampledFile, first: int, ranks: dict[int, int], row: int, item: dict | BadRow) -> None:
@@ -235,8 +230,8 @@ def _parsed(parse: Callable[[bytes], object], line: bytes | None) -> dict | BadR
         item = parse(line)
     except ValueError as error:
         return BadRow(getattr(error, 'error', 'InvalidJson'), str(error)[:200])
-    if type(item) is list:
-        return item[0] if len(item) == 1 else _SEVERAL
+    if type(item) is list:  # of none where the line is a byte order mark alone
+        return _SEVERAL if item[1:] else item[0] if item else _NO_COLUMN
     return item
 
 

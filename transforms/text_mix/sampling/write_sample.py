@@ -23,7 +23,7 @@ from transforms.run.start_up_check import StartUpCheck
 from transforms.text_mix.clean_document import EXCERPT, json_line
 from transforms.text_mix.outputs import Outputs
 from transforms.text_mix.sampling.candidates import BAD, EMPTY, WITH_TEXT, WITHOUT_TEXT, read_texts
-from transforms.text_mix.sampling.choose import CHOSEN, Chosen
+from transforms.text_mix.sampling.choose import CHOSEN, UNKNOWN, Chosen
 from transforms.text_mix.sampling.planning import SourcePlan
 from transforms.text_mix.settings import EMPTY as EMPTY_REASON
 from transforms.text_mix.settings import NO_TEXT
@@ -39,7 +39,7 @@ class _Row:
 
     file: str
     row: int
-    index: int
+    index: int | None
     state: int
     tokens: int
     data: bytes
@@ -72,7 +72,7 @@ class _OpenPartFn(beam.DoFn):
             table['task'] = paths.index(path)
             tables.append(table)
         rows = np.concatenate([np.empty(0, CHOSEN), *tables])
-        rows.sort(order=['rank', 'file', 'row'] if self._by_rank else ['index', 'file', 'row'])
+        rows.sort(order=['rank', 'file', 'row'] if self._by_rank else ['file', 'row'])
         identity = b''.join(np.ascontiguousarray(rows[name]).tobytes() for name in ('rank', 'file', 'row', 'state', 'index', 'size'))
         yield PartStream(part, 0, self._items(plan, rows, paths), hashlib.sha256(identity).hexdigest()[:32])
 
@@ -80,7 +80,7 @@ class _OpenPartFn(beam.DoFn):
     def _items(plan: SourcePlan, rows: np.ndarray, paths: list[str]) -> Iterator[_Row]:
         files = [file.info.path for file in plan.frame.files] if plan.frame else []
         for row, data in _texts_of(rows, paths):
-            yield _Row(files[int(row['file'])], int(row['row']), int(row['index']), int(row['state']), int(row['units']), data)
+            yield _Row(files[int(row['file'])], int(row['row']), None if row['index'] == UNKNOWN else int(row['index']), int(row['state']), int(row['units']), data)
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class _WritePart:
                     text = row.data.decode()
                     sink.add_line(json_line({'text': text, 'metadata': {
                         'source': plan.entry.name, 'config': plan.entry.config or 'default', 'weight': plan.entry.weight,
-                        'original_index': row.index + self.published}}, self.published))
+                        'original_index': None if row.index is None else row.index + self.published}}, self.published))
                     outcome.outcome, outcome.reason, outcome.message, outcome.output = WRITTEN, '', '', path
                     outcome.details.update(characters=len(text), excerpt=text[:EXCERPT])
                     if is_first:
