@@ -33,9 +33,9 @@ from options.text_mix import TextMixOptions, flags_of, settle_clean, settle_samp
 from options.text_sample import SampleOptions, SampleSettings, sample_settings, with_limits
 from transforms.accounting.finish import FinishRun
 from transforms.text_mix.sampling.choose import ChooseRows
-from transforms.text_mix.sampling.design import CLUSTER, MEANS, NEARLY, SampleTask
+from transforms.text_mix.sampling.design import CLUSTER, MEANS, NEARLY
 from transforms.text_mix.sampling.planning import SourcePlan
-from transforms.text_mix.sampling.read_candidates import ReadCandidates
+from transforms.text_mix.sampling.read_candidates import FirstTasks, ReadCandidates
 from transforms.text_mix.sampling.report import sample_report
 from transforms.text_mix.sampling.write_sample import WriteSample
 
@@ -56,11 +56,9 @@ def build_sample(pipeline: beam.Pipeline, settings: SampleSettings) -> None:
     """Stage 1: candidates read, rows chosen by rank over all of a source, and written; the last step finishes the output."""
     skipped = len(settings.plan.skipped)
     run = replace(settings.run, max_failed_units=settings.run.max_failed_units + skipped * (settings.run.max_failed_units >= 0))
-    plans = dict(enumerate(settings.plan.entries))
-    tasks = [task for plan in plans.values() for task in plan.first_tasks]
-    read = pipeline | 'Tasks' >> beam.Create(tasks).with_output_types(SampleTask) | 'ReadCandidates' >> ReadCandidates(run)
-    chosen = read | 'ChooseRows' >> ChooseRows(run, plans, settings.by_rank)
-    written = chosen.main | 'WriteSample' >> WriteSample(plans, settings.outputs, run, settings.by_rank, settings.plan.in_tokens, settings.published)
+    read = pipeline | 'FirstTasks' >> FirstTasks(run, settings.saved) | 'ReadCandidates' >> ReadCandidates(run)
+    chosen = read | 'ChooseRows' >> ChooseRows(run, settings.saved, settings.by_rank)
+    written = chosen.main | 'WriteSample' >> WriteSample(settings.saved, settings.outputs, run, settings.by_rank, settings.plan.in_tokens, settings.published)
     (chosen, written) | 'FinishRun' >> FinishRun(run, settings.table, report=sample_report(settings.plan))
 
 

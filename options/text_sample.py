@@ -25,7 +25,13 @@ from transforms.text_mix.outputs import Outputs
 from transforms.text_mix.sampling.design import DESIGNS
 from transforms.text_mix.sampling.frames import FrameFinder
 from transforms.text_mix.sampling.looked import LookedAt
-from transforms.text_mix.sampling.planning import SampleFlags, SamplePlan, plan_sample, with_exact_limit
+from transforms.text_mix.sampling.planning import (
+    SampleFlags,
+    SamplePlan,
+    SavedPlans,
+    plan_sample,
+    with_exact_limit,
+)
 from transforms.text_mix.sampling.read_candidates import looked_folder
 from transforms.text_mix.sampling.tokens import token_counter, tokenizer_file
 from transforms.text_mix.sampling.write_sample import sample_table
@@ -81,6 +87,7 @@ class SampleSettings:
         inputs: beside the files, what decides bytes.
         notes: for people, as rows of the plan.
         looked: what planning has read of files, for workers and another try.
+        saved: the plan, as workers find it.
         run: what run this is; the launcher fills it in.
     """
 
@@ -91,6 +98,7 @@ class SampleSettings:
     inputs: tuple[tuple[str, int, float | str], ...] = ()
     notes: tuple[tuple[str, str], ...] = ()
     looked: LookedAt = field(default_factory=LookedAt)
+    saved: SavedPlans = SavedPlans()
     run: Run | None = None
 
     @property
@@ -147,7 +155,8 @@ def _fingerprints(plan: SamplePlan, tokenizer: str | None) -> tuple[tuple[str, i
 
 
 def with_limits(settings: SampleSettings) -> SampleSettings:
-    """The settings with the ranks up to which footers say that rows are needed."""
+    """The settings with the ranks up to which footers say that rows are needed, and all that workers must know in the work folder."""
     settings.looked.save()
     entries = looking_at(settings.plan.entries, 'ranks', 'source')
-    return replace(settings, plan=replace(settings.plan, entries=tuple(map(with_exact_limit, entries))))
+    plan = replace(settings.plan, entries=tuple(map(with_exact_limit, entries)))
+    return replace(settings, plan=plan, saved=SavedPlans.save(settings.looked.folder, plan.entries))

@@ -27,7 +27,7 @@ CASES = [(spec, '') for spec in find_pipelines()] + [
     (spec, variant) for spec in find_pipelines() for variant in VARIANTS.get(spec.name, ())] + [(text_mix.SAMPLE, SAMPLED)]
 # What Beam and we do to elements without any work: making, spreading, gathering, keying.
 HARMLESS_STEPS = ('Create', 'Impulse', 'Decode', 'Reshuffle', 'Flatten', 'Gather', 'UnderOneKey', 'FinishRun/Parts', 'Files/', 'Archives/',
-                  'Chat/', 'Groups/', 'Units/', 'AfterIndex', 'SpreadUnits', 'SpreadTasks', 'Tasks/', 'Sources/')
+                  'Chat/', 'Groups/', 'Units/', 'AfterIndex', 'SpreadUnits', 'SpreadTasks', 'Sources/')
 HINTS = {'beam:resources:min_ram_bytes:v1': b'8000000000'}
 # Takes images in and lets go of their bytes: what it makes may leave its stage.
 LETS_GO = '/WriteImages'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,7 +25,7 @@ from transforms.text_mix.sampling.candidates import (
     read_table,
 )
 from transforms.text_mix.sampling.design import LAST, SampleTask
-from transforms.text_mix.sampling.planning import SourcePlan
+from transforms.text_mix.sampling.planning import SavedPlans, SourcePlan
 from transforms.text_mix.sampling.read_candidates import ReadCandidates, read_task
 
 UNKNOWN = -1  # index of a row behind files whose rows nobody has counted
@@ -76,11 +76,11 @@ def more_tasks(plan: SourcePlan, refs: Iterable[CandidateRef]) -> tuple[SampleTa
 
 @dataclass(frozen=True)
 class _More:
-    plans: Mapping[int, SourcePlan]
+    saved: SavedPlans
 
     def __call__(self, read: tuple[int, Iterable[CandidateRef | None]]) -> Iterator[SampleTask]:
         number, refs = read
-        yield from more_tasks(self.plans[number], [ref for ref in refs if ref])
+        yield from more_tasks(self.saved.load()[number], [ref for ref in refs if ref])
 
 
 @dataclass(frozen=True)
@@ -88,12 +88,12 @@ class _Choose:
     """(source, references) to (part, BlockRef of CHOSEN), and to (part, what is said to the accounts)."""
 
     run: Run
-    plans: Mapping[int, SourcePlan]
+    saved: SavedPlans
     by_rank: bool
 
     def __call__(self, read: tuple[int, Iterable[CandidateRef | None]]) -> Iterator[Any]:
         number, refs = read
-        plan, refs = self.plans[number], [ref for ref in refs if ref]
+        plan, refs = self.saved.load()[number], [ref for ref in refs if ref]
         parts = [part.number for part in self.run.parts if part.source == number]
         # Two rounds are shared by all workers. What is missing then, as where most rows are without text, is read here.
         while tasks := more_tasks(plan, refs):
@@ -196,7 +196,7 @@ class ChooseRows(beam.PTransform):
 
     Args:
         run: the run.
-        plans: of its sources, by number.
+        saved: the plans of its sources.
         by_rank: cut a source into parts by rank; else in the order of the input.
 
     Raises:
@@ -204,19 +204,19 @@ class ChooseRows(beam.PTransform):
     """
 
     run: Run
-    plans: Mapping[int, SourcePlan]
+    saved: SavedPlans
     by_rank: bool = True
 
     def expand(self, first: beam.PCollection[tuple[int, CandidateRef]]):  # noqa: ANN201 - Beam reads tuples wrongly
         more = (self._by_source('First', (first,))
-                | 'MoreTasks' >> beam.FlatMap(_More(self.plans)).with_output_types(SampleTask)
+                | 'MoreTasks' >> beam.FlatMap(_More(self.saved)).with_output_types(SampleTask)
                 | 'ReadMore' >> ReadCandidates(self.run))
-        chosen = (self._by_source('All', (first, more)) | 'Choose' >> beam.FlatMap(_Choose(self.run, self.plans, self.by_rank)).with_outputs('accounts', main='chosen'))
+        chosen = (self._by_source('All', (first, more)) | 'Choose' >> beam.FlatMap(_Choose(self.run, self.saved, self.by_rank)).with_outputs('accounts', main='chosen'))
         rows = (chosen.chosen,) | 'ToParts' >> RowsByUnit(self.run, tuple(part.number for part in self.run.parts), Chosen)
         return StepOutput(rows, (chosen.accounts,))
 
     def _by_source(self, name: str, refs: tuple[beam.PCollection, ...]) -> beam.PCollection:
         seeds = refs[0].pipeline | f'{name}Sources' >> beam.Create(
-            [(number, None) for number in self.plans], reshuffle=False).with_output_types(tuple[int, Any])
+            [(source.number, None) for source in self.run.sources], reshuffle=False).with_output_types(tuple[int, Any])
         return ((*refs, seeds) | f'{name}Gather' >> beam.Flatten() | f'{name}BySource' >> beam.GroupByKey()
                 | f'{name}Check' >> StartUpCheck(self.run))

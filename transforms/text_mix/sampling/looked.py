@@ -17,22 +17,25 @@ class LookedAt:
 
     Args:
         folder: where an earlier try of the run has left them, and where `save` leaves them; '' for nowhere.
+
+    Attributes:
+        folder: the same.
     """
 
     def __init__(self, folder: str = '') -> None:
-        self._folder = folder
+        self.folder = folder
         self._temporary: tempfile.TemporaryDirectory | None = None
         self._names: list[str] = []
         self._lock = threading.Lock()
 
     def get(self, kind: str, root: str, file: FileInfo, *more: str) -> bytes | None:
         """What is known of a file; None for nothing, and of a file on this machine, which is read again instead."""
-        path = storage.join(self._folder, _name(kind, root, file, more))
-        return storage.read_bytes(path) if self._folder and not storage.is_local(root) and storage.exists(path) else None
+        path = storage.join(self.folder, _name(kind, root, file, more))
+        return storage.read_bytes(path) if self.folder and not storage.is_local(root) and storage.exists(path) else None
 
     def put(self, data: bytes, kind: str, root: str, file: FileInfo, *more: str) -> None:
         """Keeps what was read of a file of the Hub."""
-        if not self._folder or storage.is_local(root):
+        if not self.folder or storage.is_local(root):
             return
         with self._lock:
             self._temporary = self._temporary or tempfile.TemporaryDirectory(prefix='beam-looked-')
@@ -47,7 +50,7 @@ class LookedAt:
             RunAborted: the disk is full or the work folder cannot be written.
         """
         for name in self._names:
-            storage.write_bytes(storage.join(self._folder, name), storage.read_bytes(storage.join(self._temporary.name, name)))
+            storage.write_bytes(storage.join(self.folder, name), storage.read_bytes(storage.join(self._temporary.name, name)))
         self._names = []
         if self._temporary:
             self._temporary.cleanup()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import pickle
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
+from transforms.files import storage
 from transforms.keys.select import kth_smallest
 from transforms.run.source import Part, Source
 from transforms.text.config.model import Entry
@@ -126,6 +130,38 @@ class SamplePlan:
         """The files that may be read, as (path, bytes, fingerprint)."""
         return tuple((f'{plan.folder}: {file.info.path}', file.info.size, file.info.fingerprint)
                      for plan in self.entries if plan.frame for file in plan.frame.files)
+
+
+@dataclass(frozen=True)
+class SavedPlans:
+    """The plans of a run's sources in a file of its work folder: so that a pipeline's graph is small, however many files a mixture has.
+
+    Attributes:
+        path: of the file; its name tells its content.
+    """
+
+    path: str = ''
+
+    @classmethod
+    def save(cls, folder: str, entries: tuple[SourcePlan, ...]) -> SavedPlans:
+        """Saves plans in a folder.
+
+        Raises:
+            RunAborted: the disk is full or the folder cannot be written.
+        """
+        data = pickle.dumps(entries, 5)
+        path = storage.join(folder, f'plans-{hashlib.sha256(data).hexdigest()[:32]}')
+        storage.write_bytes(path, data)
+        return cls(path)
+
+    def load(self) -> tuple[SourcePlan, ...]:
+        """The plans, by the number of their source."""
+        return _loaded(self.path)
+
+
+@lru_cache(2)
+def _loaded(path: str) -> tuple[SourcePlan, ...]:
+    return pickle.loads(storage.read_bytes(path))
 
 
 def plan_sample(entries: Sequence[Entry], folders: Sequence[str], finder: FrameFinder, flags: SampleFlags,

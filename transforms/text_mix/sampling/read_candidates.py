@@ -31,8 +31,9 @@ from transforms.text_mix.sampling.candidates import (
     read_summary,
 )
 from transforms.text_mix.sampling.design import SampledFile, SampleTask
-from transforms.text_mix.sampling.frames import footer_of, unit_of
 from transforms.text_mix.sampling.looked import LookedAt
+from transforms.text_mix.sampling.looking import footer_of, unit_of
+from transforms.text_mix.sampling.planning import SavedPlans
 from transforms.text_mix.sampling.tokens import token_counter
 
 _LIMITS = DEFAULT_LIMITS
@@ -259,6 +260,27 @@ class _ReadTaskFn(beam.DoFn):
 
     def process(self, task: SampleTask) -> Iterator[tuple[int, CandidateRef]]:
         yield task.source.number, read_task(task, self._run)
+
+
+def _first_tasks(source: int, saved: SavedPlans) -> tuple[SampleTask, ...]:
+    return saved.load()[source].first_tasks
+
+
+@dataclass(eq=False)
+class FirstTasks(beam.PTransform):
+    """PBegin to PCollection[SampleTask]: what is read first of each source of a run.
+
+    Args:
+        run: the run.
+        saved: the plans of its sources.
+    """
+
+    run: Run
+    saved: SavedPlans
+
+    def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection[SampleTask]:
+        return (pbegin | 'Sources' >> beam.Create([source.number for source in self.run.sources], reshuffle=False) | 'CheckPlans' >> StartUpCheck(self.run)
+                | 'ToTasks' >> beam.FlatMap(_first_tasks, self.saved).with_output_types(SampleTask))
 
 
 @dataclass(eq=False)

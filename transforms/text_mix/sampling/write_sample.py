@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import apache_beam as beam
@@ -24,7 +24,7 @@ from transforms.text_mix.clean_document import EXCERPT, json_line
 from transforms.text_mix.outputs import Outputs
 from transforms.text_mix.sampling.candidates import BAD, EMPTY, WITH_TEXT, WITHOUT_TEXT, read_texts
 from transforms.text_mix.sampling.choose import CHOSEN, UNKNOWN, Chosen
-from transforms.text_mix.sampling.planning import SourcePlan
+from transforms.text_mix.sampling.planning import SavedPlans, SourcePlan
 from transforms.text_mix.settings import EMPTY as EMPTY_REASON
 from transforms.text_mix.settings import NO_TEXT
 from transforms.text_mix.write_documents import joined_files
@@ -59,12 +59,12 @@ def _texts_of(rows: np.ndarray, paths: list[str]) -> Iterator[tuple[np.void, byt
 
 
 class _OpenPartFn(beam.DoFn):
-    def __init__(self, run: Run, plans: Mapping[int, SourcePlan], by_rank: bool) -> None:
-        self._run, self._plans, self._by_rank = run, plans, by_rank
+    def __init__(self, run: Run, saved: SavedPlans, by_rank: bool) -> None:
+        self._run, self._saved, self._by_rank = run, saved, by_rank
 
     def process(self, element: tuple[int, Chosen]) -> Iterator[PartStream]:
         part, chosen = element
-        plan, store = self._plans[self._run.parts[part].source], BlockStore(self._run, CHOSEN)
+        plan, store = self._saved.load()[self._run.parts[part].source], BlockStore(self._run, CHOSEN)
         paths = sorted({path for _, path in chosen.refs})
         tables = []
         for block, path in chosen.refs:
@@ -85,7 +85,7 @@ class _OpenPartFn(beam.DoFn):
 
 @dataclass(frozen=True)
 class _WritePart:
-    plans: Mapping[int, SourcePlan]
+    saved: SavedPlans
     outputs: Outputs
     run: Run
     in_tokens: bool
@@ -93,7 +93,7 @@ class _WritePart:
 
     def __call__(self, part: int, rows: Iterator[_Row], say: Callable[[Said], None]) -> None:
         number = self.run.parts[part].source
-        plan = self.plans[number]
+        plan = self.saved.load()[number]
         path = self.outputs.paths.get(part, '')
         if not path:  # an entry that was skipped
             for _ in rows:
@@ -147,7 +147,7 @@ class WriteSample(beam.PTransform):
     A killed run goes on at the next part. Memory: 60 bytes for each row of a part, and 16 MiB of texts.
 
     Args:
-        plans: of the sources, by number.
+        saved: the plans of the sources.
         outputs: where the parts go.
         run: the run.
         by_rank: write in the order of ranks, which is random; else of the input.
@@ -158,7 +158,7 @@ class WriteSample(beam.PTransform):
         RunAborted: the disk is full or the output cannot be written.
     """
 
-    plans: Mapping[int, SourcePlan]
+    saved: SavedPlans
     outputs: Outputs
     run: Run
     by_rank: bool = True
@@ -173,6 +173,6 @@ class WriteSample(beam.PTransform):
 
     def _write(self, chosen: beam.PCollection[tuple[int, Chosen]]) -> StepOutput:
         streams = (chosen | 'CheckWriting' >> StartUpCheck(self.run)
-                   | 'OpenParts' >> beam.ParDo(_OpenPartFn(self.run, self.plans, self.by_rank)).with_output_types(PartStream))
-        work = _WritePart(self.plans, self.outputs, self.run, self.in_tokens, self.published)
+                   | 'OpenParts' >> beam.ParDo(_OpenPartFn(self.run, self.saved, self.by_rank)).with_output_types(PartStream))
+        work = _WritePart(self.saved, self.outputs, self.run, self.in_tokens, self.published)
         return streams | 'ForEachPart' >> ForEachPart(self.run, work, sample_table(self.in_tokens), 'write')
