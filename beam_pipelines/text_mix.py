@@ -37,6 +37,7 @@ from transforms.text_mix.sampling.design import CLUSTER, MEANS, NEARLY
 from transforms.text_mix.sampling.planning import SourcePlan
 from transforms.text_mix.sampling.read_candidates import FirstTasks, ReadCandidates
 from transforms.text_mix.sampling.report import sample_report
+from transforms.text_mix.sampling.tokens import CHARACTERS
 from transforms.text_mix.sampling.write_sample import WriteSample
 
 ABOUT = """\
@@ -74,7 +75,7 @@ def plan_sample(settings: SampleSettings, context: Context) -> Plan:
     table = ['  '.join(cell.ljust(width) if column in (0, 4) else cell.rjust(width) for column, (cell, width) in enumerate(zip(line, widths, strict=True)))
              for line in lines]
     designs = dict.fromkeys(_meaning(entry) for entry in entries if entry.tasks)
-    what = 'tokens' if settings.plan.in_tokens else 'documents'
+    what = f"tokens, {f'counted by {context.flags.tokenizer}' if context.flags.tokenizer else f'an estimate: characters / {CHARACTERS}'}" if settings.plan.in_tokens else 'documents'
     rows = [*settings.notes, ('take', f'{sum(entry.quota for entry in entries):,} {what}, with seed {context.flags.seed}'),
             *(('' if number else 'from', line) for number, line in enumerate(table)),
             *(('design', meaning) for meaning in designs),
