@@ -546,3 +546,18 @@ def test_lines_that_hold_nothing(tmp_path):
     accounts = sample_of(tmp_path, '{name: ./ds, weight: 1}', n=9)
     assert sorted(found(tmp_path / 'raw' / 'ds'), key=lambda one: one[1]) == [('one', 0), ('two', 2), ('five', 4)]
     assert (accounts['totals']['dropped'], accounts['totals']['failed']) == ({'no_text': 1}, {'SeveralRecords': 1})
+
+
+@pytest.mark.parametrize('order', ['rank', 'input'])
+def test_a_sample_written_in_many_parts_is_the_same(sets, tmp_path, monkeypatch, order):
+    (tmp_path / 'own.yaml').write_text('datasets:\n  - {name: ./sets/me--many-groups, text_field: doc.body, weight: 1}\n  - {name: ./sets/me--lines, weight: 1}\n')
+    flags = ('--stage=1', '--config', tmp_path / 'own.yaml', '--target-samples', 300, '--seed=2', f'--order={order}')
+    run(*flags, '--raw-folder', tmp_path / 'one')
+    monkeypatch.setattr('transforms.text_mix.sampling.planning._SLICE_ROWS', 7)
+    accounts = run(*flags, '--raw-folder', tmp_path / 'many')
+    assert_balanced(accounts)
+    assert len(list((tmp_path / 'many' / 'records').iterdir())) == 44
+    for folder in ('sets_me--many-groups', 'sets_me--lines'):
+        assert found(tmp_path / 'many' / folder) == found(tmp_path / 'one' / folder)
+    one, many = records_of(tmp_path / 'one'), records_of(tmp_path / 'many')
+    assert {key: (row['outcome'], row['original_index']) for key, row in one.items()} == {key: (row['outcome'], row['original_index']) for key, row in many.items()}
