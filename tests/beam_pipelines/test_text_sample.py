@@ -5,14 +5,19 @@ import gzip
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
+import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from beam_pipelines import text_mix
+from beam_pipelines.launcher.arguments import parse
+from options.context import Context
 from tests.beam_pipelines.test_text import lines_of, prose, records_of, write_lines
-from tests.helpers import assert_balanced, assert_same_output, load
+from tests.helpers import assert_balanced, assert_same_output, load, run_in
 from tests.hub_server import now_and_then
 from tests.transforms.text_mix.test_designs import splitmix64
 from transforms.keys.ranks import row_key
@@ -561,3 +566,19 @@ def test_a_sample_written_in_many_parts_is_the_same(sets, tmp_path, monkeypatch,
         assert found(tmp_path / 'many' / folder) == found(tmp_path / 'one' / folder)
     one, many = records_of(tmp_path / 'one'), records_of(tmp_path / 'many')
     assert {key: (row['outcome'], row['original_index']) for key, row in one.items()} == {key: (row['outcome'], row['original_index']) for key, row in many.items()}
+
+
+def test_bundles_that_are_done_again_change_nothing(sets, tmp_path):
+    """Each bundle three times, as after a lost worker."""
+    (tmp_path / 'own.yaml').write_text('datasets:\n  - {name: ./sets/me--many-groups, text_field: doc.body, weight: 1}\n  - {name: ./sets/me--lines, weight: 1}\n')
+    argv = ['--stage=1', f'--config={tmp_path}/own.yaml', '--target-samples=200', '--seed=6']
+    run(*argv, '--raw-folder', tmp_path / 'once')
+    flags = parse(text_mix.SAMPLE, argv).flags
+    context = Context(flags, '', '', str(tmp_path / 'thrice'), str(tmp_path / 'thrice' / '.work'), 1, 2)
+    settings = text_mix.SAMPLE.complete(text_mix.SAMPLE.settings(context))
+    plan = text_mix.SAMPLE.plan(settings, context)
+    settings = replace(settings, run=run_in(tmp_path / 'thrice', sources=plan.sources, parts=plan.parts, inputs=plan.inputs, seed=6))
+    with beam.Pipeline(runner=FnApiRunner(bundle_repeat=3)) as pipeline:
+        text_mix.build_sample(pipeline, settings)
+    assert load(tmp_path / 'thrice' / 'run.json')['state'] == 'done'
+    assert_same_output(tmp_path / 'once', tmp_path / 'thrice')

@@ -112,9 +112,6 @@ def _read_groups(task: SampleTask, file: SampledFile, writer: CandidateWriter, d
             ranks = source.ranks(file, firsts[group], rows, group, firsts[group])
             if wanted := writer.chosen(ranks):
                 chosen[group] = {row: int(ranks[row]) for row in wanted}
-        if not chosen:
-            done(file.bytes)
-            return file.rows
         try:
             fitter = Fitter(footer.schema, columns=unit.columns)
             parquet = open_parquet(opened, footer, fitter.present, list(chosen))
