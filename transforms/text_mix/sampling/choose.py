@@ -163,15 +163,18 @@ class _Choose:
             order = np.argsort(slices, kind='stable')
             slices = slices[order]
             firsts = np.flatnonzero(np.concatenate(([True], slices[1:] != slices[:-1])))
-            stretches = zip(slices[firsts].tolist(), firsts.tolist(), [*firsts[1:].tolist(), len(slices)], strict=True)
-            for part, block in store.write(chosen[order], [(parts[at], start, stop) for at, start, stop in stretches]):
+            stretches = [(parts[at], start, stop) for at, start, stop in
+                         zip(slices[firsts].tolist(), firsts.tolist(), [*firsts[1:].tolist(), len(slices)], strict=True)]
+            for part, start, stop in stretches:  # counted here, so that the accounts tell of a row that gets lost on its way to be written
+                yield self._say(part, Count(part, 'read', '', stop - start))
+            for part, block in store.write(chosen[order], stretches):
                 yield part, (block, ref.path)
 
     @staticmethod
     def _cut(plan: SourcePlan, refs: list[CandidateRef]) -> tuple[int, ...]:
         """The rank, file and row of the last row of the sample; the rank alone where all that have it are in."""
         quota = plan.source.quota
-        if sum(ref.units for ref in refs) <= quota:
+        if sum(ref.units for ref in refs) < quota:
             return max((int(table['rank'][-1]) for ref in refs if len(table := read_table(ref.path))), default=0),
 
         def with_text() -> Iterator[tuple[np.ndarray, np.ndarray]]:

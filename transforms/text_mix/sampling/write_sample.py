@@ -15,7 +15,7 @@ from transforms.accounting.outcome import DROPPED, FAILED, WRITTEN, Outcome
 from transforms.accounting.step import StepOutput
 from transforms.accounting.table import RecordTable
 from transforms.keys.blocks import BlockStore
-from transforms.report.summary import Count, TopValue
+from transforms.report.summary import TopValue
 from transforms.run.hints import InOneStage
 from transforms.run.part_stream import PartStream
 from transforms.run.run import Run
@@ -100,10 +100,8 @@ class _WritePart:
                 raise ValueError(f'{plan.folder} was skipped and has rows')
             return
         is_first = True
-        read = 0
         with self.outputs.open(self.run, part, path) as sink:
             for row in rows:
-                read += 1
                 outcome = self._outcome(part, row)
                 if row.state == WITH_TEXT:
                     text = row.data.decode()
@@ -117,7 +115,6 @@ class _WritePart:
                         is_first = False
                 say(outcome)
         say(sink.written)
-        say(Count(part, 'read', '', read))
 
     def _outcome(self, part: int, row: _Row) -> Outcome:
         outcome = Outcome(part, row.file, row.row, '', DROPPED, details={'original_index': row.index})
