@@ -30,10 +30,10 @@ from options.shards import ShardOptions
 from options.text import TextOptions
 from options.text_clean import with_text_types
 from options.text_mix import TextMixOptions, flags_of, settle_clean, settle_sample, text_mix_settings
-from options.text_sample import SampleOptions, SampleSettings, sample_settings, with_limits
+from options.text_sample import BOTH, SampleOptions, SampleSettings, sample_settings, with_limits
 from transforms.accounting.finish import FinishRun
 from transforms.text_mix.sampling.choose import ChooseRows
-from transforms.text_mix.sampling.design import CLUSTER, MEANS, NEARLY
+from transforms.text_mix.sampling.design import meaning
 from transforms.text_mix.sampling.planning import SourcePlan
 from transforms.text_mix.sampling.read_candidates import FirstTasks, ReadCandidates
 from transforms.text_mix.sampling.report import sample_report
@@ -74,18 +74,19 @@ def plan_sample(settings: SampleSettings, context: Context) -> Plan:
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
     table = ['  '.join(cell.ljust(width) if column in (0, 4) else cell.rjust(width) for column, (cell, width) in enumerate(zip(line, widths, strict=True)))
              for line in lines]
-    designs = dict.fromkeys(_meaning(entry) for entry in entries if entry.tasks)
+    designs = dict.fromkeys(meaning(entry.source) for entry in entries if entry.tasks)
     what = f"tokens, {f'counted by {context.flags.tokenizer}' if context.flags.tokenizer else f'an estimate: characters / {CHARACTERS}'}" if settings.plan.in_tokens else 'documents'
     rows = [*settings.notes, ('take', f'{sum(entry.quota for entry in entries):,} {what}, with seed {context.flags.seed}'),
             *(('' if number else 'from', line) for number, line in enumerate(table)),
-            *(('design', meaning) for meaning in designs),
-            ('time', f'at {human_bytes(_HUB_SPEED)}/s from the Hub and {human_bytes(_DISK_SPEED)}/s from disk'),
+            *(('design', what_it_means) for what_it_means in designs),
+            ('time', f'of reading alone, at {human_bytes(_HUB_SPEED)}/s from the Hub and {human_bytes(_DISK_SPEED)}/s from disk'),
             *(('skipped', f'{entry.folder}: {entry.why}') for entry in settings.plan.skipped),
             *(('left out', f"{entry.folder}: {', '.join(f'{count:,} {kind} files' for kind, count in entry.frame.left_out)} of its dataset are in no split")
               for entry in entries if entry.frame and entry.frame.left_out),
             *(('short', f'{entry.folder} has {entry.frame.rows:,} rows, {entry.quota:,} are wanted') for entry in entries
               if entry.frame and entry.frame.is_known and not settings.plan.in_tokens and entry.frame.rows < entry.quota),
-            ('write', f'{context.output}/*/raw_data.jsonl.gz')]
+            ('write', f'{context.output}/*/raw_data.jsonl.gz'),
+            *((('then', 'stage 2 cleans, filters and deduplicates that'),) if settings.both_stages else ())]
     share = sum(entry.frame.bytes * min(1.0, entry.wanted_rows / max(1, entry.frame.rows)) for entry in entries if entry.frame)
     return Plan(tuple(rows), (*settings.inputs, *settings.plan.inputs), round(3 * share), total=sum(task.bytes for entry in entries for task in entry.first_tasks),
                 counted='B', sources=settings.plan.sources, parts=settings.plan.parts)
@@ -99,10 +100,6 @@ def _line(plan: SourcePlan) -> tuple[str, ...]:
     return (plan.folder, f'{plan.entry.weight:g}', f'{plan.quota:,}', rows, plan.source.design, human_bytes(plan.expected_bytes), human_time(plan.expected_bytes / speed))
 
 
-def _meaning(plan: SourcePlan) -> str:
-    return f'cluster: {NEARLY}' if plan.source.design == CLUSTER and not plan.source.is_counted else MEANS[plan.source.design]
-
-
 CLEAN = PipelineSpec(
     name='text_mix', summary='weighted text mixture: stage 1 samples each source by weight, stage 2 cleans and deduplicates the sample', about=ABOUT,
     options=_OPTIONS, stages=('2', '1', 'all'), settings=text_mix_settings, plan=text_clean.plan, build=text_clean.build, complete=with_text_types,
@@ -111,7 +108,7 @@ CLEAN = PipelineSpec(
 SAMPLE = replace(
     CLEAN, settings=sample_settings, plan=plan_sample, build=build_sample, complete=with_limits, settle=settle_sample,
     byte_packages=('fastavro', 'isal', 'msgspec', 'numpy', 'orjson', 'pandas', 'pyarrow', 'tokenizers'),
-    not_bytes=frozenset(flag.dest for flag in flags_of((TextMixOptions, TextOptions, ShardOptions))))
+    not_bytes=frozenset({BOTH, *(flag.dest for flag in flags_of((TextMixOptions, TextOptions, ShardOptions)))}))
 SPEC = CLEAN
 STAGES = {'1': (SAMPLE,), '2': (CLEAN,), 'all': (SAMPLE, CLEAN)}
 

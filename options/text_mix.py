@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import replace
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from options.context import Context
 from options.shards import ShardOptions, check_output, is_within
-from options.text import TextOptions, load_config, settings_fingerprint, text_settings, with_language_sample
+from options.text import (
+    DEFAULT_CONFIG,
+    TextOptions,
+    load_config,
+    settings_fingerprint,
+    text_settings,
+    with_language_sample,
+)
 from options.text_clean import TextCleanSettings, documents_of
-from options.text_sample import SAMPLE_CONFIG, SampleOptions
+from options.text_sample import BOTH, PUBLISHED_CONFIG, SAMPLE_CONFIG, SampleOptions
 from transforms.files import storage
 from transforms.read_hf.plan import plan_read
 from transforms.shards.write_shards import FORMATS
@@ -57,6 +65,7 @@ def settle_sample(flags: argparse.Namespace) -> None:
         raise ValueError('--raw_folder and --output mean the same here, the output: give one of them')
     flags.output = flags.output or flags.raw_folder or RAW_FOLDER
     flags.stage = '1'
+    setattr(flags, BOTH, together)
 
 
 def settle_clean(flags: argparse.Namespace) -> None:
@@ -95,6 +104,16 @@ def flags_of(classes: tuple[type, ...]) -> list[argparse.Action]:
     return parser._actions
 
 
+def _notes(flags: argparse.Namespace) -> tuple[tuple[str, str], ...]:
+    """Where input and filters come from, as rows of the plan."""
+    notes = (('filters', f'of {flags.config or f"{DEFAULT_CONFIG}, which is shipped"}'),)
+    if not flags.config and os.path.isfile(PUBLISHED_CONFIG):
+        notes += (('note', f'{PUBLISHED_CONFIG} lies here and is not read: give it with --config'),)
+    if not flags.input:
+        notes += (('note', f'no --raw-folder, and no finished {RAW_FOLDER}: these are the documents that come with the package'),)
+    return notes
+
+
 def text_mix_settings(context: Context) -> TextCleanSettings:
     """The settings that the flags, the YAML and the input make.
 
@@ -123,6 +142,7 @@ def text_mix_settings(context: Context) -> TextCleanSettings:
     else:
         plan = plan_read(context.input, 'all', 'all', limit=flags.limit, part_bytes=flags.shard_size, inflates=True, json_as_is=as_is)
         plans, folders, notes = (plan,), ('',), ()
+    notes = (*_notes(flags), *notes)
     text = with_language_sample(text, documents_of(plans))
     outputs = Outputs(flags.format, output_names(folders, plans, extension, bool(flags.shard_size)),
                       output_names(folders, plans, '.jsonl.gz', bool(flags.shard_size), 'dropped_data') if flags.keep_dropped else {})

@@ -39,12 +39,15 @@ from transforms.text_mix.sampling.write_sample import sample_table
 SAMPLE_CONFIG = 'sample_mixture.yaml'
 PUBLISHED_CONFIG = 'smollm3_weighted_config.yaml'
 RAW = 'raw_data.jsonl.gz'
+BOTH = 'both_stages'  # set on the flags where stage 2 follows
 _USUAL_SAMPLES = 1_000_000
 _LARGEST = 10**15
 
 
 def total(text: str) -> int:
     """A number of documents or tokens."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f'{text} is no whole number such as 100000')
     value = positive(text)
     if value > _LARGEST:
         raise argparse.ArgumentTypeError(f'{text} is more than {_LARGEST:,}, which no mixture has')
@@ -87,6 +90,7 @@ class SampleSettings:
         inputs: beside the files, what decides bytes.
         notes: for people, as rows of the plan.
         looked: what planning has read of files, for workers and another try.
+        both_stages: whether stage 2 follows.
         saved: the plan, as workers find it.
         run: what run this is; the launcher fills it in.
     """
@@ -98,6 +102,7 @@ class SampleSettings:
     inputs: tuple[tuple[str, int, float | str], ...] = ()
     notes: tuple[tuple[str, str], ...] = ()
     looked: LookedAt = field(default_factory=LookedAt)
+    both_stages: bool = False
     saved: SavedPlans = SavedPlans()
     run: Run | None = None
 
@@ -119,6 +124,8 @@ def sample_settings(context: Context) -> SampleSettings:
         raise ValueError('--target_samples and --target_tokens are two ways to say how much: give one of them')
     if flags.tokenizer and not flags.target_tokens:
         raise ValueError('--tokenizer counts tokens for --target_tokens, which is not given')
+    if flags.target_tokens and flags.fill != 'none':
+        raise ValueError('--fill goes by the rows that footers tell: with --target_tokens nobody knows what a source lacks')
     tokenizer = None
     if flags.target_tokens:
         tokenizer = tokenizer_file(flags.tokenizer) if flags.tokenizer else ''
@@ -139,15 +146,15 @@ def sample_settings(context: Context) -> SampleSettings:
     notes = ()
     if not flags.config:
         notes = (('note', f'no --config: this is the embedded sample ({SAMPLE_CONFIG}); --config {PUBLISHED_CONFIG} is the mixture of SmolLM3'),)
-    return SampleSettings(plan, outputs, flags.order == 'rank', published, _fingerprints(plan, tokenizer), notes, looked)
+    return SampleSettings(plan, outputs, flags.order == 'rank', published, _fingerprints(plan, tokenizer), notes, looked, getattr(flags, BOTH, False))
 
 
 def _fingerprints(plan: SamplePlan, tokenizer: str | None) -> tuple[tuple[str, int, str], ...]:
     """What of YAML and flags decides the sample, as inputs of the run: of an entry what names it, its weight and its design."""
-    chosen = [(entry.entry.name, entry.entry.config, entry.entry.subset, entry.entry.split, entry.entry.text_field, entry.entry.weight, entry.folder, entry.quota,
+    chosen = {f'entry {entry.folder}': (entry.entry.name, entry.entry.config, entry.entry.subset, entry.entry.split, entry.entry.text_field, entry.entry.weight, entry.folder, entry.quota,
                *((entry.source.design, entry.source.stretches, entry.used if entry.source.design == 'cluster' else 0) if entry.source else ('unavailable',)))
-              for entry in plan.entries]
-    found = [('datasets', len(chosen), hashlib.sha256(orjson.dumps(chosen)).hexdigest()[:32])]
+              for entry in plan.entries}
+    found = [(name, 0, hashlib.sha256(orjson.dumps(what)).hexdigest()[:32]) for name, what in chosen.items()]
     if tokenizer:
         data = storage.read_bytes(tokenizer)
         found.append(('tokenizer', len(data), hashlib.sha256(data).hexdigest()[:32]))

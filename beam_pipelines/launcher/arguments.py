@@ -91,7 +91,7 @@ def own_parser(spec: PipelineSpec) -> argparse.ArgumentParser:
     for action in parser._actions:
         if action.dest == 'stage':
             action.choices, action.default = spec.stages, spec.stages[0]
-            action.help = action.help.format(stages=', '.join(action.choices))
+            action.help = action.help.format(stages=', '.join(f'{name} (default)' if name == action.default else name for name in action.choices))
     return parser
 
 

@@ -372,6 +372,7 @@ def test_both_stages_in_a_row_with_the_documented_commands(tmp_path):
     text = command('--stage=all', '--target-samples=100', '--seed=42', '--raw-folder=three', '--cleaned-folder=four')
     assert_same_output(tmp_path / 'raw_data', tmp_path / 'three')
     assert load(tmp_path / 'four' / 'run.json')['totals']['read'] == 100
+    assert 'is complete already' in command('--stage=1', '--target-samples=100', '--seed=42', '--raw-folder=three'), 'either way it is the same run'
     text = command('--stage=1', '--plan', '--target-samples=100', '--raw-folder=never')
     assert 'samples_mixture_english' in text and 'simple random sampling' in text and not (tmp_path / 'never').exists()
 

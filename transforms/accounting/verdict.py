@@ -82,7 +82,7 @@ def run_json(run: Run, parts: Iterable[PartSummary]) -> dict:
         account = accounts[source.number]
         account.pop('warnings')
         sources.append({'source': source.address, 'revision': source.revision or None, 'subset': source.subset,
-                        'split': source.split, **account, **_frame(run, source.number, parts, account['read'])})
+                        'split': source.split, **({'name': source.name} if source.name else {}), **account, **_frame(run, source.number, parts, account['read'])})
     warnings = total.pop('warnings')
     now = datetime.datetime.now(datetime.timezone.utc)
     seconds = (now - datetime.datetime.fromisoformat(run.started)).total_seconds() if run.started else 0.0

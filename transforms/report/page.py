@@ -111,7 +111,9 @@ def render_report(output: str, run: dict, unit_errors: Sequence[UnitError], view
 
 
 def source_name(source: Mapping, several: bool) -> str:
-    """What people call a source: subset and split where it has them, with its address where there are several."""
+    """What people call a source: its name, else subset and split where it has them, with its address where there are several."""
+    if source.get('name'):
+        return source['name']
     name = ' '.join(filter(None, (source['subset'], source['split'])))
     return ' '.join(filter(None, (source['source'], name))) if several or not name else name
 

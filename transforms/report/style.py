@@ -26,7 +26,7 @@ table{border-collapse:collapse;width:100%;background:var(--card);border:1px soli
 overflow:hidden;font-size:14px}
 th,td{padding:8px 14px;text-align:left;border-bottom:1px solid var(--line);overflow-wrap:anywhere;vertical-align:top}
 tbody tr:last-child td{border-bottom:0}thead th{color:var(--dim);font-weight:600;font-size:13px}
-.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+.wide{overflow-x:auto}.wide td:first-child{min-width:14em}.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .reasons{display:grid;grid-template-columns:repeat(auto-fill,minmax(340px,1fr));gap:16px}
 details{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:12px 16px}
 details ul{margin:8px 0 0;padding-left:18px;font-size:13px}summary{cursor:pointer}code{overflow-wrap:anywhere}

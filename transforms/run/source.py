@@ -20,6 +20,7 @@ class Source:
         subset: '' where there is none.
         split: '' where there is none.
         root: pinned folder or file, as workers must see it; '' for none to look for.
+        name: that people know it by, as of an entry of a mixture; '' for none.
     """
 
     number: int = 0
@@ -28,6 +29,7 @@ class Source:
     subset: str = ''
     split: str = ''
     root: str = ''
+    name: str = ''
 
     @property
     def label(self) -> str:

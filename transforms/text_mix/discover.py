@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from transforms.files import storage
 from transforms.read_hf.plan import ReadPlan, number_plans, plan_read, resolve, usual_part_bytes
@@ -71,6 +71,7 @@ def find_raw_mixture(source: str, entries: Mapping[str, Entry], limit: int, part
              for folder in folders]
     by_priority = sorted(folders, key=lambda folder: (places.get(folder, len(places)), folder))
     priorities = {folder: number for number, folder in enumerate(by_priority)}
+    plans = [replace(plan, sources=tuple(replace(source, name=folder) for source in plan.sources)) for plan, folder in zip(plans, folders, strict=True)]
     return RawMixture(number_plans(plans), tuple(folders), tuple(priorities[folder] for folder in folders),
                       tuple(map(entries.get, folders)),
                       tuple(name for name in names if name not in raw and name.endswith(('.jsonl', '.jsonl.gz')) and name not in _OWN))

@@ -22,7 +22,7 @@ def warnings_of(views: Views, run: Mapping[str, Any]) -> list[str]:
     found = []
     for source in run['sources']:
         lost = source['read'] - source['written']
-        if source['read'] >= 20 and lost > _LOST * source['read']:
+        if lost > _LOST * source['read']:
             why = max({**source['dropped'], **source['failed']}.items(), key=lambda item: item[1], default=('', 0))
             found.append(f"{source['source']} {source['subset']} {source['split']}".rstrip() +
                          f" lost {lost:,} of {source['read']:,} documents, most as {why[0]} ({why[1]:,})")

@@ -30,6 +30,7 @@ from transforms.text_mix.sampling.read_candidates import ReadCandidates, read_ta
 
 UNKNOWN = -1  # index of a row behind files whose rows nobody has counted
 CHOSEN = np.dtype([*((name, CANDIDATE[name]) for name in CANDIDATE.names), ('index', '<i8'), ('task', '<u4')])
+GIVEN = 'given'  # rows, or tokens, of a source's sample
 SHORT = 'source_short_of_quota'
 _EMPTY = 'source_without_rows'
 _SPARE, _LEAST = 1.2, 64
@@ -165,6 +166,7 @@ class _Choose:
             firsts = np.flatnonzero(np.concatenate(([True], slices[1:] != slices[:-1])))
             stretches = [(parts[at], start, stop) for at, start, stop in
                          zip(slices[firsts].tolist(), firsts.tolist(), [*firsts[1:].tolist(), len(slices)], strict=True)]
+            yield self._say(parts[0], Count(parts[0], 'view', f'{GIVEN} {plan.source.number}', int(chosen['units'].sum())))
             for part, start, stop in stretches:  # counted here, so that the accounts tell of a row that gets lost on its way to be written
                 yield self._say(part, Count(part, 'read', '', stop - start))
             for part, block in store.write(chosen[order], stretches):

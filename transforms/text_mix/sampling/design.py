@@ -21,12 +21,18 @@ DESIGNS = (EXACT, CLUSTER, HEAD)
 LAST = (1 << 64) - 1
 _AT_ONCE = 1 << 20
 
-MEANS = {
+_MEANS = {
     EXACT: 'exact: every set of rows of that size is equally likely (simple random sampling without replacement)',
     CLUSTER: 'cluster: every row is equally likely, but neighbours come together: estimates from it vary more than from as many rows of an exact sample',
     HEAD: 'head: the first rows of the first files, not a random sample: rows further on are never chosen',
 }
-NEARLY = 'whole files at random, then rows at random within: every row is nearly equally likely, as far as files have equally many rows'
+_NEARLY = ('cluster: whole files at random, then rows at random within: every row is nearly equally likely, as far as files have equally many '
+           'rows; original_index is null behind a file that is not read')
+
+
+def meaning(source: SampleSource) -> str:
+    """What the design of a source means, in a sentence."""
+    return _NEARLY if source.design == CLUSTER and not source.is_counted else _MEANS[source.design]
 
 
 @dataclass(frozen=True)

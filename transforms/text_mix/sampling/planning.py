@@ -12,6 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from transforms.files import storage
+from transforms.hub.errors import HubDown
 from transforms.keys.select import kth_smallest
 from transforms.run.source import Part, Source
 from transforms.text.config.model import Entry
@@ -115,8 +116,8 @@ class SamplePlan:
     @property
     def sources(self) -> tuple[Source, ...]:
         """Of the run."""
-        return tuple(Source(number, plan.frame.address, plan.frame.revision, plan.frame.subset, plan.frame.split, plan.frame.root) if plan.frame
-                     else Source(number, plan.entry.name, '', plan.entry.config or plan.entry.subset or '', plan.entry.split)
+        return tuple(Source(number, plan.frame.address, plan.frame.revision, plan.frame.subset, plan.frame.split, plan.frame.root, plan.folder) if plan.frame
+                     else Source(number, plan.entry.name, '', plan.entry.config or plan.entry.subset or '', plan.entry.split, name=plan.folder)
                      for number, plan in enumerate(self.entries))
 
     @property
@@ -191,6 +192,9 @@ def plan_sample(entries: Sequence[Entry], folders: Sequence[str], finder: FrameF
         except Unavailable as error:
             frames.append(None)
             reasons.append(str(error))
+        except HubDown as error:
+            why = str(error).partition('. Run the same')[0]
+            raise HubDown(f'while looking at {_label(entry)}: {why}. Nothing was started. Is there a network, and is HF_ENDPOINT right?') from None
     if (all(reasons) or not flags.skip_unavailable) and any(reasons):
         lines = [f'  {_label(entry)}: {why}' for (entry, _), why in zip(chosen, reasons, strict=True) if why]
         raise ValueError(f'{len(lines)} of {len(chosen)} entries cannot be read:\n' + '\n'.join(lines)

@@ -8,7 +8,8 @@ from typing import Any
 
 from transforms.report.page import Histogram, Report, Section
 from transforms.report.summary import Views
-from transforms.text_mix.sampling.design import MEANS
+from transforms.text_mix.sampling.choose import GIVEN
+from transforms.text_mix.sampling.design import meaning
 from transforms.text_mix.sampling.planning import SamplePlan
 from transforms.text_mix.sampling.write_sample import EXAMPLE
 
@@ -20,19 +21,18 @@ class _Entries:
     plan: SamplePlan
 
     def __call__(self, output: str, views: Views, run: Mapping[str, Any]) -> dict[str, Any]:
-        rows, designs = [], []
+        rows, meanings = [], {}
         weights = sum(entry.entry.weight for entry in self.plan.entries)
         for number, (entry, source) in enumerate(zip(self.plan.entries, run['sources'], strict=True)):
             there = source.get('frame_rows')
             rows.append({'folder': entry.folder, 'weight': 100 * entry.entry.weight / weights, 'quota': entry.quota, 'rows': there, 'read': source['read'],
-                         'written': source['written'], 'without': sum(source['dropped'].values()) + sum(source['failed'].values()),
+                         'written': source['written'], 'given': views.counts.get(f'{GIVEN} {number}', 0), 'other': sum(source['dropped'].values()) + sum(source['failed'].values()),
                          'design': entry.source.design if entry.source else 'skipped', 'expected': entry.expected_bytes,
                          'bytes': entry.frame.bytes if entry.frame else 0, 'why': entry.why,
                          'example': next((top.label for top in views.tops.get(f'{EXAMPLE} {number}', ())), '')})
-            if entry.source and entry.source.design not in designs:
-                designs.append(entry.source.design)
-        return {'rows': rows, 'means': [MEANS[design] for design in designs], 'unit': 'tokens' if self.plan.in_tokens else 'documents',
-                'hub': run.get('hub')}
+            if entry.tasks:
+                meanings[meaning(entry.source)] = None
+        return {'rows': rows, 'means': list(meanings), 'in_tokens': self.plan.in_tokens, 'hub': run.get('hub')}
 
 
 def sample_report(plan: SamplePlan) -> Report:
