@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -37,10 +38,11 @@ from transforms.text_mix.sampling.planning import SavedPlans
 from transforms.text_mix.sampling.tokens import token_counter
 
 _LIMITS = DEFAULT_LIMITS
-_RANKED = 4096  # rows whose ranks are computed at a time, of formats that give one row after the other
+_RANKED = 4096  # rows whose ranks are computed at a time
+_TOLD_BYTES = 1 << 20
+_SPACE = ord(' ')
 _TOO_LONG = BadRow('LineTooLong', f'a line of more than {_LIMITS.line_bytes} bytes')
 _SEVERAL = BadRow('SeveralRecords', 'the line holds several records, of which a sample cannot choose one')
-_NEWLINE, _SPACE = ord('\n'), ord(' ')
 _NO_COLUMN: dict[str, Any] = {}
 Done = Callable[[int], None]
 
@@ -168,7 +170,7 @@ def _read_rows(task: SampleTask, file: SampledFile, writer: CandidateWriter, don
     with open_unit(unit) as opened:
         for rows in _batches(task, file, unit, opened, writer):
             counted = rows
-            if (now := min(opened.tell() * file.bytes // max(1, unit.file.size), file.bytes)) > at:
+            if (now := min(opened.tell() * file.bytes // max(1, unit.file.size), file.bytes)) >= at + _TOLD_BYTES:
                 done(now - at)
                 at = now
             if source.ends_early and writer.is_full:
@@ -187,8 +189,26 @@ def _batches(task: SampleTask, file: SampledFile, unit: object, opened: BinaryIO
     return _row_batches(task, file, unit, opened, writer)
 
 
+class _ChosenRows:
+    """The rows of a file that are wanted, in order, ranked some thousands at a time."""
+
+    def __init__(self, task: SampleTask, file: SampledFile, writer: CandidateWriter) -> None:
+        self._source, self._file, self._writer = task.source, file, writer
+        self._rows: deque[tuple[int, int]] = deque()
+        self._end = 0
+
+    def before(self, end: int) -> Iterator[tuple[int, int]]:
+        """(row, rank) of those before a row that were not given yet."""
+        while self._end < end:
+            ranks = self._source.ranks(self._file, self._end, _RANKED)
+            self._rows.extend((self._end + place, int(ranks[place])) for place in self._writer.chosen(ranks))
+            self._end += _RANKED
+        while self._rows and self._rows[0][0] < end:
+            yield self._rows.popleft()
+
+
 def _line_batches(task: SampleTask, file: SampledFile, unit: object, opened: BinaryIO, writer: CandidateWriter) -> Iterator[int]:
-    parse, row = json_parser(unit), 0
+    parse, row, chosen = json_parser(unit), 0, _ChosenRows(task, file, writer)
     blocks = iter_whole_lines(open_text(opened, unit.params), _LIMITS.line_bytes)
     while True:
         try:
@@ -198,27 +218,29 @@ def _line_batches(task: SampleTask, file: SampledFile, unit: object, opened: Bin
         except UnitFault as fault:
             writer.lose(file.info.path, f'from row {row}', fault.error, fault.message)
             return
-        starts, ends = _rows_of(block) if block is not None else (np.zeros(1, np.int64), np.zeros(1, np.int64))
-        ranks = task.source.ranks(file, row, len(starts))
-        for place in writer.chosen(ranks):
-            line = None if block is None else block[starts[place]:ends[place]]
-            writer.add(int(ranks[place]), file.number, row + place, _parsed(parse, line))
+        starts = [0] if block is None else _starts_of(block)
+        for number, rank in chosen.before(row + len(starts)):
+            line = None if block is None else _line_at(block, starts[number - row])
+            writer.add(rank, file.number, number, _parsed(parse, line))
         row += len(starts)
         yield row
 
 
-def _rows_of(block: bytes) -> tuple[np.ndarray, np.ndarray]:
-    """Where the lines of a block that are not blank begin and end."""
-    data = np.frombuffer(block, np.uint8)
-    ends = np.flatnonzero(data == _NEWLINE)
-    if data[-1] != _NEWLINE:
-        ends = np.append(ends, len(block))
-    starts = np.concatenate(([0], ends[:-1] + 1))
-    maybe_blank = (starts == ends) | (data[np.minimum(starts, len(block) - 1)] <= _SPACE)
-    if maybe_blank.any():
-        blank = [place for place in np.flatnonzero(maybe_blank).tolist() if not block[starts[place]:ends[place]].strip()]
-        starts, ends = np.delete(starts, blank), np.delete(ends, blank)
-    return starts, ends
+def _line_at(block: bytes, start: int) -> bytes:
+    end = block.find(b'\n', start)
+    return block[start:end] if end >= 0 else block[start:]
+
+
+def _starts_of(block: bytes) -> list[int]:
+    """Where the lines of a block that are not blank begin; measured to be twice as fast as numpy, and five times as splitting."""
+    starts, start, find = [], 0, block.find
+    while (end := find(b'\n', start)) >= 0:
+        if block[start] > _SPACE or block[start:end].strip():
+            starts.append(start)
+        start = end + 1
+    if block[start:].strip():
+        starts.append(start)
+    return starts
 
 
 def _parsed(parse: Callable[[bytes], object], line: bytes | None) -> dict | BadRow:
@@ -234,20 +256,16 @@ def _parsed(parse: Callable[[bytes], object], line: bytes | None) -> dict | BadR
 
 
 def _row_batches(task: SampleTask, file: SampledFile, unit: object, opened: BinaryIO, writer: CandidateWriter) -> Iterator[int]:
-    row, ranks, wanted = 0, np.empty(0, np.uint64), frozenset()
-    start = 0
+    row, chosen = 0, _ChosenRows(task, file, writer)
     for item in read_data(unit, opened, _LIMITS):
         if type(item) is not tuple:
             writer.lose(file.info.path, item.where, item.error, item.message, item.count)
             continue
-        if row == start + len(ranks):
-            if row:
-                yield row
-            start, ranks = row, task.source.ranks(file, row, _RANKED)
-            wanted = frozenset(writer.chosen(ranks))
-        if row - start in wanted:
-            writer.add(int(ranks[row - start]), file.number, row, item[1])
+        for number, rank in chosen.before(row + 1):
+            writer.add(rank, file.number, number, item[1])
         row += 1
+        if row % _RANKED == 0:
+            yield row
     yield row
 
 
