@@ -11,6 +11,7 @@ from typing import BinaryIO
 import numpy as np
 import orjson
 
+from transforms.accounting.table import as_text
 from transforms.files import storage
 from transforms.keys.select import smallest_reaching
 from transforms.read_hf.rows import BadRow
@@ -19,6 +20,7 @@ from transforms.text_mix.sampling.design import SampleTask
 
 WITH_TEXT, WITHOUT_TEXT, EMPTY, BAD = 0, 1, 2, 3
 CANDIDATE = np.dtype([('rank', '<u8'), ('file', '<u4'), ('row', '<i8'), ('state', 'u1'), ('units', '<u4'), ('offset', '<u8'), ('size', '<u4')])
+_CODES = {'u8': 'Q', 'i8': 'q', 'u4': 'I', 'u1': 'B'}  # of array, by numpy's
 _TRAILER = struct.Struct('<QQ')
 _SLACK, _HELD_BYTES = 1 << 16, 1 << 20
 
@@ -81,7 +83,7 @@ class CandidateWriter:
         self._target, self._task, self._tokens = target, task, tokens
         self.low, self.limit = np.uint64(task.low), np.uint64(task.high)
         self.summary = ReadSummary()
-        self._columns = {name: array(CODES[CANDIDATE[name].str[1:]]) for name in CANDIDATE.names}
+        self._columns = {name: array(_CODES[CANDIDATE[name].str[1:]]) for name in CANDIDATE.names}
         self._held: list[bytes] = []
         self._at = self._units = self._held_bytes = 0
 
@@ -97,7 +99,7 @@ class CandidateWriter:
     def add(self, rank: int, file: int, row: int, item: dict | BadRow) -> None:
         """Takes a row."""
         if type(item) is BadRow:
-            state, units, data = BAD, 0, orjson.dumps([item.error, item.message[:500]])
+            state, units, data = BAD, 0, orjson.dumps([item.error, as_text(item.message[:500])])
         else:
             state, units, data = self._encoded(field_at(item, self._task.source.text_field))
         columns = self._columns
@@ -164,9 +166,6 @@ class CandidateWriter:
         at = self._target.write(table.tobytes()) + self._at
         self._target.write(orjson.dumps(asdict(self.summary)))
         self._target.write(_TRAILER.pack(self._at, at))
-
-
-CODES = {'u8': 'Q', 'i8': 'q', 'u4': 'I', 'u1': 'B'}
 
 
 def read_summary(path: str) -> ReadSummary:
