@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import hashlib
 import os
 from dataclasses import replace
@@ -74,7 +75,7 @@ def config_path(name: str, default: str = DEFAULT_CONFIG) -> str:
         return path
     shipped = os.path.join(CONFIGS, path)
     if os.sep in path or not os.path.isfile(shipped):
-        there = ', '.join(sorted(os.listdir(CONFIGS)))
+        there = ', '.join(sorted(os.listdir(CONFIGS), key=lambda one: (-difflib.SequenceMatcher(None, one, path).ratio(), one)))  # the one that is meant first
         raise ConfigError(f'--config {path}: no such file, and none of the shipped ones: {there}')
     return shipped
 
