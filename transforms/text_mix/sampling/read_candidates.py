@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
+from bisect import bisect_right
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import accumulate
 from typing import Any, BinaryIO
 
 import apache_beam as beam
@@ -95,25 +97,23 @@ def _read_file(task: SampleTask, file: SampledFile, writer: CandidateWriter, don
 def _read_groups(task: SampleTask, file: SampledFile, writer: CandidateWriter, done: Done, looked: LookedAt) -> int:
     """A Parquet of which only the row groups are fetched that hold a chosen row, and of them only the column of the texts."""
     source = task.source
+    wanted = {first + place: int(ranks[place]) for first, ranks in source.all_ranks(file) for place in writer.chosen(ranks)}
     if not file.has_text:
-        for first, ranks in source.all_ranks(file):
-            for row in writer.chosen(ranks):
-                writer.add(int(ranks[row]), file.number, first + row, _NO_COLUMN)
+        for row, rank in wanted.items():
+            writer.add(rank, file.number, row, _NO_COLUMN)
         return file.rows
-    if not any(writer.chosen(ranks) for _, ranks in source.all_ranks(file)):
+    if not wanted:
         done(file.bytes)
         return file.rows
     unit = unit_of(source.root, file.info, source.text_field[:1])
     with open_unit(unit) as opened:
         footer = footer_of(unit.root, unit.file, looked, opened)
         meta = footer.metadata
-        counts = [meta.row_group(group).num_rows for group in range(meta.num_row_groups)]
-        firsts = [0, *np.cumsum(counts).tolist()]
-        chosen: dict[int, dict[int, int]] = {}
-        for group, rows in enumerate(counts):
-            ranks = source.ranks(file, firsts[group], rows, group, firsts[group])
-            if wanted := writer.chosen(ranks):
-                chosen[group] = {row: int(ranks[row]) for row in wanted}
+        firsts = [0, *accumulate(meta.row_group(group).num_rows for group in range(meta.num_row_groups))]
+        chosen: defaultdict[int, dict[int, int]] = defaultdict(dict)
+        for row, rank in wanted.items():
+            group = bisect_right(firsts, row) - 1
+            chosen[group][row - firsts[group]] = rank
         try:
             fitter = Fitter(footer.schema, columns=unit.columns)
             parquet = open_parquet(opened, footer, fitter.present, list(chosen))
