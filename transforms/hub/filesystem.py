@@ -126,10 +126,12 @@ class HubFileSystem(FileSystem):
 
     def _list(self, dir_or_prefix: str) -> Iterator[FileMetadata]:
         asked = HubPath.parse(dir_or_prefix)
+        # Spelt as asked for, so that patterns match: a revision may be written with / or with %2F.
+        home = dir_or_prefix.rstrip('/').removesuffix(asked.path).rstrip('/')
         for path, file in self._published(dir_or_prefix).items():
-            yield FileMetadata(str(asked.within(path)), file.size)  # as asked for, so that patterns match
+            yield FileMetadata(f'{home}/{path}', file.size)
         for path, size in staged_files(asked):
-            yield FileMetadata(str(asked.within(path)), size)
+            yield FileMetadata(f'{home}/{path}', size)
 
     @staticmethod
     def _published(path: str) -> dict[str, HubFile]:

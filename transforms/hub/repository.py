@@ -11,11 +11,12 @@ from pathlib import Path
 import orjson
 
 from transforms.files.atomic_file import write_bytes
+from transforms.hub.address import with_slash
 from transforms.hub.errors import HubDenied, HubMissing
 from transforms.hub.library import translate_hub_errors
 from transforms.hub.path import HubPath
 from transforms.hub.settings import current, endpoint, is_offline
-from transforms.hub.transport import HubFile, denied, read_token, with_retries
+from transforms.hub.transport import HubFile, check_environment, denied, read_token, with_retries
 
 _ASKING_SECONDS = 30.0
 _listings: dict[tuple[str, HubPath], dict[str, HubFile]] = {}
@@ -30,7 +31,9 @@ def pin(hub_path: HubPath) -> HubPath:
         HubMissing: no such dataset or revision, or none in the cache when offline.
         HubDenied: gated or private.
         HubDown: no answer.
+        HubDenied: also for a variable of the environment that is wrong, which the message names.
     """
+    check_environment()
     if hub_path.is_pinned:
         return hub_path
     cached = _cached_metadata('refs', f'{hub_path.repo}@{hub_path.revision}')
@@ -151,7 +154,8 @@ def _ask(hub_path: HubPath, question: Callable[[object], object]) -> object:
                                  f"{'the token has no right to it' if read_token() else 'no token is set (HF_TOKEN)'}: "
                                  'check the spelling of hf://datasets/NAMESPACE/NAME') from None
             except RevisionNotFoundError:
-                raise HubMissing(f'{hub_path.repo} has no revision {hub_path.revision}: check what is behind the @') from None
+                raise HubMissing(f'{hub_path.repo} has no revision {hub_path.revision}: check what is behind the @'
+                                 f'{with_slash(hub_path)}') from None
             except HFValidationError as error:
                 raise HubMissing(f'{hub_path.repo} is no name of a dataset ({error})') from None
 

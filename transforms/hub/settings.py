@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 DEFAULT_ENDPOINT = 'https://huggingface.co'
+_TRUE, _FALSE = frozenset({'1', 'ON', 'YES', 'TRUE'}), frozenset({'', '0', 'OFF', 'NO', 'FALSE'})
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,47 @@ def endpoint() -> str:
     return os.environ.get('HF_ENDPOINT', '').rstrip('/') or DEFAULT_ENDPOINT
 
 
+def environment_fault() -> str:
+    """What is wrong with a variable of the environment that reading the Hub depends on, '' for nothing; it names the variable."""
+    home = endpoint()
+    parts = urlsplit(home)
+    if parts.scheme not in ('http', 'https') or not parts.hostname:
+        return f'HF_ENDPOINT={home} is no address of the Hub: it must look like {DEFAULT_ENDPOINT}, or be unset'
+    for name in ('HF_HUB_DOWNLOAD_TIMEOUT', 'HF_HUB_ETAG_TIMEOUT'):
+        value = os.environ.get(name, '')
+        # huggingface_hub takes whole numbers only, else it fails when it is imported.
+        if value and not re.fullmatch(r'\s*\+?0*[1-9][0-9]*\s*', value):
+            return f'{name}={value} must be a whole number of seconds of at least 1, or be unset'
+    if (value := os.environ.get('HF_HUB_OFFLINE', '')).upper() not in {*_TRUE, *_FALSE}:
+        return f'HF_HUB_OFFLINE={value} must be 1 or 0, or be unset'
+    for name in ('REQUESTS_CA_BUNDLE', 'SSL_CERT_FILE'):
+        if (path := os.environ.get(name)) and not os.path.isfile(path):
+            return f'{name}={path} is no file of certificates: correct it, or unset it'
+    for name in ('HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy', 'ALL_PROXY', 'all_proxy'):
+        if (value := os.environ.get(name)) and not _is_proxy(value):
+            return f'{name} is no address of a proxy: it must look like http://HOST:PORT, or be unset'
+    for name in ('HF_TOKEN', 'HUGGING_FACE_HUB_TOKEN'):
+        if not is_header(os.environ.get(name, '').strip()):  # huggingface_hub takes blanks around it off
+            return f'{name} holds a character that no token has (a typographic dash, a blank, an accent): copy it again'
+    return ''
+
+
+def is_header(token: str) -> bool:
+    """Whether a token can be sent: a header holds printable ASCII only."""
+    return all('!' <= character <= '~' for character in token)
+
+
+def _is_proxy(value: str) -> bool:
+    try:
+        parts = urlsplit(value if '://' in value else f'http://{value}')
+        return bool(parts.hostname) and parts.scheme in ('http', 'https', 'socks5', 'socks5h', 'socks4') and (parts.port or 1) > 0
+    except ValueError:
+        return False
+
+
 def is_offline() -> bool:
     """True when HF_HUB_OFFLINE forbids the network."""
-    return os.environ.get('HF_HUB_OFFLINE', '').upper() in {'1', 'ON', 'YES', 'TRUE'}
+    return os.environ.get('HF_HUB_OFFLINE', '').upper() in _TRUE
 
 
 def read_timeout() -> float:

@@ -23,7 +23,7 @@ from transforms.hub import meter
 from transforms.hub.backoff import Backoff
 from transforms.hub.errors import HubChanged, HubDenied, HubMissing, Transient
 from transforms.hub.path import HubPath
-from transforms.hub.settings import current, endpoint, is_offline, read_timeout
+from transforms.hub.settings import current, endpoint, environment_fault, is_header, is_offline, read_timeout
 
 _LOG = logging.getLogger(__name__)
 _PIECE = 1 << 20
@@ -235,6 +235,17 @@ def read_token() -> str:
     return get_token() or ''
 
 
+def check_environment() -> None:
+    """Looks at the variables that reading the Hub depends on, and at the token; no network.
+
+    Raises:
+        HubDenied: one is wrong, and would else come out as a Hub that does not answer; the message names it.
+    """
+    if fault := environment_fault() or ('' if is_header(read_token()) else
+                                        'the token of `hf auth login` holds a character that no token has: log in again'):
+        raise HubDenied(fault)
+
+
 def _is_home(url: str) -> bool:
     return urlsplit(url)[:2] == urlsplit(endpoint())[:2]
 
@@ -262,6 +273,7 @@ def transport() -> Transport:
     key = (os.getpid(), current())
     with _guard:
         if key not in _transports:
+            check_environment()  # a worker has an environment of its own
             _transports[key] = Transport()
         return _transports[key]
 

@@ -1,6 +1,10 @@
 import gzip
+import subprocess
+import sys
 
 import apache_beam as beam
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from apache_beam.io.filesystem import BeamIOError
 from apache_beam.io.filesystems import FileSystems
@@ -8,6 +12,7 @@ from apache_beam.testing.test_pipeline import TestPipeline
 from apache_beam.testing.util import assert_that, equal_to
 
 import transforms.hub.filesystem  # noqa: F401 - registers hf:// with Beam
+from tests.helpers import ROOT
 from transforms.hub.errors import HubDenied
 from transforms.hub.path import HubPath
 from transforms.hub.publish import publish, publish_staged
@@ -31,6 +36,17 @@ def test_beams_own_readers_understand_it(hub, folder):
         assert_that(lines, equal_to(['0a', '0b', '1a', '1b', '2a', '2b']))
         packed = pipeline | 'Gz' >> beam.io.ReadFromText(f'{NAME}/more.txt.gz')
         assert_that(packed, equal_to(['x', 'y']), label='Packed')
+
+
+@pytest.mark.parametrize('revision', ['refs/convert/parquet', 'refs%2Fconvert%2Fparquet', 'feature%2Fx'])
+def test_beams_own_readers_at_a_revision_with_slashes(hub, tmp_path, revision):
+    (tmp_path / 'converted' / 'default' / 'train').mkdir(parents=True)
+    for i in range(2):
+        pq.write_table(pa.table({'a': [i]}), tmp_path / 'converted' / 'default' / 'train' / f'000{i}.parquet')
+    hub.add('me/old', tmp_path / 'converted', refs={'refs/convert/parquet': tmp_path / 'converted', 'feature/x': tmp_path / 'converted'})
+    with TestPipeline('FnApiRunner') as pipeline:
+        rows = pipeline | beam.io.ReadFromParquet(f'hf://datasets/me/old@{revision}/default/train/*.parquet')
+        assert_that(rows, equal_to([{'a': 0}, {'a': 1}]))
 
 
 def test_match_size_and_checksum(hub, folder):
@@ -77,3 +93,21 @@ def test_a_folder_is_published_in_one_commit(hub, tmp_path, monkeypatch):
     repo = hub.repos['me/new']
     assert repo.written == {'sub/large.bin': bytes(10_000), 'sub/chat.json': b'[]'} and len(repo.commits) == 1
     assert all('Authorization' not in a.headers for a in hub.asked if a.origin == 'storage')
+
+
+def test_beams_readers_of_csv_and_json_beside_ours(hub, tmp_path):
+    """In a program of one's own, and with the pandas that we ask for."""
+    (tmp_path / 'set').mkdir()
+    (tmp_path / 'set' / 'a.csv').write_text('a,b\n1,x\n2,y\n')
+    (tmp_path / 'set' / 'a.json').write_text('{"a": 1}\n{"a": 2}\n')
+    hub.add('me/tables', tmp_path / 'set')
+    code = f'''
+from beam_pipelines import olmocr
+import apache_beam as beam
+import transforms.hub.filesystem
+with beam.Pipeline(runner='FnApiRunner') as pipeline:
+    pipeline | beam.io.ReadFromCsv('hf://datasets/me/tables/a.csv') | beam.Map(lambda row: print(row.a, row.b))
+    pipeline | beam.io.ReadFromJson('{tmp_path}/set/a.json') | 'Print' >> beam.Map(lambda row: print(row.a))
+'''
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0 and sorted(done.stdout.split('\n')) == ['', '1', '1 x', '2', '2 y'], done.stderr
