@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import apache_beam as beam
 
 from beam_pipelines.launcher import PipelineSpec, RunResult, launch
-from beam_pipelines.launcher.human import human_bytes, human_time
+from beam_pipelines.launcher.human import counted, human_bytes, human_time
 from beam_pipelines.launcher.spec import Plan
 from options.cluster import ClusterOptions
 from options.context import Context
@@ -27,6 +27,7 @@ from transforms.accounting.finish import FinishRun
 from transforms.llava_cc3m.copy_images import CC3M_REPORT, CC3M_TABLE, CopyImages, chat_product
 from transforms.llava_cc3m.cut_chat import CutChat
 from transforms.run.source import parts_of
+from transforms.shards.card import image_folder
 
 ABOUT = """\
 Makes LLaVA-CC3M-Pretrain-595K (or any chat.json with images) ready for a trainer: every record and every image is
@@ -37,6 +38,10 @@ images/, with records/, errors.jsonl and report.html that account for every reco
 on the Hub; without it an embedded sample is taken.
 
   python -m beam_pipelines.llava_cc3m --input hf://datasets/liuhaotian/LLaVA-CC3M-Pretrain-595K --output data/cc3m"""
+_CARD = '''# Images with conversations
+
+`datasets.load_dataset` of this folder gives the columns `image`, `id`, `text` (the first answer) and `conversations`; pandas reads
+metadata.jsonl. For LLaVA: `data_path` is chat.json, the image folder is images. report.html and records/ account for every record.'''
 _SAMPLE_NOTE = ('This is the embedded sample. The real dataset: --input hf://datasets/liuhaotian/LLaVA-CC3M-Pretrain-595K '
                 '(about 6.7 GB); with --limit 1000 for a trial.')
 _IMAGES_PER_SECOND = 450  # of one process: docs/performance.md
@@ -46,9 +51,9 @@ def build(pipeline: beam.Pipeline, settings: Cc3mSettings) -> None:
     """Adds all steps to `pipeline`, the last of which finishes the output."""
     run = settings.run
     # Records are checked by themselves, then cut by where their images lie; images are read, checked and written in one step.
-    chat = pipeline | 'CutChat' >> CutChat(settings.found, run, settings.fix, settings.limit)
+    chat = pipeline | 'CutChat' >> CutChat(settings.found, run, settings.fix, settings.strict, settings.limit)
     samples = chat.main | 'CopyImages' >> CopyImages(settings.found, run, settings.limits, settings.processes)
-    (chat, samples) | 'FinishRun' >> FinishRun(run, CC3M_TABLE, (chat_product(),), CC3M_REPORT)
+    (chat, samples) | 'FinishRun' >> FinishRun(run, CC3M_TABLE, (chat_product(settings.strict), *image_folder(_CARD)), CC3M_REPORT)
 
 
 def plan(settings: Cc3mSettings, context: Context) -> Plan:
@@ -60,9 +65,9 @@ def plan(settings: Cc3mSettings, context: Context) -> Plan:
         f'{found.images:,} images, {human_bytes(found.bytes)}'
     seconds = records / _IMAGES_PER_SECOND / (settings.processes or 1)
     rows = (('input', f'{context.address} ({found.chat.path}, {human_bytes(found.chat.size)}; {where})'),
-            ('read', f'about {records:,} records'),
+            ('read', f'about {counted(records, "record")}'),
             ('write', f'{context.output}, about {human_bytes(out_bytes)}'),
-            ('time', f'about {human_time(seconds)} with {settings.processes} checking processes' if settings.processes
+            ('time', f'about {human_time(seconds)} with {counted(settings.processes, "checking process")}' if settings.processes
              else 'depends on the cores of the workers'))
     if found.beside:
         rows += (('note', f'{found.beside}/ beside {found.archive.path} is not read: it may be what an unfinished unzip left'),)

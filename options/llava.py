@@ -22,6 +22,12 @@ class LlavaOptions(PipelineOptions):
                             help=f'text after <image> (default {DEFAULT_PROMPTS[0]!r}); of several a hash of the id chooses')
         parser.add_argument('--special_tokens', choices=special_tokens.CHOICES, default='drop',
                             help='an answer with <image>, </s>, <|...|> and the like (default drop)')
-        parser.add_argument('--blank_pages', choices=('drop', 'keep'), default='drop',
-                            help='pages without text; keep needs --blank_answer')
-        parser.add_argument('--blank_answer', default='', metavar='TEXT', help='the answer for a kept blank page')
+        parser.add_argument('--blank_pages', choices=('drop', 'keep'), default='',
+                            help='pages without text (keep needs --blank_answer); render_pdf: without ink')
+        parser.add_argument('--blank_answer', default='', metavar='TEXT', help='the answer for a page without text')
+
+
+def check_blank_answer(flags: argparse.Namespace) -> None:
+    """Refuses an answer for blank pages that no trainer could read; ValueError."""
+    if flags.blank_answer and (not flags.blank_answer.strip() or special_tokens.find_special_token(flags.blank_answer)):
+        raise ValueError(f'--blank_answer {flags.blank_answer!r} must have text and no special token')

@@ -42,7 +42,15 @@ def test_the_embedded_sample_is_what_its_maker_makes(tmp_path):
     assert tree(tmp_path) == tree(SAMPLE)
 
 
-def test_every_defect_has_its_own_reason(finished):
+@pytest.fixture(scope='module')
+def strict(tmp_path_factory):
+    output = tmp_path_factory.mktemp('strict') / 'out'
+    assert run(SAMPLE, output, '--strict').exit_code == 0
+    return output
+
+
+def test_every_defect_has_its_own_reason(strict):
+    finished = strict
     account = load(finished / 'run.json')
     assert_balanced(account)
     reasons = {r['id']: r['reason'] for r in records(finished).values() if r['outcome'] == 'dropped'}
@@ -57,7 +65,17 @@ def test_every_defect_has_its_own_reason(finished):
     assert account['totals']['written'] == 12 and account['warnings'] == {'orphan_member': 1}
 
 
-def test_what_is_kept_is_not_changed(finished):
+def test_what_the_loader_bears_is_kept(finished):
+    account = load(finished / 'run.json')
+    assert_balanced(account)
+    assert account['totals']['dropped'] == dict.fromkeys((
+        'bad_record', 'empty_answer', 'image_missing', 'image_truncated', 'image_undecodable', 'special_token', 'turn_order',
+        'unsafe_image_path'), 1) | {'image_token_count': 2}
+    assert account['totals']['written'] == 13, 'the second record of an id is kept'
+
+
+def test_what_is_kept_is_not_changed(strict):
+    finished = strict
     original = load(SAMPLE / 'chat.json')
     kept = {r['id'] for r in records(finished).values() if r['outcome'] == 'written'}
     seen: set = set()
@@ -118,6 +136,43 @@ def test_one_image_for_two_records_and_a_folder_in_the_zip(tmp_path):
     assert (tmp_path / 'out' / 'images' / 'a' / 'same.jpg').read_bytes() == picture('red', 'circle')
 
 
+HUMAN, GPT = {'from': 'human', 'value': '<image>\nWhat?'}, {'from': 'gpt', 'value': 'a circle .'}
+ASK = {'from': 'human', 'value': 'And?'}
+SYSTEM = {'from': 'system', 'value': 'You are.'}
+
+
+@pytest.mark.parametrize(('changes', 'warning', 'dropped'), [
+    ({'id': 7}, '', ''), ({'id': None}, '', ''), ({'id': ['x', 1.5]}, '', ''), ({'id': 2 ** 70}, '', ''), ({'id': ...}, '', ''),
+    ({'id': 'twice'}, '', ''), ({'image': './a.jpg'}, '', ''), ({'image': './/a.jpg'}, '', ''), ({'model': '', 'more': [1]}, '', ''),
+    ({'image': ..., 'conversations': [ASK, GPT]}, 'text_only', ''), ({'image': ..., 'id': ..., 'conversations': [ASK, GPT]}, 'text_only', ''),
+    ({'conversations': [SYSTEM, HUMAN, GPT]}, 'system_turn_first', ''), ({'conversations': [GPT, HUMAN, GPT]}, 'gpt_turn_first', ''),
+    ({'conversations': [ASK, GPT, HUMAN, GPT]}, '', ''), ({'conversations': [ASK, GPT]}, '', 'image_token_count'),
+    ({'conversations': [{'from': 'human', 'value': '<image><image>'}, GPT]}, '', 'image_token_count'),
+    ({'image': ['a.jpg']}, '', 'bad_record'), ({'image': ''}, '', 'bad_record'), ({'image': None}, '', 'bad_record'),
+    ({'conversations': [HUMAN, GPT, HUMAN, GPT]}, '', 'image_token_count'), ({'image': ...}, '', 'image_token_count'),
+    ({'conversations': [SYSTEM, SYSTEM, HUMAN, GPT]}, '', 'turn_order'), ({'conversations': [HUMAN, GPT, ASK]}, '', 'turn_order'),
+    ({'conversations': [HUMAN, SYSTEM, GPT]}, '', 'turn_order'), ({'conversations': [SYSTEM]}, '', 'turn_order'),
+    ({'conversations': [{'from': 'system', 'value': '</s>'}, HUMAN, GPT]}, '', 'special_token'),
+    ({'image': '../a.jpg'}, '', 'unsafe_image_path'), ({'image': 'a.jpg/'}, '', 'unsafe_image_path')], ids=str)
+@pytest.mark.parametrize('is_zip', [True, False])
+def test_what_later_sets_hold(tmp_path, changes, warning, dropped, is_zip):
+    first = record(1, '<image>\nWhat?', 'a circle .', 'a.jpg', id='twice')
+    one = {name: value for name, value in {**first, 'id': 'one', **changes}.items() if value is not ...}
+    source = write_set(tmp_path / 'in', {'a.jpg': picture('red', 'circle')}, [first, one])
+    if not is_zip:
+        shutil.unpack_archive(source / 'images.zip', source / 'images')
+        (source / 'images.zip').unlink()
+    assert run(source, tmp_path / 'out').exit_code == 0
+    account = load(tmp_path / 'out' / 'run.json')
+    assert_balanced(account)
+    assert account['totals']['dropped'] == ({dropped: 1} if dropped else {}) and list(account['warnings']) == [warning] * bool(warning)
+    assert load(tmp_path / 'out' / 'chat.json') == ([first] if dropped else [first, one])
+    assert os.listdir(tmp_path / 'out' / 'images') == ['a.jpg']
+    if list(changes) != ['model', 'more']:
+        assert run(source, tmp_path / 'strict', '--strict').exit_code == 0
+        assert load(tmp_path / 'strict' / 'chat.json') == [first], 'the published set has none such'
+
+
 def test_multi_turn_conversations(tmp_path):
     good = record(1, '<image>\nWhat?', 'a circle .')
     good['conversations'] += [{'from': 'human', 'value': 'And its colour?'}, {'from': 'gpt', 'value': 'red .'}]
@@ -126,7 +181,7 @@ def test_multi_turn_conversations(tmp_path):
     odd = record(3, '<image>\nWhat?', 'a circle .')
     odd['conversations'].append({'from': 'human', 'value': 'And?'})
     images = {f'GCC_train_{i:09d}.jpg': picture('red', 'circle') for i in range(4)}
-    assert run(write_set(tmp_path / 'in', images, [good, late, odd]), tmp_path / 'out').exit_code == 0
+    assert run(write_set(tmp_path / 'in', images, [good, late, odd]), tmp_path / 'out', '--strict').exit_code == 0
     assert load(tmp_path / 'out' / 'chat.json') == [good]
     assert [r['reason'] for r in records(tmp_path / 'out').values()] == ['', 'image_token_count', 'turn_order']
 
@@ -154,7 +209,7 @@ def test_a_zip_without_its_end_fails_the_run(tmp_path):
     shutil.copytree(SAMPLE, source)
     source.chmod(0o755)
     (source / 'images.zip').write_bytes((SAMPLE / 'images.zip').read_bytes()[:-3000])
-    result = run(source, tmp_path / 'out')
+    result = run(source, tmp_path / 'out', '--strict')
     assert result.exit_code == 1
     account = load(tmp_path / 'out' / 'run.json')
     assert_balanced(account)
@@ -185,14 +240,17 @@ def test_one_line_for_an_input_that_is_none(tmp_path, files, words):
 
 @pytest.mark.parametrize(('images', 'reasons'), [
     (['d', 'd/2.jpg', 'e/f.jpg', 'e'], ['', 'unsafe_image_path', '', 'unsafe_image_path']),
-    (['2.jpg', './2.jpg', '1.jpg/', 'a//b.jpg'], [''] + ['unsafe_image_path'] * 3),
+    (['2.jpg', './2.jpg', '1.jpg/', 'a//b.jpg'], [''] + ['unsafe_image_path'] * 3),  # the second and the last with --strict alone
     (['x' * 300 + '.jpg', 'y' * 200 + '.jpg'], ['unsafe_image_path', '']),
 ])
 def test_names_that_no_file_can_have(tmp_path, images, reasons):
     chat = [record(i, '<image>\nWhat?', f'answer {i} .', name) for i, name in enumerate(images)]
     source = write_set(tmp_path / 'in', dict.fromkeys(images, picture('red', 'circle')), chat)
-    assert run(source, tmp_path / 'out').exit_code == 0
+    assert run(source, tmp_path / 'out', '--strict').exit_code == 0
     assert [r['reason'] for r in records(tmp_path / 'out').values()] == reasons
+    assert run(source, tmp_path / 'lenient').exit_code == 0
+    assert [r['reason'] for r in records(tmp_path / 'lenient').values()] == [
+        '' if image in ('./2.jpg', 'a//b.jpg') else reason for image, reason in zip(images, reasons, strict=True)]
 
 
 def test_a_chat_that_is_no_list_and_one_with_a_byte_order_mark(tmp_path):
@@ -210,4 +268,4 @@ def test_a_zip_with_something_in_front(tmp_path):
     shutil.copytree(SAMPLE, source)
     (source / 'images.zip').write_bytes(b'#!/bin/sh\nexit\n' + (SAMPLE / 'images.zip').read_bytes())
     assert run(source, tmp_path / 'out').exit_code == 0
-    assert load(tmp_path / 'out' / 'run.json')['totals']['written'] == 12
+    assert load(tmp_path / 'out' / 'run.json')['totals']['written'] == 13

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import starmap
 from typing import BinaryIO, Literal
 
@@ -17,13 +18,12 @@ from transforms.accounting.product import JoinedFile
 from transforms.accounting.step import ACCOUNTS, CollectAccounts, StepOutput
 from transforms.accounting.table import RecordTable
 from transforms.files import storage
-from transforms.files.json_values import loads
 from transforms.files.zip_index import BadZip, ZipEntry, read_member
 from transforms.image.check_image import CheckImage, ImageLimits
 from transforms.image.sheet import CONTACT_SHEET
 from transforms.llava.validate import check_image_exists
 from transforms.llava.write_llava import chat_file
-from transforms.llava_cc3m.cut_chat import PART, ChatUnit
+from transforms.llava_cc3m.cut_chat import PART, ChatUnit, sample_payloads
 from transforms.llava_cc3m.discover import CHAT, Cc3mInput
 from transforms.llava_cc3m.rules import check_sample
 from transforms.report.page import Histogram, Report
@@ -58,8 +58,8 @@ class _Task:
 
 def _task(file: str, row: int, payload: bytes) -> _Task:
     head, _, sample = payload.partition(b'\n')
-    where, record = orjson.loads(head)['entry'], loads(sample)
-    return _Task(row, record['id'], record['image'], sample, ZipEntry(*where) if where else None)
+    known = orjson.loads(head)
+    return _Task(row, known['id'], known['image'], sample, ZipEntry(*known['entry']) if known['entry'] else None)
 
 
 class _CopyFn(beam.DoFn):
@@ -105,7 +105,7 @@ class _CopyFn(beam.DoFn):
         yield TaggedOutput(ACCOUNTS, Outcome(
             PART, file, task.row, task.id, WRITTEN, output=outcome['output'], bytes=outcome['bytes'],
             sha256=outcome['sha256'], details=details))
-        yield Payload(PART, file, task.row, CHAT, task.sample)
+        yield from sample_payloads(file, task.row, task.id, task.sample, outcome['output'])
 
     def _outcomes(self, unit: ChatUnit, tasks: list[_Task]) -> Iterator[tuple[_Task, bytes, dict]]:
         """Outcomes in the order of the tasks, some images being checked at one time."""
@@ -199,6 +199,6 @@ class CopyImages(beam.PTransform):
                                         copied.accounts | 'CollectOutcomes' >> CollectAccounts(run, CC3M_TABLE)))
 
 
-def chat_product() -> JoinedFile:
-    """chat.json, each sample checked as LLaVA's loader would read it."""
-    return chat_file(CHAT, check_sample, IMAGES, check_image_exists)
+def chat_product(strict: bool) -> JoinedFile:
+    """chat.json, each sample checked as LLaVA's loader would read it; with `strict` its ids are unique."""
+    return chat_file(CHAT, partial(check_sample, strict=strict), IMAGES, check_image_exists, unique_ids=strict)

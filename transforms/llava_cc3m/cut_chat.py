@@ -6,6 +6,7 @@ of the archive that their image begins in; what goes on is a reference for each 
 """
 
 import hashlib
+import posixpath
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass
@@ -17,14 +18,15 @@ from apache_beam.pvalue import TaggedOutput
 
 import transforms.hub.filesystem  # noqa: F401 - registers hf:// with Beam
 from transforms.accounting.fragments import FragmentRef, write_payloads
-from transforms.accounting.outcome import DROPPED, FAILED, Outcome
+from transforms.accounting.outcome import DROPPED, FAILED, WRITTEN, Outcome, Payload
 from transforms.accounting.step import ACCOUNTS, CollectAccounts, StepOutput
 from transforms.files import storage
-from transforms.files.json_values import BOM, JsonError, JsonItem, dumps, iter_items
+from transforms.files.json_values import BOM, JsonError, JsonItem, dumps, iter_items, loads
 from transforms.files.spill import SpillingBuffers
 from transforms.files.zip_index import BadZip, ZipIndex, hash_name
+from transforms.image.image_folder import METADATA, metadata_line
 from transforms.llava_cc3m.discover import CHAT, Cc3mInput
-from transforms.llava_cc3m.rules import check_record, fixed
+from transforms.llava_cc3m.rules import check_record, fixed, used_turns, warnings_of
 from transforms.report.summary import Count, UnitError
 from transforms.run.run import Run
 from transforms.run.start_up_check import StartUpCheck
@@ -109,8 +111,8 @@ def read_chat(root: str, found: Cc3mInput) -> Iterator[tuple[int, JsonItem] | Un
 
 
 class _CutChatFn(beam.DoFn):
-    def __init__(self, found: Cc3mInput, folder: str, fix: str, limit: int) -> None:
-        self._found, self._folder, self._fix, self._limit = found, folder, fix, limit
+    def __init__(self, found: Cc3mInput, folder: str, fix: str, strict: bool, limit: int) -> None:
+        self._found, self._folder, self._fix, self._strict, self._limit = found, folder, fix, strict, limit
 
     def process(self, _: str) -> Iterator[
             ChatUnit | TaggedOutput[Literal['accounts'], object]]:
@@ -130,8 +132,8 @@ class _CutChatFn(beam.DoFn):
             if self._limit and count >= self._limit:
                 break
             count += 1
-            if (dropped := self._assign(*item, index, partition, seen, used, names)) is not None:
-                yield TaggedOutput(ACCOUNTS, dropped)
+            for said in self._assign(*item, index, partition, seen, used, names):
+                yield TaggedOutput(ACCOUNTS, said)
         yield from partition.finish()
         yield TaggedOutput(ACCOUNTS, Count(PART, 'read', '', count))
         orphans = (len(index) if index is not None else found.images) - len(used)
@@ -139,45 +141,65 @@ class _CutChatFn(beam.DoFn):
             yield TaggedOutput(ACCOUNTS, Count(PART, 'warning', 'orphan_member', orphans))
 
     def _assign(self, row: int, item: JsonItem, index: ZipIndex | None, partition: _PartitionByArchive, seen: set,
-                used: set, names: _Names) -> Outcome | None:
-        """Puts the record into its unit, or returns the Outcome that says why not."""
+                used: set, names: _Names) -> Iterator[object]:
+        """Puts the record into its unit, or says what becomes of it without an image."""
         record = item.value
-        reason, message = (_REASONS.get(item.error, 'bad_record'), item.message) if item.error else check_record(record)
-        entry = index.find(record['image']) if index is not None and isinstance(record, dict) \
-            and isinstance(record.get('image'), str) else None
+        reason, message = (_REASONS.get(item.error, 'bad_record'), item.message) if item.error else check_record(record, self._strict)
+        image = posixpath.normpath(record['image']) if isinstance(record, dict) and isinstance(record.get('image'), str) else ''
+        entry = index.find(image) if index is not None and image else None
         if entry is not None:
             used.add(entry.offset)
-        own_id = str(record.get('id') or '') if isinstance(record, dict) else ''
-        own_id = own_id.encode('utf-8', 'backslashreplace').decode()
-        if not reason:
+        own_id = _id_of(record)
+        if not reason and self._strict:
             mark = hashlib.sha256(own_id.encode('utf-8', 'surrogatepass')).digest()[:8]
             if mark in seen:
                 reason, message = 'duplicate_id', 'an earlier record has this id'
             seen.add(mark)
-        if not reason and not names.take(record['image']):
-            reason, message = 'unsafe_image_path', f"image {record['image'][:100]!r} is a folder of another, or the reverse"
+        if not reason and image and not names.take(image):
+            reason, message = 'unsafe_image_path', f'image {image[:100]!r} is a folder of another, or the reverse'
         payload = b''
         if not reason:
             try:
                 payload = dumps(fixed(record, self._fix))
             except (TypeError, ValueError) as error:
                 reason, message = 'bad_record', str(error)[:200]
-        if not reason and self._found.archive and entry is None:
-            reason = 'image_missing'
-            message = f"no member {record['image'][:100]} in {self._found.archive.path}"
+        own_id = own_id[:200]
+        if not reason and image and self._found.archive and entry is None:
             if index is None:
-                return Outcome(PART, CHAT, row, own_id[:200], FAILED, 'ArchiveUnreadable',
-                               f'{self._found.archive.path} cannot be read', stage='read', listed=False)
+                yield Outcome(PART, CHAT, row, own_id, FAILED, 'ArchiveUnreadable', f'{self._found.archive.path} cannot be read',
+                              stage='read', listed=False)
+                return
+            reason, message = 'image_missing', f'no member {image[:100]} in {self._found.archive.path}'
         if reason:
-            return Outcome(PART, CHAT, row, own_id[:200], DROPPED, reason, message)
-        where = None
-        unit, end = row // _FOLDER_UNIT_ROWS, 0
+            yield Outcome(PART, CHAT, row, own_id, DROPPED, reason, message)
+            return
+        yield from (Count(PART, 'warning', name, 1) for name in ([] if self._strict else warnings_of(record)))
+        if not image:  # there is nothing to check but the text
+            yield Outcome(PART, CHAT, row, own_id, WRITTEN)
+            yield from sample_payloads(CHAT, row, own_id, payload, '')
+            return
+        where, unit, end = None, row // _FOLDER_UNIT_ROWS, 0
         if entry is not None:
             where = astuple(entry)
             # Behind a member's bytes come at most its data descriptor; before them its name and extra fields.
             unit, end = entry.offset // _STRETCH, entry.offset + entry.packed + 1024
-        partition.add(unit, row, orjson.dumps({'entry': where}) + b'\n' + payload, end)
-        return None
+        head = orjson.dumps({'entry': where, 'id': own_id, 'image': image})
+        partition.add(unit, row, head + b'\n' + payload, end)
+
+
+def sample_payloads(file: str, row: int, own_id: str, sample: bytes, output: str) -> Iterator[Payload]:
+    """The sample for chat.json as it is, and the line by which `datasets` finds the image with its conversation."""
+    yield Payload(PART, file, row, CHAT, sample)
+    turns = [{'from': turn['from'], 'value': turn['value']} for turn in loads(sample)['conversations']]
+    answer = next(turn['value'] for turn in used_turns(turns) if turn['from'] == 'gpt')
+    yield Payload(PART, file, row, METADATA['train'], metadata_line(output, {'id': own_id, 'text': answer, 'conversations': turns}))
+
+
+def _id_of(record: object) -> str:
+    """A record's id as text for the accounts: other types as JSON, '' where there is none."""
+    own_id = record.get('id') if isinstance(record, dict) else None
+    text = own_id if isinstance(own_id, str) else '' if own_id is None else dumps(own_id).decode()
+    return text.encode('utf-8', 'backslashreplace').decode()
 
 
 @dataclass(eq=False)
@@ -185,12 +207,13 @@ class CutChat(beam.PTransform):
     """PBegin to StepOutput: `main` are ChatUnits, records whose images lie together, spread over the workers.
 
     One worker reads chat.json once; memory is 32 MiB of records, 40 bytes for each member of the archive and about 150
-    for each id.
+    for each image, and with `strict` for each id.
 
     Args:
         found: the input.
         run: the run.
         fix: 'none' or 'first_image_token' (see `rules.fixed`).
+        strict: whether only records such as the published set has are kept.
         limit: records to read, 0 for all.
 
     Raises:
@@ -200,10 +223,11 @@ class CutChat(beam.PTransform):
     found: Cc3mInput
     run: Run
     fix: str = 'none'
+    strict: bool = False
     limit: int = 0
 
     def expand(self, pbegin: beam.pvalue.PBegin):  # noqa: ANN201 - Beam reads tuples wrongly
         cut = (pbegin | 'Chat' >> beam.Create([self.found.chat.path]) | 'Check' >> StartUpCheck(self.run)
-               | 'Cut' >> beam.ParDo(_CutChatFn(self.found, storage.join(self.run.work, 'rows'), self.fix, self.limit)
+               | 'Cut' >> beam.ParDo(_CutChatFn(self.found, storage.join(self.run.work, 'rows'), self.fix, self.strict, self.limit)
                                      ).with_outputs(ACCOUNTS, main='main'))
         return StepOutput(cut.main | 'SpreadUnits' >> beam.Reshuffle(), (cut.accounts | 'Collect' >> CollectAccounts(self.run),))

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import transforms.hub.filesystem  # noqa: F401 - registers hf:// with Beam
 from transforms.files import storage
 from transforms.files.abort import InputError
+from transforms.files.lfs import IS_POINTER, is_lfs_pointer_at
 from transforms.files.storage import FileInfo
+from transforms.hub.address import check_is_folder, missing
 
 CHAT = 'chat.json'
 _ARCHIVES = ('images.zip', 'image.zip')
@@ -67,13 +69,16 @@ def discover(root: str) -> Cc3mInput:
         InputError: one of them is not there.
     """
     if not storage.exists(root):
-        raise InputError(f'--input {root} does not exist. It must be the folder that liuhaotian/LLaVA-CC3M-Pretrain-595K was '
-                         'downloaded to, or hf://datasets/liuhaotian/LLaVA-CC3M-Pretrain-595K')
+        raise InputError(f'--input {missing(root)}. It must be the folder that liuhaotian/LLaVA-CC3M-Pretrain-595K was '
+                         'downloaded to, or its place on the Hub')
+    check_is_folder(root)
     prefix = len(root.rstrip('/')) + 1
     files = {i.path[prefix:]: FileInfo(i.path[prefix:], i.size, i.modified, i.etag) for i in storage.list_files(root)}
     if CHAT not in files:
         near = sorted(p for p in files if p.endswith(('.json', '.jsonl')))[:5]
         raise InputError(f"--input {root} has no {CHAT} at its top{'; it has ' + ', '.join(near) if near else ''}")
+    if pointers := [name for name in (CHAT, *_ARCHIVES) if name in files and is_lfs_pointer_at(storage.join(root, name))]:
+        raise InputError(f'--input {storage.join(root, pointers[0])}: {IS_POINTER}')
     within = [i for p, i in files.items() if p.startswith(f'{_FOLDER}/')]
     for name in _ARCHIVES:
         if name in files:
