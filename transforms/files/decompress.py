@@ -19,8 +19,6 @@ _PACKED_PIECE = 1 << 20
 _PACKED_CHUNK = _PIECE = 256 << 10
 _MAX_READS_PAST_END = 16
 _MAX_RATIO, _FREE_BYTES = 200, 8 << 30
-_LFS = b'version https://git-lfs.github.com/spec/'
-LONGEST_POINTER = 1024
 HEAD_BYTES = 10
 
 
@@ -41,11 +39,6 @@ class Reader(Protocol):
 def compression_of(head: bytes) -> str:
     """'gz', 'zst', 'bz2', 'xz', 'lz4', or '' by the first ten bytes of a file."""
     return next((name for name, magics in MAGIC.items() if head.startswith(magics)), '')
-
-
-def is_lfs_pointer(head: bytes) -> bool:
-    """Whether a file is what Git leaves in the place of one that was not downloaded."""
-    return head.startswith(_LFS)
 
 
 def decompressed(source: BinaryIO) -> Reader:

@@ -13,13 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from transforms.files.decompress import (
-    LONGEST_POINTER,
-    MAGIC,
-    DecompressionBomb,
-    decompressed,
-    is_lfs_pointer,
-)
+from transforms.files.decompress import MAGIC, DecompressionBomb, decompressed
+from transforms.files.lfs import IS_POINTER, LONGEST_POINTER, is_lfs_pointer
 
 __all__ = ['ArchiveDamaged', 'DecompressionBomb', 'EndMissing', 'Member', 'TrailingData', 'clean_member', 'stream_members']
 
@@ -101,7 +96,7 @@ def stream_members(source: BinaryIO, wanted: Callable[[str], bool], max_bytes: i
     head = source.read(LONGEST_POINTER)
     source.seek(0)
     if is_lfs_pointer(head):
-        raise ArchiveDamaged('it is a Git LFS pointer, not the archive: download it again (git lfs pull)')
+        raise ArchiveDamaged(IS_POINTER)
     reader = decompressed(source)
     try:
         with tarfile.open(fileobj=reader, mode='r|', bufsize=_TAR_BUFFER, tarinfo=_BoundedTarInfo) as archive:
@@ -112,7 +107,7 @@ def stream_members(source: BinaryIO, wanted: Callable[[str], bool], max_bytes: i
     except _EndMissing:
         raise EndMissing('it has no end marker: it may have been cut between two members') from None
     except (tarfile.TarError, EOFError, OSError, ValueError, RecursionError) as error:
-        what = '' if head.startswith(_BEGINNINGS) or b'ustar' in head else f' (it begins {head[:16]!r})'
+        what = ' (the file is empty)' if not head else '' if head.startswith(_BEGINNINGS) or b'ustar' in head else f' (it begins {head[:16]!r})'
         raise ArchiveDamaged(f'{type(error).__name__}: {" ".join(str(error).split())[:160]}{what}') from None
 
 

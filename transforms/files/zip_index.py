@@ -22,6 +22,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from transforms.files.lfs import IS_POINTER, LONGEST_POINTER, is_lfs_pointer
 from transforms.files.zip_names import clean_name, decoded_name, is_rubbish
 
 _END, _END64_LOCATOR, _END64, _ENTRY, _LOCAL = b'PK\5\6', b'PK\6\7', b'PK\6\6', b'PK\1\2', b'PK\3\4'
@@ -148,7 +149,9 @@ class ZipIndex:
         tail = source.read(width)
         at = tail.rfind(_END)
         if at < 0 or len(tail) - at < 22:
-            raise BadZip('it has no directory at its end: it is no zip, or it was cut')
+            source.seek(0)
+            raise BadZip(IS_POINTER if is_lfs_pointer(source.read(LONGEST_POINTER)) else
+                         'it has no directory at its end: it is no zip, or it was cut')
         total, length, start = struct.unpack_from('<HII', tail, at + 10)
         if start == _MAX_32 or length == _MAX_32 or tail[at + 10:at + 12] == b'\xff\xff':
             locator = tail[at - 20:at] if at >= 20 else b''

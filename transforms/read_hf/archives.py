@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from transforms.files.decompress import DecompressionBomb
 from transforms.files.json_values import loads
+from transforms.files.lfs import IS_POINTER, is_lfs_pointer
 from transforms.files.storage import FileInfo, is_unsafe
 from transforms.files.tar_stream import ArchiveDamaged, Member, TrailingData, stream_members
 from transforms.files.zip_index import BadZip, ZipIndex, hash_name
@@ -101,6 +102,8 @@ def _add(sample: dict, extension: str, member: Member) -> BadRow | None:
     """Adds a member to its sample, or says what is wrong with it."""
     if member.irregular:
         return BadRow('OddMember', f'{member.name} is {member.irregular.replace("_", " ")}')
+    if is_lfs_pointer(member.data):
+        return BadRow('LfsPointer', f'{member.name}: {IS_POINTER}')
     if extension in sample:
         return BadRow('DuplicateMember', f'{extension} comes twice in sample {sample["__key__"]}')
     try:
@@ -144,6 +147,9 @@ def read_members(unit: ReadUnit, source: BinaryIO, limits: ReadLimits,
             continue
         if member.irregular or is_unsafe(member.name):
             yield LostPart(member.name[:200], 'OddMember', member.irregular.replace('_', ' ') or 'its path leaves the archive')
+            continue
+        if is_lfs_pointer(member.data):
+            yield LostPart(member.name[:200], 'LfsPointer', IS_POINTER)
             continue
         if (mark := hash_name(member.name)) in seen:
             yield LostPart(member.name[:200], 'DuplicateMember', 'it comes twice, and the last counts for tar: unpack the archive')

@@ -7,6 +7,7 @@ import re
 from functools import cache
 
 from transforms.files import storage
+from transforms.files.lfs import IS_POINTER, is_lfs_pointer
 from transforms.files.storage import FileInfo
 
 _FRONT_MATTER = re.compile(rb'\A(?:\xef\xbb\xbf)?\s*---[ \t]*\r?\n(.*?)\r?\n---', re.DOTALL)
@@ -16,16 +17,25 @@ CSV_PARAMS = ('sep', 'delimiter', 'names', 'column_names', 'header', 'usecols', 
               'keep_default_na', 'na_filter', 'true_values', 'false_values', 'skip_blank_lines', 'lineterminator',
               'float_precision', 'encoding', 'encoding_errors')
 _TEXT_PARAMS = ('encoding', 'encoding_errors')
-_PARAMS = {'csv': CSV_PARAMS, 'tsv': CSV_PARAMS, 'json': _TEXT_PARAMS, 'text': _TEXT_PARAMS}
-_FOR_ALL = ('columns', 'drop_labels', 'metadata_filenames')
-# Of the config itself, and what does not change which rows and values are read.
-_PASSED_OVER = frozenset({
-    'config_name', 'data_files', 'data_dir', 'default', 'description', 'version', 'features', 'drop_metadata', 'license',
-    'batch_size', 'chunksize', 'block_size', 'use_threads', 'memory_map', 'low_memory', 'verbose', 'engine',
-    'mangle_dupe_cols', 'warn_bad_lines', 'error_bad_lines', 'fragment_scan_options', 'on_bad_files', 'on_mixed_types',
-    'parse_agent_traces', 'date_format'})
-_DEFAULTS = {'on_bad_lines': 'error', 'sample_by': 'line', 'keep_linebreaks': False, 'skipfooter': 0}
+_MEDIA_PARAMS = ('drop_labels', 'drop_metadata', 'metadata_filenames')
+_PARAMS = {'csv': CSV_PARAMS, 'tsv': CSV_PARAMS, 'json': _TEXT_PARAMS, 'text': _TEXT_PARAMS, 'image': _MEDIA_PARAMS, 'audio': _MEDIA_PARAMS,
+           'zip': _MEDIA_PARAMS}
+_MEDIA = frozenset({'image', 'audio', 'zip'})
+_FOR_ALL = ('columns',)
+# What is said of the config itself.
+_OF_THE_CONFIG = frozenset({'config_name', 'data_files', 'data_dir', 'default', 'description', 'version', 'license'})
+# What changes how files are read, and not which rows and values come out, by format (the builders' configs of `datasets` 5.2).
+_CSV_INDIFFERENT = frozenset({'chunksize', 'date_format', 'engine', 'low_memory', 'mangle_dupe_cols', 'memory_map', 'verbose', 'warn_bad_lines'})
+_INDIFFERENT = {
+    'csv': _CSV_INDIFFERENT, 'tsv': _CSV_INDIFFERENT,
+    'json': frozenset({'block_size', 'chunksize', 'newlines_in_values', 'on_mixed_types', 'parse_agent_traces', 'use_threads'}),
+    'text': frozenset({'chunksize'}), 'parquet': frozenset({'batch_size', 'fragment_scan_options', 'on_bad_files'}),
+    'image': frozenset({'decode_num_threads'}), 'audio': frozenset({'decode_num_threads'}), 'zip': frozenset({'decode_num_threads'})}
+_DEFAULTS = {'on_bad_lines': 'error', 'sample_by': 'line', 'keep_linebreaks': False, 'skipfooter': 0, 'error_bad_lines': True, 'drop_labels': None}
+_LISTS, _FLAGS = ('columns', 'metadata_filenames'), ('drop_labels', 'drop_metadata')
 _MAX_README = 4 << 20
+README = 'README.md'
+CARD_FILES = (README, '.huggingface.yaml')
 
 
 class DatasetError(ValueError):
@@ -33,31 +43,39 @@ class DatasetError(ValueError):
 
 
 def read_card(root: str, infos: dict[str, FileInfo]) -> dict:
-    """The YAML at the head of the root's README.md, {} when there is none.
+    """The YAML at the head of the root's README.md and that of its .huggingface.yaml, whose keys count more; {} without both.
 
     Raises:
         DatasetError: it is no YAML, with the line.
     """
-    import yaml
-
-    if 'README.md' not in infos or infos['README.md'].size > _MAX_README:
-        return {}
-    match = _FRONT_MATTER.match(storage.read_bytes(storage.join(root, 'README.md')))
-    if not match:
-        return {}
-    try:
-        card = yaml.load(match.group(1), Loader=_loader())
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        line = getattr(getattr(error, 'problem_mark', None), 'line', None)
-        where = f' at line {line + 2}' if line is not None else ''
-        raise DatasetError(f'the README.md of {root} has broken YAML{where} '
-                           f"({str(getattr(error, 'problem', error)).splitlines()[0][:100]})") from None
-    card = card if isinstance(card, dict) else {}
+    card: dict = {}
+    for name in CARD_FILES:
+        if name in infos and infos[name].size <= _MAX_README:
+            card.update(_read_yaml(root, name))
     configs = card.get('configs')
     if configs is not None and not (isinstance(configs, list) and all(isinstance(c, dict) for c in configs)):
         raise DatasetError(f'the README.md of {root} has configs that are no list of configs, each with config_name and data_files')
     card['configs'] = configs or []
     return card
+
+
+def _read_yaml(root: str, name: str) -> dict:
+    import yaml
+
+    data, first = storage.read_bytes(storage.join(root, name)), 1
+    if is_lfs_pointer(data):
+        raise DatasetError(f'the {name} of {root}: {IS_POINTER}')
+    if name == README:
+        match = _FRONT_MATTER.match(data)
+        data, first = (match.group(1) if match else b''), 2
+    try:
+        content = yaml.load(data, Loader=_loader())
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        line = getattr(getattr(error, 'problem_mark', None), 'line', None)
+        where = f' at line {line + first}' if line is not None else ''
+        raise DatasetError(f'the {name} of {root} has broken YAML{where} '
+                           f"({str(getattr(error, 'problem', error)).splitlines()[0][:100]})") from None
+    return content if isinstance(content, dict) else {}
 
 
 @cache
@@ -104,11 +122,19 @@ def params_of(root: str, name: str, config: dict, format_: str) -> dict[str, obj
         DatasetError: it says what is not followed here.
     """
     followed = (*_PARAMS.get(format_, ()), *_FOR_ALL)
-    refused = sorted(k for k, value in config.items()
-                     if k not in followed and k not in _PASSED_OVER and value is not None and value != _DEFAULTS.get(k, ...))
+    passed_over = _OF_THE_CONFIG | _INDIFFERENT.get(format_, frozenset()) | (frozenset() if format_ in _MEDIA else {'features'})
+    refused = sorted(str(k) for k, value in config.items() if k not in followed and k not in passed_over
+                     and value is not None and value != _DEFAULTS.get(k, ...)) if format_ else []
     if refused:
-        raise DatasetError(f'the README.md of {root} gives {", ".join(map(str, refused))} for {name}, which is not followed '
+        raise DatasetError(f'the README.md of {root} gives {", ".join(refused)} for {name}, which is not followed '
                            f'here for {format_ or "these"} files: name the files by a pattern and read them yourself')
+    config = {**config, 'metadata_filenames': [config['metadata_filenames']]} if isinstance(config.get('metadata_filenames'), str) else config
+    for k in _LISTS:
+        if config.get(k) is not None and not (isinstance(config[k], list) and all(isinstance(v, str) for v in config[k])):
+            raise DatasetError(f'the README.md of {root} gives {k} for {name}, which must be a list of texts')
+    for k in _FLAGS:
+        if config.get(k) is not None and not isinstance(config[k], bool):
+            raise DatasetError(f'the README.md of {root} gives {k} for {name}, which must be true or false')
     params = {k: config[k] for k in followed if config.get(k) is not None or (k == 'header' and k in config)}
     if encoding := params.get('encoding'):
         try:

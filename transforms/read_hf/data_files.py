@@ -16,7 +16,8 @@ from pathlib import PurePosixPath
 from transforms.files import storage
 from transforms.files.json_values import JsonError, loads
 from transforms.files.storage import FileInfo
-from transforms.read_hf.card import DatasetError, params_of, patterns_of, read_card
+from transforms.hub.address import missing
+from transforms.read_hf.card import CARD_FILES, DatasetError, params_of, patterns_of, read_card
 from transforms.read_hf.layouts import is_metadata, layout_of
 
 _SHARDED = 'data/*-[0-9][0-9][0-9][0-9][0-9]-of-[0-9][0-9][0-9][0-9][0-9]*.*'
@@ -32,6 +33,7 @@ _SPLIT_NAME = re.compile(r'\w+(\.\w+)*\Z')
 DEFAULT = 'default'
 _ALL = 'all'  # asks for all splits, of `datasets` too
 _MAX_STATE = 1 << 20
+_SAVED = 'dataset_dict.json'
 
 
 @dataclass(frozen=True)
@@ -61,15 +63,15 @@ class Dataset:
         root: where.
         splits: of all subsets.
         card: the YAML at the head of its README.md.
-        left_out: how many data files belong to no split, by format.
-        card_file: the README.md, where it was looked at.
+        left_out: how many data files belong to no split, by format, and how many PDFs.
+        card_files: the README.md and the .huggingface.yaml, where they were looked at.
     """
 
     root: str
     splits: tuple[Split, ...]
     card: dict = field(default_factory=dict)
     left_out: tuple[tuple[str, int], ...] = ()
-    card_file: FileInfo | None = None
+    card_files: tuple[FileInfo, ...] = ()
 
     def choose(self, subset: str = '', split: str = 'all') -> tuple[Split, ...]:
         """The splits that are asked for.
@@ -127,7 +129,7 @@ def find_dataset(root: str, pattern: str = '') -> Dataset:
         file = replace(storage.info_of(root), path=name)
         return Dataset(folder or slash or '.', (Split(DEFAULT, 'train', (file,)),))
     if not storage.exists(root):
-        raise DatasetError(f'{root} does not exist')
+        raise DatasetError(missing(root))
     infos = {i.path: i for i in (_relative(i, root) for i in storage.list_files(root))}
     infos = _without_caches(root, infos)
     if pattern:
@@ -137,16 +139,30 @@ def find_dataset(root: str, pattern: str = '') -> Dataset:
             raise DatasetError(f'{root} has no data file that matches {pattern}')
         return Dataset(root, (Split(DEFAULT, 'train', chosen),))
     card = read_card(root, infos)
-    splits = tuple(_from_card(root, card['configs'], infos) if card.get('configs') else
+    splits = tuple(_from_card(root, card['configs'], infos) if card.get('configs') else _saved_splits(root, infos) or
                    _as_splits(root, DEFAULT, _by_names(infos, root), infos, {}))
+    pdfs = sum(path.lower().endswith('.pdf') for path in infos)
     if not any(s.files for s in splits):
         script = any(path.endswith('.py') and '/' not in path for path in infos)
         hint = ' It has a loading script, which is never run: try --hub_parquet, the conversion that the Hub made' \
-            if script else ' Its README.md names files that are not there' if card.get('configs') else ''
+            if script else ' Its README.md names files that are not there' if card.get('configs') else \
+            f' It holds {pdfs:,} PDF files: `python -m beam_pipelines.render_pdf` makes images of their pages' if pdfs else ''
         raise DatasetError(f'{root} has no data file of a known format.{hint}')
     used = {f.path for s in splits for f in s.files}
     left_out = Counter(layout_of(p).format for p in infos if p not in used and layout_of(p))
-    return Dataset(root, splits, card, tuple(sorted(left_out.items())), infos.get('README.md'))
+    if pdfs:
+        left_out['pdf'] = pdfs
+    return Dataset(root, splits, card, tuple(sorted(left_out.items())),
+                   tuple(infos[name] for name in CARD_FILES if name in infos))
+
+
+def mixed_formats(dataset: Dataset) -> str:
+    """One line where a folder without a card mixes formats, of which only the main one is read; '' where it does not."""
+    if not dataset.left_out or dataset.card.get('configs'):
+        return ''
+    read = sorted({layout_of(file.path).format for split in dataset.splits for file in split.files if layout_of(file.path)})
+    left = ', '.join(f"{count:,} {kind} file{'' if count == 1 else 's'}" for kind, count in dataset.left_out)
+    return f"mixed formats: {', '.join(read)} is read, {left} in no split: choose files by a pattern, or name them in a README.md"
 
 
 def _without_caches(root: str, infos: dict[str, FileInfo]) -> dict[str, FileInfo]:
@@ -163,12 +179,29 @@ def _without_caches(root: str, infos: dict[str, FileInfo]) -> dict[str, FileInfo
             names = {folder + file['filename'] for file in content['_data_files']}
         except (JsonError, KeyError, TypeError, OSError):
             continue  # of some other program
-        if missing := sorted(names - infos.keys()):
-            raise DatasetError(f'{storage.join(root, state)} names {missing[0]}, which is not there')
+        if content.get('_indices_data_files'):
+            raise DatasetError(f'{storage.join(root, state)} says that rows are chosen by an indices file, as old versions of datasets saved '
+                               'them: load and save it again with a newer one')
+        if lacking := sorted(names - infos.keys()):
+            raise DatasetError(f'{storage.join(root, state)} names {lacking[0]}, which is not there')
         for path in infos:
             if path.endswith('.arrow') and path.rpartition('/')[0] + '/' == (folder or '/') and path not in names:
                 del kept[path]
     return kept
+
+
+def _saved_splits(root: str, infos: dict[str, FileInfo]) -> list[Split]:
+    """The splits of a DatasetDict that `save_to_disk` wrote, a folder each; [] where the root is none."""
+    if _SAVED not in infos or infos[_SAVED].size > _MAX_STATE:
+        return []
+    try:
+        names = loads(storage.read_bytes(storage.join(root, _SAVED)))['splits']
+    except (JsonError, KeyError, TypeError, OSError):
+        return []
+    if not (isinstance(names, list) and names and all(isinstance(name, str) and f'{name}/state.json' in infos for name in names)):
+        return []
+    return [Split(DEFAULT, name, tuple(file for path, file in infos.items() if path.endswith('.arrow') and path.rpartition('/')[0] == name))
+            for name in names]
 
 
 def _relative(info: FileInfo, root: str) -> FileInfo:
@@ -237,7 +270,7 @@ def _by_names(infos: dict[str, FileInfo], root: str) -> dict[str, list[str]]:
 def _as_splits(root: str, subset: str, patterns: dict[str, list[str]], infos: dict[str, FileInfo],
                config: dict) -> Iterable[Split]:
     names = config.get('metadata_filenames')
-    names = tuple(names) if isinstance(names, list) and all(isinstance(n, str) for n in names) else ()
+    names = tuple(map(str, names)) if isinstance(names, list) else (names,) if isinstance(names, str) else ()
     paths = [p for p in infos if layout_of(p) or is_metadata(p, names)]
     chosen = {split: list(dict.fromkeys(p for pattern in of for p in _matched(pattern, paths)))
               for split, of in patterns.items()}
@@ -247,7 +280,8 @@ def _as_splits(root: str, subset: str, patterns: dict[str, list[str]], infos: di
         keep = main_layout(of, names)
         _check_named(root, subset, patterns[split], of, keep)
         files = tuple(infos[p] for p in of if keep(p))
-        kind = next((layout_of(f.path).format for f in files if not is_metadata(f.path, names)), '')
+        kinds = [layout_of(f.path).format for f in files if not is_metadata(f.path, names)]
+        kind = next((kind for kind in kinds if kind != 'zip'), kinds[0] if kinds else '')
         params = params_of(root, subset, config, kind)
         unmatched = tuple(p for p in patterns[split] if not _matched(p, paths)) if config.get('data_files') is not None else ()
         yield Split(subset, split, files, tuple(sorted(params.items())), unmatched)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from transforms.files import storage
+from transforms.files.lfs import IS_POINTER, is_lfs_pointer, is_lfs_pointer_at
 from transforms.files.storage import FileInfo
 from transforms.files.zip_index import BadZip
 from transforms.read_hf.card import DatasetError
@@ -42,7 +43,7 @@ def plan_media(split: Split, siblings: tuple[Split, ...], root: str, source: str
     kind = next((layout_of(f.path) for f in media if layout_of(f.path).format != 'zip'), None)
     media_name = kind.format if kind else 'image'
     units = []
-    if metadata:
+    if metadata and not dict(split.params).get('drop_metadata'):
         _check_one_a_folder(root, metadata)
         schema = schema_of(replace(split, files=tuple(metadata)))
         archives = tuple(f for f in media if layout_of(f.path).format == 'zip')
@@ -53,7 +54,7 @@ def plan_media(split: Split, siblings: tuple[Split, ...], root: str, source: str
     else:
         _check_columns(split, columns, media_name)
         everything = [f for s in siblings for f in s.files if not is_metadata(f.path, names)]
-        labels = _labels(everything, dict(split.params))
+        labels = () if metadata else _labels(everything, dict(split.params))  # metadata that is left out leaves no labels either
         params = (('labels', labels), ('media', media_name))
         for start in range(0, len(media), _FILES_PER_UNIT):
             group = tuple(media[start:start + _FILES_PER_UNIT])
@@ -94,6 +95,9 @@ def read_media(unit: ReadUnit) -> Rows:
         if storage.is_local(full) and not storage.is_file(full):
             yield row, BadRow('FileMissing', f'{path} is not there (a link to nothing, or removed)')
             continue
+        if storage.is_local(full) and is_lfs_pointer_at(full):
+            yield row, BadRow('LfsPointer', f'{path}: {IS_POINTER}')
+            continue
         record: dict[str, object] = {params['media']: {'path': full, 'bytes': None}}
         if labels:
             record['label'] = labels[posixpath.basename(posixpath.dirname(path))]
@@ -109,7 +113,11 @@ def read_metadata(unit: ReadUnit, rows: Rows, limits: ReadLimits) -> Rows:
     params = dict(unit.params)
     wanted = params.get('wanted', ())
     with ZipMembers(unit.root, params.get('archives', ()), limits) as members:
+        named = 0
+
         def reference(name: str) -> dict[str, object]:
+            nonlocal named
+            named += 1
             return _reference(unit, name, members)
 
         for item in rows:
@@ -117,12 +125,13 @@ def read_metadata(unit: ReadUnit, rows: Rows, limits: ReadLimits) -> Rows:
                 yield item
                 continue
             row, values = item
+            named = 0
             try:
                 record = _replaced(values, params['media'], reference)
             except _NoSuchFile as error:
                 yield row, BadRow(error.error, str(error))
                 continue
-            if set(record) == set(values) and record == values:
+            if not named:
                 yield row, BadRow('NoFileName', 'it names no file: file_name, file_names, or a name that ends with _file_name(s)')
                 continue
             if missing := [n for n in wanted if n not in record]:
@@ -143,11 +152,11 @@ def _replaced(value: object, media: str, reference: Callable[[str], dict]) -> ob
         return value
     record: dict[str, object] = {}
     for name, inner in value.items():
-        if (name == 'file_name' or name.endswith('_file_name')) and isinstance(inner, str):
-            record[name[:-len('_file_name')] or media] = reference(inner)
-        elif (name == 'file_names' or name.endswith('_file_names')) and isinstance(inner, list) \
-                and all(isinstance(v, str) for v in inner):
-            record[name[:-len('_file_names')] or f'{media}s'] = [reference(v) for v in inner]
+        if (name == 'file_name' or name.endswith('_file_name')) and isinstance(inner, (str, type(None))):
+            record[name[:-len('_file_name')] or media] = None if inner is None else reference(inner)
+        elif (name == 'file_names' or name.endswith('_file_names')) and (inner is None or isinstance(inner, list)
+                                                                         and all(isinstance(v, (str, type(None))) for v in inner)):
+            record[name[:-len('_file_names')] or f'{media}s'] = inner and [v if v is None else reference(v) for v in inner]
         else:
             record[name] = _replaced(inner, media, reference)
     return record
@@ -164,8 +173,14 @@ def _reference(unit: ReadUnit, name: str, members: ZipMembers) -> dict[str, obje
             raise _NoSuchFile('DamagedMember', f'{name[:100]}: {error}') from None
         if data is None:
             raise _NoSuchFile('FileMissing', f'no member {name[:100]!r} in the zips beside {unit.file.path}')
+        if is_lfs_pointer(data):
+            raise _NoSuchFile('LfsPointer', f'{name[:100]}: {IS_POINTER}')
         return {'path': name, 'bytes': data}
     path = storage.join(unit.root, storage.join(folder, name) if folder else name)
+    if '\\' in name and not (storage.is_local(path) and storage.is_file(path)):  # written on Windows
+        path = storage.join(unit.root, folder, name.replace('\\', '/')) if folder else storage.join(unit.root, name.replace('\\', '/'))
     if storage.is_local(path) and not storage.is_file(path):
         raise _NoSuchFile('FileMissing', f'{name[:100]!r} is not there')
+    if storage.is_local(path) and is_lfs_pointer_at(path):
+        raise _NoSuchFile('LfsPointer', f'{name[:100]}: {IS_POINTER}')
     return {'path': path, 'bytes': None}

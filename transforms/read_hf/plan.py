@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from transforms.files import storage
 from transforms.files.storage import FileInfo
+from transforms.hub.address import canonical
 from transforms.hub.path import HubPath
 from transforms.read_hf.card import DatasetError
 from transforms.read_hf.data_files import Dataset, Split, find_dataset
@@ -116,6 +117,10 @@ def resolve(source: str, hub_parquet: bool = False) -> str:
     Raises:
         DatasetError: it is empty, or --hub_parquet of something that is not on the Hub.
     """
+    try:
+        source = canonical(source)
+    except ValueError as error:
+        raise DatasetError(str(error)) from None
     if not source:
         raise DatasetError('no dataset is given: --input must be a folder, a file or hf://datasets/NAMESPACE/NAME')
     if hub_parquet:
@@ -163,7 +168,7 @@ def plan_read(source: str, subset: str | tuple[str, ...] = '', split: str = 'all
     inflates_from = (part_bytes or min(PART_BYTES, size // _MANY_FILES)) if inflates else 0
     part_bytes = part_bytes or usual_part_bytes(size)
     chains: list[UnitChain] = []
-    beside = [dataset.card_file] if dataset.card_file else []
+    beside = list(dataset.card_files)
     sources = tuple(Source(number, source, revision, one.subset, one.name, root) for number, one in enumerate(chosen))
     for one in chosen:
         columns_of = columns or _columns_of_card(one)

@@ -1,6 +1,7 @@
 """ReadHF: a dataset of the Hub, or of a folder in the Hub's layouts, to records with provenance."""
 
 import os
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import KW_ONLY, dataclass, field
@@ -13,6 +14,7 @@ from apache_beam.pvalue import TaggedOutput
 import transforms.hub.filesystem  # noqa: F401 - registers hf:// with Beam
 from transforms.accounting.outcome import FAILED, Outcome
 from transforms.accounting.step import CollectAccounts
+from transforms.read_hf.data_files import mixed_formats
 from transforms.read_hf.plan import ReadPlan, plan_read
 from transforms.read_hf.read_unit import read_unit
 from transforms.read_hf.rows import BadRow, LostPart, ReadLimits, Rows, UnitFault
@@ -164,6 +166,8 @@ class ReadHF(beam.PTransform):
         columns = (self.columns,) if isinstance(self.columns, str) else tuple(self.columns)
         self.plan = self.source if isinstance(self.source, ReadPlan) else plan_read(
             os.fspath(self.source), self.subset, self.split, columns, self.pattern, self.limit, self.hub_parquet, self.limits)
+        if not isinstance(self.source, ReadPlan) and (mixed := mixed_formats(self.plan.dataset)):
+            warnings.warn(f'{self.source}: {mixed}', stacklevel=3)
 
     def expand(self, pbegin: beam.pvalue.PBegin):  # noqa: ANN201 - Beam reads tuples wrongly
         chains = pbegin | 'Units' >> beam.Create(self.plan.chains) | 'SpreadUnits' >> beam.Reshuffle()

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import BinaryIO, Protocol
 
 from transforms.files import storage
-from transforms.files.decompress import LONGEST_POINTER, is_lfs_pointer
+from transforms.files.lfs import IS_POINTER, LONGEST_POINTER, is_lfs_pointer
 from transforms.read_hf.archives import read_members, read_webdataset, zip_members
 from transforms.read_hf.csv_rows import read_csv
 from transforms.read_hf.folders import read_media, read_metadata
@@ -118,4 +118,4 @@ def _check_size(unit: ReadUnit, source: BinaryIO) -> None:
     if size < unit.file.size:
         raise UnitFault('FileShorter', f'it has {size} bytes, {unit.file.size} when it was listed')
     if size <= LONGEST_POINTER and is_lfs_pointer(os.pread(source.fileno(), LONGEST_POINTER, 0)):
-        raise UnitFault('LfsPointer', 'it is a Git LFS pointer, not the data: download it again (git lfs pull)')
+        raise UnitFault('LfsPointer', IS_POINTER)
