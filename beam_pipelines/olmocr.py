@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import apache_beam as beam
 
 from beam_pipelines.launcher import PipelineSpec, RunResult, launch
-from beam_pipelines.launcher.human import human_bytes, human_time
+from beam_pipelines.launcher.human import counted, human_bytes, human_time
 from beam_pipelines.launcher.spec import Plan
 from options.cluster import ClusterOptions
 from options.context import Context
@@ -25,7 +25,7 @@ from options.hub import HubOptions
 from options.llava import LlavaOptions
 from options.olmocr import OlmocrOptions, OlmocrSettings, olmocr_settings
 from options.published import PresetOptions, StageOptions
-from options.render import RenderOptions
+from options.render import RETRY_OPTIONS, RenderOptions
 from options.run import RunOptions
 from transforms.accounting.finish import FinishRun
 from transforms.accounting.product import json_list
@@ -45,9 +45,10 @@ from transforms.olmocr.outcomes import (
 )
 from transforms.olmocr.pages_to_images import PagesToImages
 from transforms.olmocr.read_rows import ReadOlmocrLabels
-from transforms.pdf.estimate import page_bytes, render_seconds
+from transforms.pdf.estimate import FIXED_BYTES, render_seconds
 from transforms.pdf.settings import BYTE_PACKAGES
 from transforms.run.source import parts_of
+from transforms.shards.card import CardConfig, OutputCard, image_folder
 
 ABOUT = """\
 Turns olmOCR-mix (labels in Parquet, pages as PDFs in tarballs) into LLaVA training data: images/, chat.json,
@@ -57,8 +58,19 @@ chat_eval.json, with records/, errors.jsonl and report.html that account for eve
 is taken. In two steps: --stage=extract writes annotations.json and the documents, --stage=convert reads those.
 
   python -m beam_pipelines.olmocr --input data/olmOCR-mix-1025 --output data/olmOCR-llava --max-size 1288"""
-_SAMPLE_NOTE = ('This is the embedded sample. The real dataset: download allenai/olmOCR-mix-1025 (about 200 GB), '
-                'then --input FOLDER; with --limit 100 for a trial.')
+_CARD = '''# Page images with their text
+
+`datasets.load_dataset` of this folder gives the columns `image`, `id` and `text`; pandas reads metadata.jsonl. For LLaVA and VILA:
+`data_path` is chat.json, the image folder this folder. report.html and records/ account for every row of the input.'''
+_EXTRACT_CARD = '''# Documents with their labels
+
+`datasets.load_dataset` of this folder gives the labels of annotations.json, whose paths are relative to this folder. report.html and
+records/ account for every row of the input.'''
+_ORIGINAL_CARD = '''# The files of the published converter
+
+`datasets.load_dataset` of this folder gives the samples that name PNGs. report.html and records/ account for every row of the input.'''
+_SAMPLE_NOTE = ('This is the embedded sample. A trial of the real dataset, of which only what it needs is fetched: '
+                '--input hf://datasets/allenai/olmOCR-mix-1025 --limit 100')
 
 
 def build(pipeline: beam.Pipeline, settings: OlmocrSettings) -> None:
@@ -67,7 +79,7 @@ def build(pipeline: beam.Pipeline, settings: OlmocrSettings) -> None:
     chat = (images.main | 'AddText' >> beam.FlatMap(to_labelled, settings.rules.blank_answer)
             | 'ToLlavaConversation' >> ToLlavaConversation(settings.prompts, settings.seed)
             | 'WriteLlava' >> WriteLlava(settings.run, settings.splits))
-    products = chat_files(settings.splits, settings.rules.special_tokens == 'keep')
+    products = (*chat_files(settings.splits, settings.rules.special_tokens == 'keep'), *image_folder(_CARD, settings.splits))
     (labels, images, chat) | 'FinishRun' >> FinishRun(settings.run, OLMOCR_TABLE, products, OLMOCR_REPORT, ERROR_LOG)
 
 
@@ -76,7 +88,7 @@ def build_extract(pipeline: beam.Pipeline, settings: OlmocrSettings) -> None:
     labels, documents = _read_and_render(pipeline, settings)
     annotations = documents.main | 'ToAnnotation' >> beam.FlatMap(to_annotation) | 'Collect' >> CollectAccounts(settings.run)
     (labels, documents, StepOutput(documents.main, (annotations,))) | 'FinishRun' >> FinishRun(
-        settings.run, OLMOCR_TABLE, (json_list(ANNOTATIONS, ANNOTATIONS),), OLMOCR_REPORT, ERROR_LOG)
+        settings.run, OLMOCR_TABLE, (json_list(ANNOTATIONS, ANNOTATIONS), OutputCard(_EXTRACT_CARD, (CardConfig('default', {'train': (ANNOTATIONS,)}),))), OLMOCR_REPORT, ERROR_LOG)
 
 
 def build_original(pipeline: beam.Pipeline, settings: OlmocrSettings) -> None:
@@ -84,7 +96,7 @@ def build_original(pipeline: beam.Pipeline, settings: OlmocrSettings) -> None:
     labels, images = _read_and_render(pipeline, settings)
     samples = images.main | 'ToOriginal' >> beam.FlatMap(to_original) | 'Collect' >> CollectAccounts(settings.run)
     (labels, images, StepOutput(images.main, (samples,))) | 'FinishRun' >> FinishRun(
-        settings.run, ORIGINAL_TABLE, original_products(settings.found.files), OLMOCR_REPORT, ERROR_LOG)
+        settings.run, ORIGINAL_TABLE, original_products(settings.found.files, _ORIGINAL_CARD), OLMOCR_REPORT, ERROR_LOG)
 
 
 def _read_and_render(pipeline: beam.Pipeline, settings: OlmocrSettings) -> tuple[StepOutput, StepOutput]:
@@ -110,17 +122,17 @@ def plan(settings: OlmocrSettings, context: Context) -> Plan:
     found, render = settings.found, settings.render
     rows = sum(min(file.rows, settings.limit or file.rows) for file in found.files)
     in_bytes = sum(file.bytes for file in found.files) + found.archive_bytes
+    wanted, out_bytes = settings.expected.pages, settings.expected.pages * settings.expected.bytes + FIXED_BYTES
     if settings.product == 'annotations':
-        out_bytes, seconds = found.archive_bytes * rows / max(1, found.rows), in_bytes / 100e6
+        seconds = in_bytes / 100e6
     else:
-        out_bytes = rows * page_bytes(render.max_size, render.dpi, render.image_format)
-        seconds = render_seconds(rows, render.max_size, render.dpi, settings.render_processes or 1)
+        seconds = render_seconds(round(wanted), render.max_size, render.dpi, settings.render_processes or 1)
     subsets = ', '.join(f'{file.name.removesuffix(".parquet")} {file.rows:,}' for file in found.files)
     return Plan((('input', f'{context.address} ({subsets})'),
-                 ('read', f'{rows:,} rows, {human_bytes(in_bytes)} in {len(found.files)} row files and '
-                          f'{len(found.archives)} tarballs'),
-                 ('write', f'{context.output}, about {human_bytes(out_bytes)}'),
-                 ('time', f'about {human_time(seconds)} with {settings.render_processes} render processes'
+                 ('read', f'{counted(rows, "row")}, {human_bytes(in_bytes)} in {counted(len(found.files), "row file")} and '
+                          f'{counted(len(found.archives), "tarball")}'),
+                 ('write', f'{context.output}, about {counted(round(wanted), "page")}, {human_bytes(out_bytes)}'),
+                 ('time', f'about {human_time(seconds)} with {counted(settings.render_processes, "render process")}'
                   if settings.render_processes else 'depends on the cores of the workers')),
                 found.inputs, int(out_bytes), rows, 'page',
                 sources=tuple(context.source(found.root, number, file.config, file.split) for number, file in enumerate(found.files)),
@@ -132,7 +144,7 @@ SPEC = PipelineSpec(
     about=ABOUT, stages=('all', 'extract', 'convert'),
     options=(RunOptions, SubsetOptions, OlmocrOptions, StageOptions, PresetOptions, LlavaOptions, RenderOptions, HubOptions, ClusterOptions),
     settings=olmocr_settings, plan=plan, build=build_product, byte_packages=BYTE_PACKAGES,
-    journal_entries=journal_entries, sample_note=_SAMPLE_NOTE)
+    journal_entries=journal_entries, sample_note=_SAMPLE_NOTE, retry_options=RETRY_OPTIONS)
 
 
 def run(argv: Sequence[str] | None = None) -> RunResult:

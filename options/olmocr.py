@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from options.context import Context
 from options.dataset import name_list
+from options.llava import check_blank_answer
 from options.render import render_settings
+from transforms.files import storage
 from transforms.llava.conversation import DEFAULT_PROMPTS, ToLlavaConversation
-from transforms.llava.special_tokens import find_special_token
 from transforms.olmocr.discover import OlmocrInput, discover, discover_annotations
+from transforms.olmocr.estimate import image_bytes, wanted_rows
 from transforms.olmocr.filters import KEEP_CHOICES, ROTATIONS, RowRules
+from transforms.pdf.estimate import PageSample, page_bytes
 from transforms.pdf.settings import RenderSettings
 from transforms.run.run import Run
 
+_TEXT_COPIES = 2.2  # chat.json, metadata.jsonl, and what JSON adds
 SPLITS = ('train', 'eval')  # to chat.json and chat_eval.json
 
 
@@ -50,6 +54,7 @@ class OlmocrSettings:
         seed: of every random choice.
         splits: splits that get a chat file.
         render_processes: render processes of each Beam worker, 0 for one on each of its cores.
+        expected: what will be written, about.
         run: what run this is; the launcher fills it in.
     """
 
@@ -62,6 +67,7 @@ class OlmocrSettings:
     seed: int = 0
     splits: tuple[str, ...] = SPLITS
     render_processes: int = 1
+    expected: PageSample = PageSample(0.0, 0.0)
     run: Run | None = None
 
     @property
@@ -90,7 +96,24 @@ def olmocr_settings(context: Context) -> OlmocrSettings:
         seed=flags.seed, splits=SPLITS if flags.split == 'all' else (flags.split,),
         render_processes=context.render_processes)
     ToLlavaConversation(settings.prompts)
-    return settings
+    return replace(settings, expected=_expected(settings, context))
+
+
+def _expected(settings: OlmocrSettings, context: Context) -> PageSample:
+    """About how many pages are written, and the bytes that each takes with its text."""
+    found, render = settings.found, settings.render
+    usual = page_bytes(render.max_size, render.dpi, render.image_format)
+    is_near = storage.is_local(found.root)
+    if not is_near and not context.flags.plan:  # looking costs requests, which only who asks for a plan pays
+        return PageSample(sum(min(file.rows, settings.limit or file.rows) for file in found.files), usual)
+    pages, text, documents = wanted_rows(found, settings.rules, settings.limit)
+    if settings.product == 'annotations':
+        return PageSample(pages, found.archive_bytes / max(1, found.rows) + text)
+    try:
+        mean = image_bytes(found, documents, render)
+    except (OSError, RuntimeError):  # no process could be started, which the run reports
+        mean = 0.0
+    return PageSample(pages, (mean or usual) + _TEXT_COPIES * text)
 
 
 def _check(flags: object) -> None:
@@ -102,8 +125,7 @@ def _check(flags: object) -> None:
         raise ValueError('--preset=original takes train rows only, as the published converter does')
     if (flags.blank_pages == 'keep') != bool(flags.blank_answer):
         raise ValueError('--blank_pages=keep and --blank_answer=TEXT need each other')
-    if flags.blank_answer and (not flags.blank_answer.strip() or find_special_token(flags.blank_answer)):
-        raise ValueError(f'--blank_answer {flags.blank_answer!r} must have text and no special token')
+    check_blank_answer(flags)
     if flags.stage == 'convert' and (flags.subset or flags.split != 'all'):
         raise ValueError('--subset and --split belong to --stage=extract: --stage=convert takes all that was extracted')
     if flags.stage == 'convert' and not flags.input:

@@ -45,8 +45,8 @@ def test_every_planted_defect_has_its_own_reason(finished):
 
 def test_the_layout_is_the_documented_one(finished):
     assert sorted(os.listdir(finished)) == [
-        '_SUCCESS', 'chat.json', 'chat_eval.json', 'conversion_errors.log', 'errors.jsonl', 'images', 'manifest.json',
-        'records', 'report.html', 'run.json']
+        'README.md', '_SUCCESS', 'chat.json', 'chat_eval.json', 'conversion_errors.log', 'errors.jsonl', 'images', 'manifest.json',
+        'metadata.jsonl', 'metadata_eval.jsonl', 'records', 'report.html', 'run.json']
     chat = load(finished / 'chat.json')
     assert [c['id'] for c in chat] == [f'00_documents_train/ab/{i:03d}' for i in (0, 1, *range(6, 12))]
     assert chat[0]['conversations'] == [{'from': 'human', 'value': '<image>\nFree OCR.'},
@@ -256,3 +256,16 @@ def test_mix_0225_finds_its_documents_in_any_tarball(tmp_path, page_pdf):
     assert run(source, tmp_path / 'out').exit_code == 0
     account = load(tmp_path / 'out' / 'run.json')
     assert (account['totals']['read'], account['totals']['written'], account['warnings']) == (6, 6, {})
+
+
+@pytest.mark.parametrize(('flags', 'rows'), [
+    ((), {'train': 12, 'eval': 5}), (('--language=ja',), {'eval': 1}), (('--language=vi',), {'train': 1}), (('--split=eval',), {'eval': 5}),
+    (('--preset=original',), {'train': 15})], ids=str)
+def test_datasets_finds_images_and_text(tmp_path, flags, rows):
+    import datasets
+
+    assert olmocr.run([f'--output={tmp_path}/out', '--max_size=100', '--progress=off', *flags]).exit_code == 0
+    loaded = datasets.load_dataset(str(tmp_path / 'out'), cache_dir=str(tmp_path / 'cache'))
+    assert {split: of.num_rows for split, of in loaded.items()} == rows
+    for of in loaded.values():
+        assert of.column_names == ['image', 'id', 'text'] and all(row['image'].convert('RGB').size[0] and row['text'] for row in of)

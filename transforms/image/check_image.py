@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 
+from transforms.files.lfs import IS_POINTER, is_lfs_pointer
 from transforms.image.pillow import load_pillow
 from transforms.sandbox.operation import ErrorNames, Operation, OperationError
 
@@ -58,6 +59,10 @@ def check_image(data: bytes, limits: ImageLimits) -> dict[str, object]:
     """
     from PIL import Image, UnidentifiedImageError
 
+    if is_lfs_pointer(data):
+        raise OperationError('DamagedImage', IS_POINTER)
+    if not data:
+        raise OperationError('TruncatedImage', 'the file is empty')
     Image.MAX_IMAGE_PIXELS = limits.max_pixels
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
@@ -71,7 +76,7 @@ def check_image(data: bytes, limits: ImageLimits) -> dict[str, object]:
     except Image.DecompressionBombError as error:
         raise OperationError('ImageTooBig', str(error)) from None
     except UnidentifiedImageError:  # its text holds an address
-        raise OperationError('TruncatedImage' if not data else 'DamagedImage',
+        raise OperationError('DamagedImage',
                         f'no {", ".join(_FORMATS)} (it begins {data[:12]!r})') from None
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, ArithmeticError) as error:
         text = ' '.join(str(error).split())[:200]

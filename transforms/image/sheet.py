@@ -13,7 +13,7 @@ from transforms.report.page import Section
 from transforms.report.summary import SampledRecord, Views
 from transforms.sandbox.pool import Pool, acquire_pool, release_pool
 
-_THUMB_PIXELS = 420
+_THUMB_PIXELS, _SHOWN_CHARACTERS = 420, 600
 _ENDINGS = ('.png', '.jpg', '.webp')
 
 
@@ -23,7 +23,7 @@ def _cards(output: str, views: Views, run: Mapping[str, Any]) -> dict[str, objec
         return None
     pool = acquire_pool((MakeThumbnail,), ImageLimits(), 1)
     try:
-        cards = [(record, thumbnail, _caption(record)) for record in shown
+        cards = [(record, thumbnail, _caption(record), record.text or (record.details.get('text') or '')[:_SHOWN_CHARACTERS]) for record in shown
                  if (thumbnail := _thumbnail(pool, storage.join(output, record.output)))]
     finally:
         release_pool(pool)

@@ -12,6 +12,7 @@ import transforms.hub.filesystem  # noqa: F401 - registers hf:// with Beam
 from transforms.files import storage
 from transforms.files.abort import InputError
 from transforms.files.json_values import BOM, JsonItem, iter_items
+from transforms.hub.address import check_is_folder, missing
 from transforms.olmocr.rows import ARCHIVE_ENDINGS, COLUMNS_0225, COLUMNS_1025
 from transforms.run.source import PART_ROWS
 
@@ -114,8 +115,9 @@ def discover(root: str, subsets: tuple[str, ...], split: str) -> OlmocrInput:
         InputError: no such folder, no fitting file, a Parquet that cannot be read or lacks columns.
     """
     if not storage.exists(root):
-        raise InputError(f'--input {root} does not exist. Download the dataset first, or leave --input out '
-                         'to run on the embedded sample')
+        raise InputError(f'--input {missing(root)}. It must be the folder that allenai/olmOCR-mix-1025 was downloaded to, or its place '
+                         'on the Hub; without --input an embedded sample is taken')
+    check_is_folder(root)
     candidates = [(info, named) for info in storage.list_files(root, '*.parquet')
                   if (named := classify(info.path.rpartition('/')[2]))]
     if not candidates:

@@ -20,12 +20,15 @@ from transforms.accounting.product import Chunk, JoinedFile
 from transforms.files import storage
 from transforms.files.columns import column_values
 from transforms.files.paths import is_unsafe
+from transforms.image.image_folder import METADATA, metadata_line
 from transforms.olmocr.discover import RowFile
 from transforms.olmocr.rows import BadRow, OlmocrRow, label_of, split_relpath, to_text
 from transforms.pdf.pages import PageImage
+from transforms.shards.card import OutputCard, image_folder
 
 COMBINED = 'combined_train_data.json'
 TRANSFORMED = {'pdf': 'transformed_data_pdf.json', 'png': 'transformed_data_png.json'}
+_IMAGES = 'png_tarballs'
 _PROMPT = 'Free OCR.\n<image>'
 _BATCH_ROWS = 512
 _MAX_NAME_BYTES = 240
@@ -40,18 +43,19 @@ def parse_original(raw: dict, part: int, file: str, row: int) -> OlmocrRow:
         raise BadRow('pdf_relpath leaves the folder, or has a name that no disk takes')
     archive, member = split_relpath(relpath)
     return OlmocrRow(part=part, file=file, row=row, id=record_id, archive=archive, member=member,
-                     output='png_tarballs/' + image.replace('.pdf', '.png'),
+                     output=f'{_IMAGES}/' + image.replace('.pdf', '.png'),
                      text=to_text(label_of(raw).get('natural_text')), split='train')
 
 
 def to_original(image: PageImage) -> Iterator[Payload]:
-    """The record's samples: for the file of PDFs and for the file of PNGs."""
+    """The record's samples: for the file of PDFs, for the file of PNGs, and for `datasets`."""
     if image.error:
         return
     row: OlmocrRow = image.context
     path = row.id.removeprefix('pdf_tarballs/') if row.id.startswith('pdf_tarballs/') else row.id
     for kind, named in (('pdf', path), ('png', path.replace('.pdf', '.png'))):
         yield Payload(row.part, row.file, row.row, TRANSFORMED[kind], indented(_sample(row, named)))
+    yield Payload(row.part, row.file, row.row, METADATA['train'], metadata_line(image.output, {'id': row.id, 'text': row.text}))
 
 
 def _sample(row: OlmocrRow, image: str) -> dict:
@@ -135,6 +139,7 @@ class CombinedRows:
         return write_list(storage.join(output, self.path), combined_rows(self.files))
 
 
-def original_products(files: tuple[RowFile, ...]) -> tuple[CombinedRows | JoinedFile, ...]:
-    """The published converter's three JSON files: the combined rows, samples that name PDFs, samples that name PNGs."""
-    return CombinedRows(files), *(JoinedFile(path, path, b'[\n  ', b',\n  ', b'\n]', b'[]') for path in TRANSFORMED.values())
+def original_products(files: tuple[RowFile, ...], card: str) -> tuple[CombinedRows | JoinedFile | OutputCard, ...]:
+    """The published converter's three JSON files: the combined rows, samples that name PDFs, samples that name PNGs; and what `datasets` reads."""
+    samples = tuple(JoinedFile(path, path, b'[\n  ', b',\n  ', b'\n]', b'[]') for path in TRANSFORMED.values())
+    return CombinedRows(files), *samples, *image_folder(card, images=_IMAGES)

@@ -30,6 +30,7 @@ OLMOCR_TABLE = RecordTable(LABEL_COLUMNS + IMAGE_COLUMNS)
 # Of the published converter: two records may name one document, and share its image.
 ORIGINAL_TABLE = RecordTable(OLMOCR_TABLE.columns, shared_outputs=True)
 OLMOCR_REPORT = Report((*IMAGE_HISTOGRAMS, Histogram('text_chars', 'Text length, characters'), Histogram('language', 'Language'),
+                        Histogram('language', 'Language of all rows that were read', read=True),
                         Histogram('rotation', 'Rotation label, degrees clockwise', exact=True), ENGINES), (CONTACT_SHEET,))
 ERROR_LOG = 'conversion_errors.log'  # as the published converter's
 

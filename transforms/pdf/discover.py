@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from dataclasses import dataclass
 
 import transforms.hub.filesystem  # noqa: F401 - registers hf:// with Beam
 from transforms.files import storage
 from transforms.files.abort import InputError
+from transforms.hub.address import missing
 from transforms.pdf.list_pages import FileGroup, display_name
 
 _GROUP_FILES = 64
@@ -46,21 +48,51 @@ class PdfInput:
         return ((f'{len(entries)} files, digest {digest}', self.bytes, 0.0),)
 
 
-def discover(pattern: str, besides: str) -> PdfInput:
-    """The files of a folder (its *.pdf at any depth), a file or a glob.
+def discover(inputs: str | tuple[str, ...], besides: str) -> PdfInput:
+    """The files of folders (their *.pdf at any depth), files and globs; paths are relative to the folder that all lie in.
 
     Args:
-        pattern: the input as given.
+        inputs: the input as given, one or several.
         besides: a folder whose files are left out (the output, where it lies in the input).
 
     Raises:
-        InputError: nothing is there.
+        InputError: nothing is there, or nothing but the output, or several inputs have no folder in common.
     """
-    root, infos = _find_files(pattern)
+    found = [_find_files(pattern) for pattern in ((inputs,) if isinstance(inputs, str) else inputs)]
+    root = found[0][0] if len(found) == 1 else _common_folder([root for root, _ in found])
     ours = os.path.abspath(besides) + os.sep
-    prefix = len(storage.join(root, 'x')) - 1
-    return PdfInput(root, tuple(storage.FileInfo(info.path[prefix:], info.size, info.modified, info.etag) for info in infos
-                                if not os.path.abspath(info.path).startswith(ours)))
+    infos: dict[str, storage.FileInfo] = {}
+    for own_root, files in found:
+        own = _relative_folder(own_root, root)
+        prefix = len(storage.join(own_root, 'x')) - 1
+        for info in files:
+            if not os.path.abspath(info.path).startswith(ours):
+                name = own + info.path[prefix:]
+                infos[name] = storage.FileInfo(name, info.size, info.modified, info.etag)
+    if not infos:
+        raise InputError(f'--input {root} has no file but those in --output {besides}: choose another output folder')
+    return PdfInput(root, tuple(infos.values() if len(found) == 1 else (infos[name] for name in sorted(infos))))
+
+
+def _common_folder(roots: list[str]) -> str:
+    if len(set(roots)) == 1:
+        return roots[0]
+    if all(map(storage.is_local, roots)):
+        return os.path.commonpath([os.path.abspath(root) for root in roots])
+    common = os.path.commonprefix([root.rstrip('/').split('/') for root in roots])
+    if len(common) < 3:  # scheme, nothing, bucket
+        raise InputError(f'--input names places that have nothing in common ({roots[0]}, {roots[-1]}): run them one by one')
+    return '/'.join(common)
+
+
+def _relative_folder(folder: str, root: str) -> str:
+    """'' or a path that ends with /."""
+    if folder == root:
+        return ''
+    if storage.is_local(folder):
+        relative = os.path.relpath(os.path.abspath(folder), root)
+        return '' if relative == '.' else f'{relative}/'
+    return f"{folder.rstrip('/')[len(root.rstrip('/')):].lstrip('/')}/"
 
 
 def group_files(found: PdfInput, limit: int, skips_files: bool) -> tuple[FileGroup, ...]:
@@ -77,6 +109,11 @@ def split_glob(pattern: str) -> tuple[str, str]:
     parts = pattern.split('/')
     wild = next((i for i, part in enumerate(parts) if any(c in part for c in '*?[')), len(parts) - 1)
     return '/'.join(parts[:wild]) or ('/' if pattern.startswith('/') else '.'), '/'.join(parts[wild:])
+
+
+def _any_case(glob: str) -> str:
+    """A glob of *.pdf that takes *.PDF too, as the folder form does."""
+    return re.sub(r'\.(pdf|png|jpg|jpeg)\Z', lambda ending: ''.join(f'[{c.lower()}{c.upper()}]' if c.isalpha() else c for c in ending[0]), glob, flags=re.I)
 
 
 def _find_files(pattern: str) -> tuple[str, list[storage.FileInfo]]:
@@ -97,8 +134,8 @@ def _find_files(pattern: str) -> tuple[str, list[storage.FileInfo]]:
     else:
         root, glob = split_glob(pattern)
         if not storage.exists(root):
-            raise InputError(f'--input {pattern}: there is no folder {root}')
-        files = storage.list_files(root, glob)
+            raise InputError(f'--input {missing(pattern)}: there is no folder {root}')
+        files = storage.list_files(root, _any_case(glob))
     if not files:
         raise InputError(f"--input {pattern} matches no file. Give a folder, or a glob in quotes such as 'folder/**/*.pdf'")
     return root, files

@@ -20,7 +20,7 @@ class Documents:
 
     def __init__(self, settings: RenderSettings) -> None:
         self.engines = ('pdfium', 'mupdf') if settings.engine == 'auto' else (settings.engine,)
-        self._accept_repaired = settings.accept_repaired
+        self._accept_repaired, self._passwords = settings.accept_repaired, settings.passwords
         self._open: dict[str, Document] = {}
 
     def load(self) -> None:
@@ -37,7 +37,8 @@ class Documents:
             PageError: the engine cannot open it, or it has no page.
         """
         if engine not in self._open:
-            document = PdfiumDocument(source) if engine == 'pdfium' else MupdfDocument(source, self._accept_repaired)
+            document = PdfiumDocument(source, self._passwords) if engine == 'pdfium' else \
+                MupdfDocument(source, self._accept_repaired, self._passwords)
             self._open[engine] = document
             if document.page_count() < 1:
                 raise PageError('EmptyPdf', f'{engine}: the file has no page')

@@ -26,6 +26,7 @@ from transforms.pdf.fonts import (
 )
 from transforms.pdf.settings import RenderSettings
 from transforms.pdf.sizes import output_size
+from transforms.pdf.text_layer import in_reading_order, mupdf_lines, pdfium_lines
 
 _LARGE, _STEP = 64 << 20, 4 << 20
 
@@ -39,6 +40,9 @@ class Document(Protocol):
     def render(self, page: int, rotation: int, settings: RenderSettings) -> np.ndarray:
         """Page `page` (0-based) turned clockwise by `rotation` degrees, as (H, W) or (H, W, 3) uint8, until the engine's next page."""
 
+    def text(self, page: int) -> str:
+        """The text layer of page `page` in reading order; PageError where it cannot be read or is too long."""
+
     def close(self) -> None:
         """Closes the document and frees the memory of the native library."""
 
@@ -47,8 +51,8 @@ def _ordered(left: float, bottom: float, right: float, top: float) -> tuple[floa
     return min(left, right), min(bottom, top), max(left, right), max(bottom, top)
 
 
-def _load_document(source: bytes | str) -> object:
-    """The handle of a document, which needs `source` as long as it is open.
+def _load_document(source: bytes | str, passwords: tuple[str, ...]) -> object:
+    """The handle of a document, which needs `source` as long as it is open. Of the passwords the first that opens it is taken.
 
     pypdfium2 would take a document without pages for one that cannot be loaded, and name the error of an earlier one.
 
@@ -57,10 +61,13 @@ def _load_document(source: bytes | str) -> object:
     """
     from pypdfium2 import internal, raw
 
-    handle = raw.FPDF_LoadDocument(os.fsencode(source), None) if isinstance(source, str) \
-        else raw.FPDF_LoadMemDocument64(source, len(source), None)
+    for password in (None, *(word.encode() for word in passwords)):
+        handle = raw.FPDF_LoadDocument(os.fsencode(source), password) if isinstance(source, str) \
+            else raw.FPDF_LoadMemDocument64(source, len(source), password)
+        code = 0 if handle else raw.FPDF_GetLastError()
+        if code != raw.FPDF_ERR_PASSWORD:
+            break
     if not handle:
-        code = raw.FPDF_GetLastError()
         kind = 'EncryptedPdf' if code in (raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY) else 'DamagedPdf'
         raise PageError(kind, f'pdfium: Failed to load document (PDFium: {internal.ErrorToStr.get(code)}).')
     return handle
@@ -76,13 +83,13 @@ class PdfiumDocument:
         has_annotations: whether something is rendered over that page.
     """
 
-    def __init__(self, source: bytes | str) -> None:
+    def __init__(self, source: bytes | str, passwords: tuple[str, ...] = ()) -> None:
         import pypdfium2 as pdfium
 
         _font_requests().take()
         self._source, self.fonts = source, Requested()
         self.unrendered = self.may_lack_letters = self.has_annotations = False
-        self._doc = pdfium.PdfDocument(_load_document(source))
+        self._doc = pdfium.PdfDocument(_load_document(source, passwords))
         # pdfium refuses forms of some kinds; the page itself can be rendered all the same.
         with contextlib.suppress(pdfium.PdfiumError):
             self._doc.init_forms()
@@ -140,6 +147,18 @@ class PdfiumDocument:
         finally:
             bitmap.close()
 
+    def text(self, page: int) -> str:
+        import pypdfium2 as pdfium
+
+        try:
+            handle = self._doc[page]
+            try:
+                return in_reading_order(pdfium_lines(handle))
+            finally:
+                handle.close()
+        except pdfium.PdfiumError as error:
+            raise PageError('DamagedPdf', f'pdfium: {error}') from None
+
     def close(self) -> None:
         self._doc.close()
 
@@ -181,7 +200,7 @@ def _canvas() -> _Canvas:
 class MupdfDocument:
     """A PDF opened by MuPDF, as a PDF and nothing else."""
 
-    def __init__(self, source: bytes | str, accept_repaired: bool) -> None:
+    def __init__(self, source: bytes | str, accept_repaired: bool, passwords: tuple[str, ...] = ()) -> None:
         import pymupdf
 
         pymupdf.TOOLS.mupdf_display_errors(False)
@@ -194,7 +213,7 @@ class MupdfDocument:
             raise _mupdf_error(error) from None
         if not self._doc.is_pdf:
             raise PageError('NotAPdf', 'MuPDF opened it as something else than a PDF')
-        if self._doc.needs_pass:
+        if self._doc.needs_pass and not any(map(self._doc.authenticate, passwords)):
             raise PageError('EncryptedPdf', 'mupdf: a password is needed')
         self._check_repair()
 
@@ -205,7 +224,7 @@ class MupdfDocument:
 
     def _check_repair(self) -> None:
         if self._doc.is_repaired and not self._accept_repaired:
-            raise PageError('RepairedPdf', 'mupdf had to repair the file; --repaired=keep keeps such pages')
+            raise PageError('RepairedPdf', 'mupdf had to repair the file; --repaired=keep keeps such pages, also later with --retry_failed')
 
     def page_count(self) -> int:
         try:
@@ -221,6 +240,12 @@ class MupdfDocument:
         """
         try:
             return letters_of(self._doc, page, has_annotations)
+        except (RuntimeError, ValueError, IndexError) as error:
+            raise _mupdf_error(error) from None
+
+    def text(self, page: int) -> str:
+        try:
+            return in_reading_order(mupdf_lines(self._doc[page]))
         except (RuntimeError, ValueError, IndexError) as error:
             raise _mupdf_error(error) from None
 

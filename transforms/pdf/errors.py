@@ -22,8 +22,9 @@ ERROR_ORDER = (
     'RenderCrash',       # the engine killed its process
     'FontMissing',       # letters of a font that is not embedded, which no engine asked for has glyphs for
     'BlankRender',       # no mark of ink although the label has text
+    'BlankPage',         # no mark of ink, and pages without are not wanted; counts as dropped, blank_page
 )
-FINAL_ERRORS = frozenset({'NotAPdf', 'PageTimeout', 'PageTooBig', 'ImageTooSmall', 'PageOutOfMemory', 'RenderCrash'})
+FINAL_ERRORS = frozenset({'NotAPdf', 'BlankPage', 'PageTimeout', 'PageTooBig', 'ImageTooSmall', 'PageOutOfMemory', 'RenderCrash'})
 
 
 SANDBOX_ERRORS = ErrorNames(timeout='PageTimeout', out_of_memory='PageOutOfMemory', crash='RenderCrash', damaged='DamagedPdf')

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 
+from transforms.files.lfs import IS_POINTER, is_lfs_pointer
 from transforms.pdf.errors import PageError
 
 _HEAD = 1024
@@ -38,12 +39,16 @@ def file_kind(source: bytes | str, name: str, limit: int) -> str:
         size, head = len(source), source[:_HEAD]
     if size > limit:
         raise PageError('PageTooBig', f'the file has {size} bytes, over the limit of {limit}')
+    if is_lfs_pointer(head):
+        raise PageError('NotAPdf', IS_POINTER)
     if name.lower().endswith(('.png', '.jpg', '.jpeg')):
         if head.startswith((b'\x89PNG\r\n\x1a\n', b'\xff\xd8\xff')):
             return 'image'
         raise PageError('NotAPdf', 'neither PNG nor JPEG by its first bytes')
     if b'%PDF' in head or (not head.lstrip().startswith(b'<') and _has_header(source)):
         return 'pdf'
+    if not size:
+        raise PageError('NotAPdf', 'the file is empty')
     raise PageError('NotAPdf', f'it has no %PDF header (it begins {head[:12]!r})')
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 
 from transforms.pdf.errors import PageError
 from transforms.pdf.settings import RenderSettings
-from transforms.pdf.sizes import check_size
+from transforms.pdf.sizes import check_size, output_size
 
 
 def render_image(data: bytes | str, rotation: int, settings: RenderSettings) -> np.ndarray:
-    """A PNG or JPEG, turned by its EXIF tag and the label, shrunk to `max_size` and never enlarged."""
+    """A PNG or JPEG, turned by its EXIF tag and the label, shrunk to `max_size`, and enlarged to it with `enlarge='yes'` alone."""
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     Image.MAX_IMAGE_PIXELS = settings.max_pixels * 4
@@ -29,6 +30,9 @@ def render_image(data: bytes | str, rotation: int, settings: RenderSettings) -> 
         raise PageError('DamagedPdf', f'image: {" ".join(str(error).split())[:200]}') from None
     if rotation:
         flat = flat.rotate(-rotation, expand=True)
+    if settings.enlarge == 'yes' and max(flat.size) < settings.max_size:
+        w, h = flat.size
+        flat = flat.resize(output_size(w, h, replace(settings, dpi=0.0)), Image.Resampling.LANCZOS)
     flat.thumbnail((settings.max_size, settings.max_size), Image.Resampling.LANCZOS)
     check_size(*flat.size, settings)
     return np.asarray(flat)

@@ -4,6 +4,7 @@ import argparse
 import hashlib
 import os
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -24,6 +25,9 @@ from transforms.run.journal import is_output_there, read_journal
 from transforms.run.run import Run
 from transforms.sandbox.pool import Answer, acquire_pool, release_pool
 from transforms.sandbox.window import Window
+
+# Letters that Unicode does not take apart.
+_LETTERS = str.maketrans({'đ': 'd', 'ð': 'd', 'ø': 'o', 'ł': 'l', 'ı': 'i', 'ß': 'ss', 'æ': 'ae', 'œ': 'oe', 'þ': 'th', 'ħ': 'h', 'ŧ': 't', 'ŋ': 'n'})
 
 
 @dataclass(frozen=True)
@@ -76,8 +80,14 @@ def display_name(file: str) -> str:
 def page_image_path(file: str, page: int, extension: str) -> str:
     """`images/{hh}/{slug}-{hash}-p{page:05d}.{extension}` for a 0-based page of a file."""
     digest = hashlib.sha256(file.encode('utf-8', 'surrogateescape')).hexdigest()[:12]
-    slug = re.sub(r'[^a-z0-9._-]', '-', file.lower())[:80]
+    slug = re.sub(r'[^a-z0-9._-]', '-', _plain_letters(file))[:80]
     return f'images/{digest[:2]}/{slug}-{digest}-p{page + 1:05d}.{extension}'
+
+
+def _plain_letters(text: str) -> str:
+    """Lower case, with Latin letters for their forms with marks: 'Đường phố' is 'duong pho'."""
+    apart = unicodedata.normalize('NFKD', text.lower().translate(_LETTERS))
+    return ''.join(character for character in apart if not unicodedata.combining(character))
 
 
 def page_id(file: str, page: int) -> str:
@@ -87,10 +97,10 @@ def page_id(file: str, page: int) -> str:
 
 class _ListFn(beam.DoFn):
     def __init__(self, root: str, settings: RenderSettings, processes: int, selection: PageSelection, max_pages: int,
-                 limit: int, run: Run) -> None:
+                 limit: int, run: Run | None) -> None:
         self._root, self._settings, self._processes = root, settings, processes
         self._selection, self._max_pages, self._limit = selection, max_pages, limit
-        self._journal, self._output = run.journal, run.output
+        self._run = run
 
     def setup(self) -> None:
         self._pool = acquire_pool(PDF_OPERATIONS, self._settings, self._processes)
@@ -100,7 +110,7 @@ class _ListFn(beam.DoFn):
 
     def process(self, group: FileGroup) -> Iterator[
             PdfPage | PageImage | TaggedOutput[Literal['accounts'], object]]:
-        journaled = read_journal(self._journal, group.name)
+        journaled = read_journal(self._run.journal, group.name) if self._run else {}
         read = 0
         for file, counted in self._counted(group.files):
             answer = counted.header
@@ -125,15 +135,18 @@ class _ListFn(beam.DoFn):
         """Each file with its page count or error, in order, a few of them under way at a time."""
         window: Window[str] = Window(self._pool, 2 * self._pool.processes, in_order=True)
         for file in files:
-            path = storage.join(self._root, file)
+            path = self._path(file)
             here = storage.is_local(path)
             window.submit(file, CountPages, {'name': file, 'path': os.path.abspath(path) if here else ''},
                           b'' if here else storage.read_bytes(path))
             yield from window.ready()
         yield from window.rest()
 
+    def _path(self, file: str) -> str:
+        return storage.join(self._root, file) if self._root else file
+
     def _page(self, group: FileGroup, file: str, page: int) -> PdfPage:
-        path = storage.join(self._root, file)
+        path = self._path(file)
         local = storage.is_local(path)
         return PdfPage(part=group.part, file=display_name(file), row=page, name=file, path=path if local else '',
                        data=b'' if local else storage.read_bytes(path), page=page,
@@ -142,7 +155,7 @@ class _ListFn(beam.DoFn):
     def _page_or_outcome(self, group: FileGroup, file: str, page: int, journaled: dict) -> PdfPage | PageImage:
         pdf_page = self._page(group, file, page)
         outcome = journaled.get((pdf_page.file, page))
-        if outcome is None or not is_output_there(self._output, outcome):
+        if outcome is None or not is_output_there(self._run.output, outcome):
             return pdf_page
         return pdf_page.outcome(outcome)
 
@@ -155,9 +168,9 @@ class ListPdfPages(beam.PTransform):
     failed page 1. Files on other than local disks are read once for each page.
 
     Args:
-        root: folder that the files' paths are relative to.
+        root: folder that the files' paths are relative to, '' for none.
         settings: of rendering; the engine and the limits count here too.
-        run: the run, for its folders: a journaled image that is still there is not rendered again.
+        run: the run, for its folders: a journaled image that is still there is not rendered again; None outside of a run.
         processes: child processes of each Beam worker process.
         selection: pages to read of each file.
         max_pages: pages of one file; further ones are dropped as `over_page_limit`.
@@ -166,7 +179,7 @@ class ListPdfPages(beam.PTransform):
 
     root: str
     settings: RenderSettings
-    run: Run
+    run: Run | None
     processes: int = 1
     selection: PageSelection = PageSelection()
     max_pages: int = 2000
@@ -176,3 +189,31 @@ class ListPdfPages(beam.PTransform):
         return groups | 'CountPages' >> beam.ParDo(
             _ListFn(self.root, self.settings, self.processes, self.selection, self.max_pages, self.limit, self.run)
         ).with_outputs(ACCOUNTS, main='main')
+
+
+@dataclass(eq=False)
+class PdfPages(beam.PTransform):
+    """PCollection[str], paths of PDFs (and PNG and JPEG files), to PCollection[PdfPage | PageImage]: every page, for RenderPDF.
+
+    A file that cannot be opened, or has no page, is one PageImage with `error`, which RenderPDF passes on. Images get the names
+    `images/{hh}/{name}-{hash}-p{page}.{extension}`, by which the same path always has the same.
+
+    Args:
+        settings: of rendering.
+        processes: child processes of each Beam worker process, which count pages.
+        selection: pages to read of each file.
+        max_pages: pages of one file; further ones are left out.
+    """
+
+    settings: RenderSettings = RenderSettings()
+    processes: int = 1
+    selection: PageSelection = PageSelection()
+    max_pages: int = 2000
+
+    def expand(self, paths: beam.PCollection[str]) -> beam.PCollection:
+        return (paths | 'ToGroup' >> beam.Map(_one_file) | 'ListPages' >> ListPdfPages(
+            '', self.settings, None, self.processes, self.selection, self.max_pages)).main
+
+
+def _one_file(path: str) -> FileGroup:
+    return FileGroup(display_name(path), (path,))

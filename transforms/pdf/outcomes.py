@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from transforms.accounting.outcome import DROPPED, FAILED, WRITTEN, Outcome
+from transforms.accounting.outcome import DROPPED, FAILED, WRITTEN, Outcome, Payload
 from transforms.accounting.table import RecordTable
+from transforms.image.image_folder import METADATA, metadata_line
 from transforms.image.sheet import CONTACT_SHEET
 from transforms.pdf.list_pages import FileGroup, display_name, page_id
 from transforms.pdf.pages import PageImage
@@ -14,12 +15,16 @@ from transforms.report.summary import Count
 IMAGE_COLUMNS = (('engine', 'string'), ('width', 'int32'), ('height', 'int32'), ('ink_share', 'float'),
                  ('pages', 'int32'), ('substituted_fonts', 'string'), ('repaired', 'bool'))
 # What is wrong with a page by a rule of ours, not by a fault.
-_DROPPED = {'ImageTooSmall': 'image_too_small'}
+_DROPPED = {'ImageTooSmall': 'image_too_small', 'BlankPage': 'blank_page'}
 IMAGE_HISTOGRAMS = (
     Histogram('bytes', 'Image file size, bytes'), Histogram('width', 'Image width, pixels'),
     Histogram('height', 'Image height, pixels'), Histogram('ink_share', 'Ink share of the page'))
 ENGINES = Histogram('engine', 'Engine')
 PAGE_TABLE = RecordTable(IMAGE_COLUMNS)
+# With the page's own text; `text_source` says where it comes from: 'layer', null where there is none.
+TEXT_COLUMNS = (('text', 'string'), ('text_source', 'string'))
+TEXT_PAGE_TABLE = RecordTable(IMAGE_COLUMNS + TEXT_COLUMNS)
+LAYER = 'layer'
 PAGE_REPORT = Report((*IMAGE_HISTOGRAMS, ENGINES), (CONTACT_SHEET,))
 
 
@@ -50,15 +55,26 @@ def repair_warning(image: PageImage) -> Iterator[Count]:
         yield Count(image.part, 'warning', 'repaired_pdf', 1)
 
 
-def page_outcome(image: PageImage) -> Iterator[Outcome | Count]:
+def page_outcome(image: PageImage, with_text: bool) -> Iterator[Outcome | Count]:
     """The record of a page of a plain PDF, and a warning where it is due."""
-    yield image_outcome(image, page_id(image.file, image.row), {})
+    text = {'text': image.text, 'text_source': LAYER if image.text else None} if with_text and not image.error else {}
+    yield image_outcome(image, page_id(image.file, image.row), text)
     yield from repair_warning(image)
+    if with_text and not image.error and not image.text:
+        yield Count(image.part, 'warning', 'no_text_layer', 1)
+
+
+def page_metadata(image: PageImage, with_text: bool) -> Iterator[Payload]:
+    """The line by which `datasets` finds a page's image."""
+    if not image.error:
+        text = {'text': image.text, 'text_source': LAYER if image.text else None} if with_text else {}
+        yield Payload(image.part, image.file, image.row, METADATA['train'], metadata_line(
+            image.output, {'id': page_id(image.file, image.row), 'file': image.file, 'page': image.row + 1, **text}))
 
 
 def journal_entry(row: dict) -> dict:
     """The journal entry of a written row of the records table."""
-    names = ('output', 'bytes', 'sha256', *(name for name, _ in IMAGE_COLUMNS))
+    names = ('output', 'bytes', 'sha256', 'text', *(name for name, _ in IMAGE_COLUMNS))
     entry = {name: row[name] for name in names if row.get(name)}
     if fonts := entry.pop('substituted_fonts', ''):
         entry['fonts'] = fonts

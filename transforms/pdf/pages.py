@@ -44,7 +44,7 @@ class PdfPage:
 
     def outcome(self, measured: dict, data: bytes = b'') -> PageImage:
         """The outcome of this page from a child's answer or a journal's line."""
-        names = ('width', 'height', 'bytes', 'sha256', 'engine', 'ink_share', 'pages', 'fonts', 'repaired', 'error', 'message', 'spill')
+        names = ('width', 'height', 'bytes', 'sha256', 'engine', 'ink_share', 'pages', 'fonts', 'repaired', 'text', 'error', 'message', 'spill')
         fields = {name: measured[name] for name in names if measured.get(name)}
         return PageImage(self.part, self.file, self.row, self.output, self.unit, self.context, data=data, **fields)
 
@@ -53,7 +53,8 @@ class PdfPage:
 class PageImage:
     """The image of one page, or why there is none (`error` and `message`).
 
-    `fonts` names those that the page does not embed, which `engine` substituted; `repaired` says that it had to repair the file.
+    `fonts` names those that the page does not embed, which `engine` substituted; `repaired` says that it had to repair the file;
+    `text` is the page's own text layer where it was asked for.
 
     The encoded image is in `data`, or in the local file `spill`, until WriteImages puts it under `output`.
     """
@@ -75,6 +76,7 @@ class PageImage:
     pages: int = 0
     fonts: str = ''
     repaired: bool = False
+    text: str = ''
     error: str = ''
     message: str = ''
     listed: bool = True
@@ -85,5 +87,5 @@ class PageImage:
 
     def journal_entry(self) -> dict:
         """What a resumed run needs to know of this page."""
-        names = ('output', 'width', 'height', 'bytes', 'sha256', 'engine', 'ink_share', 'pages', 'fonts', 'repaired', 'error', 'message')
+        names = ('output', 'width', 'height', 'bytes', 'sha256', 'engine', 'ink_share', 'pages', 'fonts', 'repaired', 'text', 'error', 'message')
         return {name: value for name in names if (value := getattr(self, name))}

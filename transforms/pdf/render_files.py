@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import apache_beam as beam
 
 from transforms.accounting.step import CollectAccounts, StepOutput
+from transforms.accounting.table import RecordTable
 from transforms.pdf.list_pages import FileGroup, ListPdfPages, PageSelection
-from transforms.pdf.outcomes import PAGE_TABLE, page_outcome
+from transforms.pdf.outcomes import PAGE_TABLE, TEXT_PAGE_TABLE, page_metadata, page_outcome
 from transforms.pdf.render_pdf import RenderPDF
 from transforms.pdf.settings import RenderSettings
 from transforms.pdf.write_images import WriteImages
@@ -50,5 +51,13 @@ class RenderFiles(beam.PTransform):
             self.root, self.settings, run, self.processes, self.selection, self.max_pages, self.limit)
         images = (listed.main | 'RenderPDF' >> RenderPDF(self.settings, self.processes, run.staging_dir)
                   | 'WriteImages' >> WriteImages(run))
-        return StepOutput(images, (listed.accounts | 'CollectListed' >> CollectAccounts(run), images
-                                   | 'ToOutcome' >> beam.FlatMap(page_outcome) | 'CollectRendered' >> CollectAccounts(run, PAGE_TABLE)))
+        with_text = self.settings.text_layer
+        return StepOutput(images, (
+            listed.accounts | 'CollectListed' >> CollectAccounts(run),
+            images | 'ToOutcome' >> beam.FlatMap(page_outcome, with_text) | 'CollectRendered' >> CollectAccounts(run, self.table),
+            images | 'ToMetadata' >> beam.FlatMap(page_metadata, with_text) | 'CollectMetadata' >> CollectAccounts(run)))
+
+    @property
+    def table(self) -> RecordTable:
+        """The columns of its outcomes."""
+        return TEXT_PAGE_TABLE if self.settings.text_layer else PAGE_TABLE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import replace
 
 from transforms.image.pillow import load_pillow
 from transforms.pdf.count_pages import CountPages
@@ -23,8 +24,9 @@ _LONGEST_FONTS = 500
 class RenderPage(Operation):
     """Renders one page, and answers with what was measured of it; the image is the body, or the file at `spill`.
 
-    A task has `name` and `path` (else the payload is the document) and `page`, `rotation` and `expect_ink` as in `PdfPage`. The
-    answer has `engine`, `pages`, `ink_share`, `fonts`, `repaired`, `width`, `height`, `bytes`, `sha256`, or `spill_errno` where the image
+    A task has `name` and `path` (else the payload is the document) and `page`, `rotation` and `expect_ink` as in `PdfPage`; with
+    `max_size` another size than that of the settings. The
+    answer has `engine`, `pages`, `ink_share`, `fonts`, `repaired`, `text` (with `text_layer`), `width`, `height`, `bytes`, `sha256`, or `spill_errno` where the image
     could not be written.
     """
 
@@ -42,14 +44,16 @@ class RenderPage(Operation):
         load_pillow()
 
     def run(self, task: dict, payload: bytes) -> tuple[dict, bytes]:
-        settings, source = self.settings, task.get('path') or payload
+        settings, source = self._settings_of(task), task.get('path') or payload
         if file_kind(source, task['name'], settings.max_input_bytes) == 'image':
             pixels, share = measure(render_image(source, task['rotation'], settings))
             measured = {'engine': 'pillow', 'pages': 1, 'ink_share': share}
-            if task['expect_ink'] and is_blank(pixels, share):
-                raise PageError('BlankRender', 'the image has no mark although the label has text')
+            if (task['expect_ink'] or settings.drop_blank) and is_blank(pixels, share):
+                raise PageError('BlankRender', 'the image has no mark although the label has text') if task['expect_ink'] else _blank_page()
         else:
-            pixels, measured = self._render(source, task)
+            pixels, measured = self._render(source, task, settings)
+        if settings.text_layer and measured['engine'] != 'pillow':
+            measured['text'] = self._documents.open(measured['engine'], source).text(task['page'])
         pixels = to_mode(pixels, settings.color)
         body = encode(pixels, settings)
         measured.update(width=pixels.shape[1], height=pixels.shape[0], bytes=len(body),
@@ -61,13 +65,17 @@ class RenderPage(Operation):
     def reset(self) -> None:
         self._documents.close()
 
-    def _render(self, source: bytes | str, task: dict) -> tuple[object, dict]:
+    def _settings_of(self, task: dict) -> RenderSettings:
+        size = task.get('max_size')
+        return replace(self.settings, max_size=size, dpi=0.0, min_side=1) if size else self.settings
+
+    def _render(self, source: bytes | str, task: dict, settings: RenderSettings) -> tuple[object, dict]:
         """The first engine that renders all letters, else the failure or the blank page that decides."""
         failure, blank, fonts, doubt = None, None, Requested(), self.settings.engine == 'mupdf'
         for engine in self._documents.engines:
             try:
                 document = self._documents.open(engine, source)
-                pixels, share = measure(document.render(task['page'], task['rotation'], self.settings))
+                pixels, share = measure(document.render(task['page'], task['rotation'], settings))
                 fonts = getattr(document, 'fonts', fonts)
                 measured = {'engine': engine, 'pages': document.page_count(), 'ink_share': share,
                             'fonts': ', '.join(fonts.names)[:_LONGEST_FONTS], 'repaired': getattr(document, 'is_repaired', False)}
@@ -88,6 +96,8 @@ class RenderPage(Operation):
             if failure.name in FINAL_ERRORS:
                 break
         if blank and not task['expect_ink'] and failure.name == 'BlankRender':
+            if self.settings.drop_blank:
+                raise _blank_page()
             return blank
         raise failure
 
@@ -104,6 +114,10 @@ class RenderPage(Operation):
             return other.letters(page, document.has_annotations).beyond(document.fonts)
         except PageError:
             return False  # the other engine cannot read the file: pdfium's text layer has the word
+
+
+def _blank_page() -> PageError:
+    return PageError('BlankPage', 'the page has no mark of ink')
 
 
 def _spill(path: str, body: bytes) -> dict:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 ENGINES = ('auto', 'pdfium', 'mupdf')
 IMAGE_FORMATS = ('png', 'jpg', 'webp')
@@ -21,7 +21,8 @@ class RenderSettings:
 
     Attributes:
         engine: 'pdfium', 'mupdf', or 'auto' (pdfium first, MuPDF after an error or a blank render).
-        max_size: longest side in pixels. A PDF page gets exactly this; an image input is only ever shrunk.
+        max_size: longest side in pixels. A PDF page gets exactly this, an image at most this (see `enlarge`).
+        enlarge: 'yes' enlarges images too, 'no' renders no page at more than a pixel a point; '' enlarges pages and no images.
         dpi: dots per inch; when set it replaces `max_size` for PDF pages.
         image_format: 'png', 'jpg' or 'webp'.
         quality: 1 to 100, for jpg and webp.
@@ -29,6 +30,9 @@ class RenderSettings:
         color: 'auto' (gray when every pixel is), 'rgb' or 'gray'.
         page_box: 'media' (what olmOCR's labels were made from) or 'crop' (what a viewer shows).
         accept_repaired: keep pages of files that MuPDF had to repair.
+        drop_blank: whether a page without a mark is refused as BlankPage, where nobody knows whether it has text.
+        text_layer: whether the page's own text is read too.
+        passwords: tried in turn on files that need one.
         check_fonts: whether a page is refused whose letters an engine could not render.
         min_side: a shorter side than this makes no image; the usual image processors of trainers crash on one pixel.
         cpu_seconds: CPU time for one page, both engines together.
@@ -46,6 +50,10 @@ class RenderSettings:
     color: str = 'auto'
     page_box: str = 'media'
     accept_repaired: bool = False
+    enlarge: str = ''
+    drop_blank: bool = False
+    text_layer: bool = False
+    passwords: tuple[str, ...] = field(default=(), repr=False)
     check_fonts: bool = True
     min_side: int = 3
     cpu_seconds: float = 20.0
@@ -55,7 +63,7 @@ class RenderSettings:
 
     def __post_init__(self) -> None:
         for name, allowed in (('engine', ENGINES), ('image_format', IMAGE_FORMATS), ('color', COLORS),
-                              ('png_codec', PNG_CODECS), ('page_box', PAGE_BOXES)):
+                              ('png_codec', PNG_CODECS), ('page_box', PAGE_BOXES), ('enlarge', ('', 'yes', 'no'))):
             if getattr(self, name) not in allowed:
                 raise ValueError(f'{name} is {getattr(self, name)!r}, must be one of {", ".join(allowed)}')
         for name, low, high in (('max_size', 16, 16384), ('dpi', 0, 2400), ('quality', 1, 100),

@@ -20,8 +20,8 @@ def output_size(width: float, height: float, settings: RenderSettings) -> tuple[
     if settings.dpi:
         w, h = (max(1, round(side * settings.dpi / 72)) for side in (width, height))
     else:
-        w, h = (settings.max_size if side == longest else max(1, round(side * settings.max_size / longest))
-                for side in (width, height))
+        most = min(settings.max_size, math.ceil(longest)) if settings.enlarge == 'no' else settings.max_size
+        w, h = (most if side == longest else max(1, round(side * most / longest)) for side in (width, height))
     check_size(w, h, settings)
     return w, h
 

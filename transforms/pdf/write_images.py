@@ -24,6 +24,8 @@ class _WriteImageFn(beam.DoFn):
 
     def process(self, image: PageImage) -> Iterator[PageImage]:
         if image.data or image.spill or image.error in _RENDER_ERRORS:
+            if not image.output:
+                raise ValueError(f'{image.file}:{image.row}: output is empty: PdfPage.output must say where the image goes, such as images/a.png')
             if storage.is_unsafe(image.output):
                 raise ValueError(f'{image.file}:{image.row}: the output {image.output!r} leaves the folder')
             self._writer.write(image.unit, image.file, image.row, image.journal_entry(), image.output, image.data, image.spill)

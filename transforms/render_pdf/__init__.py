@@ -1,0 +1,1 @@
+"""Plain PDFs: what is made of their pages beyond images."""
