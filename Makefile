@@ -49,7 +49,7 @@ lint: $(VENV)/lint  ## style, and which way imports go
 	$(BIN)/lint-imports
 
 flink-job-server:  ## build/flink/*.jar for --runner=FlinkRunner, from Maven Central; needs mvn and a JDK
-	@$(MAKE) -s flink-job-server-exact || { [ "$(origin FLINK_VERSION)" = file ] && \
+	@$(MAKE) -s flink-job-server-exact 2>/dev/null || { [ "$(origin FLINK_VERSION)" = file ] && \
 	  echo "Beam $(BEAM_VERSION) for Flink $(FLINK_VERSION) could not be built; the tried pair instead: $(TRIED)" && \
 	  $(MAKE) -s flink-job-server-exact $(TRIED); }
 

@@ -29,6 +29,7 @@ setup(
     python_requires='>=3.10,<3.14',
     packages=find_packages(include=['beam_pipelines*', 'transforms*', 'options*']),
     package_data={'beam_pipelines': ['samples/**/*', 'configs/*.yaml'], 'transforms': ['**/templates/*.html']},
+    entry_points={'console_scripts': ['beam-training-data = beam_pipelines.__main__:main']},
     install_requires=[
         'apache-beam>=2.77,<2.78',
         'certifi',

@@ -1,8 +1,9 @@
 """One module for each dataset: `python -m beam_pipelines` lists them.
 
 Before anything of Beam is imported its start-up noise is silenced, and the general names `transforms` and `options` are
-checked to be this project's and not some other package's. Then Beam is imported without pandas: it looks for it to
-support batches of data frames, which nothing here has, and that takes 0.4 s of every start.
+checked to be this project's and not some other package's. Where a pipeline is the program that runs, Beam is imported without
+pandas: it looks for it to support data frames, which nothing here has, and that takes 0.4 s of every start. In other programs, which
+may want Beam's ReadFromCsv and the like, it finds it.
 """
 
 import importlib.util
@@ -29,8 +30,13 @@ def _check_names() -> None:
             raise SystemExit(2)
 
 
+def _is_program() -> bool:
+    """Whether this package is what Python was started with: `python -m beam_pipelines...` or the console command."""
+    return bool(sys.argv) and (sys.argv[0] == '-m' or Path(sys.argv[0]).name == 'beam-training-data')
+
+
 def _import_beam() -> None:
-    if 'pandas' in sys.modules or 'apache_beam' in sys.modules:
+    if not _is_program() or 'pandas' in sys.modules or 'apache_beam' in sys.modules:
         return
     sys.modules['pandas'] = None  # an import of it fails, which Beam takes for "not installed"
     try:

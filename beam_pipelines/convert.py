@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import apache_beam as beam
 
 from beam_pipelines.launcher import PipelineSpec, RunResult, launch
-from beam_pipelines.launcher.human import human_bytes
+from beam_pipelines.launcher.human import counted, human_bytes
 from beam_pipelines.launcher.spec import Plan
 from options.cluster import ClusterOptions
 from options.context import Context
@@ -50,13 +50,13 @@ def plan(settings: ConvertSettings, context: Context) -> Plan:
     read = settings.read_plan
     splits = ', '.join(filter(None, (f'{split.subset} {split.name}'.strip() for split in read.splits[:8])))
     more = f' and {len(read.splits) - 8} more' if read.splits[8:] else ''
-    rows = f'{read.rows:,} records, ' if read.rows else ''
+    rows = f'{counted(read.rows, "record")}, ' if read.rows else ''
     left_out = ', '.join(f'{count:,} {layout}' for layout, count in read.dataset.left_out)
     work = sum(chain.bytes for chain in read.chains)
     references = '' if work else 'references to '
     return Plan(rows=(('input', f'{context.address} ({splits}{more})'),
-                      ('read', f'{rows}{references}{human_bytes(read.bytes)} in {read.files:,} files'),
-                      ('write', f'{context.output}, {len(read.parts):,} {settings.shards.format} shards'),
+                      ('read', f'{rows}{references}{human_bytes(read.bytes)} in {counted(read.files, "file")}'),
+                      ('write', f'{context.output}, {counted(len(read.parts), f"{settings.shards.format} shard")}'),
                       *((('not', f'{left_out} files, which belong to no split of the main format'),) if left_out else ())),
                 inputs=read.inputs, output_bytes=read.certain_bytes + read.inflated_bytes, total=work, counted='B', sources=read.sources, parts=read.parts)
 

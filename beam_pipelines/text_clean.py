@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import apache_beam as beam
 
 from beam_pipelines.launcher import PipelineSpec, RunResult, launch
-from beam_pipelines.launcher.human import human_bytes
+from beam_pipelines.launcher.human import counted, human_bytes
 from beam_pipelines.launcher.spec import Plan
 from options.cluster import ClusterOptions
 from options.context import Context
@@ -64,12 +64,12 @@ def plan(settings: TextCleanSettings, context: Context) -> Plan:
     paths = set(settings.outputs.paths.values())
     reasons = (*text.filters.reasons(tuple(text.qualities.values())), *(('duplicate',) if text.dedup_key else ()))
     return Plan(rows=(('input', context.address),
-                      ('read', f"{f'{rows:,} records, ' if rows else ''}{human_bytes(size)} in {files:,} files"),
+                      ('read', f"{f'''{counted(rows, 'record')}, ''' if rows else ''}{human_bytes(size)} in {counted(files, 'file')}"),
                       *settings.notes,
                       ('clean', ', '.join(text.steps) or 'nothing'),
                       ('drop', ', '.join(reasons)),
                       *((('note', 'near duplicates are kept: only documents with equal text are duplicates'),) if text.dedup_key else ()),
-                      ('write', f'{context.output}, {len(paths):,} {settings.outputs.format} files')),
+                      ('write', f'{context.output}, {counted(len(paths), f"{settings.outputs.format} file")}')),
                 inputs=(*settings.inputs, *(item for one in plans for item in one.inputs)),
                 output_bytes=sum(2 * one.certain_bytes + one.inflated_bytes for one in plans), total=sum(chain.bytes for one in plans for chain in one.chains),
                 counted='B', sources=tuple(source for one in plans for source in one.sources), parts=parts)

@@ -19,7 +19,7 @@ import apache_beam as beam
 from beam_pipelines import text_clean
 from beam_pipelines.launcher import PipelineSpec, RunResult, launch
 from beam_pipelines.launcher.arguments import stage_of
-from beam_pipelines.launcher.human import human_bytes, human_time
+from beam_pipelines.launcher.human import counted, human_bytes, human_time
 from beam_pipelines.launcher.spec import Plan
 from options.cluster import ClusterOptions
 from options.context import Context
@@ -32,6 +32,7 @@ from options.text_clean import with_text_types
 from options.text_mix import TextMixOptions, flags_of, settle_clean, settle_sample, text_mix_settings
 from options.text_sample import BOTH, SampleOptions, SampleSettings, sample_settings, with_limits
 from transforms.accounting.finish import FinishRun
+from transforms.text_mix.outputs import documents_card
 from transforms.text_mix.sampling.choose import ChooseRows
 from transforms.text_mix.sampling.design import meaning
 from transforms.text_mix.sampling.planning import SourcePlan
@@ -49,6 +50,8 @@ smollm3_weighted_config.yaml, smollm3_stage2_config.yaml and smollm3_stage3_conf
 
   python -m beam_pipelines.text_mix --stage=all --config smollm3_weighted_config.yaml --target-samples 100000"""
 
+_CARD = ('Sampled documents: `datasets.load_dataset(FOLDER, NAME)` reads one of the folders; stage 2 of text_mix cleans them. report.html and\n'
+         'records/ account for every document.')
 _OPTIONS = (RunOptions, StageOptions, PresetOptions, TextMixOptions, SampleOptions, TextOptions, ShardOptions, HubOptions, ClusterOptions)
 _HUB_SPEED, _DISK_SPEED = 50e6, 200e6  # bytes/s that the plan's time goes by
 
@@ -60,7 +63,8 @@ def build_sample(pipeline: beam.Pipeline, settings: SampleSettings) -> None:
     read = pipeline | 'FirstTasks' >> FirstTasks(run, settings.saved) | 'ReadCandidates' >> ReadCandidates(run)
     chosen = read | 'ChooseRows' >> ChooseRows(run, settings.saved, settings.by_rank)
     written = chosen.main | 'WriteSample' >> WriteSample(settings.saved, settings.outputs, run, settings.by_rank, settings.plan.in_tokens, settings.published)
-    (chosen, written) | 'FinishRun' >> FinishRun(run, settings.table, report=sample_report(settings.plan))
+    (chosen, written) | 'FinishRun' >> FinishRun(
+        run, settings.table, (documents_card(settings.outputs, _CARD),), sample_report(settings.plan))
 
 
 def plan_sample(settings: SampleSettings, context: Context) -> Plan:
@@ -81,9 +85,9 @@ def plan_sample(settings: SampleSettings, context: Context) -> Plan:
             *(('design', what_it_means) for what_it_means in designs),
             ('time', f'of reading alone, at {human_bytes(_HUB_SPEED)}/s from the Hub and {human_bytes(_DISK_SPEED)}/s from disk'),
             *(('skipped', f'{entry.folder}: {entry.why}') for entry in settings.plan.skipped),
-            *(('left out', f"{entry.folder}: {', '.join(f'{count:,} {kind} files' for kind, count in entry.frame.left_out)} of its dataset are in no split")
+            *(('left out', f"{entry.folder}: {', '.join(counted(count, f'{kind} file') for kind, count in entry.frame.left_out)} of its dataset in no split")
               for entry in entries if entry.frame and entry.frame.left_out),
-            *(('short', f'{entry.folder} has {entry.frame.rows:,} rows, {entry.quota:,} are wanted') for entry in entries
+            *(('short', f'{entry.folder} has {counted(entry.frame.rows, "row")}, {entry.quota:,} are wanted') for entry in entries
               if entry.frame and entry.frame.is_known and not settings.plan.in_tokens and entry.frame.rows < entry.quota),
             ('write', f'{context.output}/*/raw_data.jsonl.gz'),
             *((('then', 'stage 2 cleans, filters and deduplicates that'),) if settings.both_stages else ())]

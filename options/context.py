@@ -17,7 +17,7 @@ class Context:
     Attributes:
         flags: the pipeline's own flags, parsed.
         address: `--input` as given, or what the embedded sample is called.
-        input: `--input` (else the embedded sample) as workers must be given it, '' for none.
+        input: `--input` (else the embedded sample) as workers must be given it, '' for none; a tuple where it names several places.
         output: output folder.
         work: work folder.
         local_workers: Beam worker processes on this machine, 0 when they are elsewhere.
@@ -26,7 +26,7 @@ class Context:
 
     flags: argparse.Namespace
     address: str
-    input: str
+    input: str | tuple[str, ...]
     output: str
     work: str
     local_workers: int

@@ -11,7 +11,7 @@ from options.shards import check_output
 from transforms.read_hf.plan import ReadPlan, plan_read
 from transforms.read_hf.rows import DEFAULT_LIMITS
 from transforms.run.run import Run
-from transforms.shards.card import DatasetCard, dataset_card
+from transforms.shards.card import OutputCard, dataset_card
 from transforms.shards.column_types import column_types
 from transforms.shards.names import shard_names
 from transforms.shards.write_shards import FORMATS, Shards
@@ -30,7 +30,7 @@ class ConvertSettings:
 
     read_plan: ReadPlan
     shards: Shards
-    card: DatasetCard
+    card: OutputCard
     run: Run | None = None
 
 

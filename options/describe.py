@@ -14,7 +14,7 @@ class DescribeOptions:
 
     @classmethod
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument('--input', action=Place, default='', metavar='PATH', help='folder, file, or hf://datasets/NAMESPACE/NAME')
+        parser.add_argument('-i', '--input', action=Place, default='', metavar='PATH', help='folder, file, or hf://datasets/NAMESPACE/NAME')
         parser.add_argument('--subset', default='all', metavar='NAME', help='one subset only (default all)')
         parser.add_argument('--split', default='all', metavar='NAME', help='one split only (default all)')
         parser.add_argument('--files', default='', metavar='GLOB',

@@ -7,7 +7,7 @@ import os
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from options.run import positive
+from options.run import number, positive
 from transforms.hub.settings import HubSettings
 
 _UNITS = {'': 1, 'KB': 10**3, 'MB': 10**6, 'GB': 10**9, 'TB': 10**12}
@@ -27,8 +27,8 @@ def byte_size(text: str) -> int:
 
 def seconds(text: str) -> float:
     """A duration of more than 0 seconds."""
-    value = float(text)
-    if not 0 < value < float('inf'):
+    value = number(text)
+    if value <= 0:
         raise argparse.ArgumentTypeError(f'{text} must be more than 0')
     return value
 

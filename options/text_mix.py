@@ -24,7 +24,7 @@ from transforms.files import storage
 from transforms.read_hf.plan import plan_read
 from transforms.shards.write_shards import FORMATS
 from transforms.text_mix.discover import find_raw_mixture, folders_of, output_names
-from transforms.text_mix.outputs import Outputs
+from transforms.text_mix.outputs import Outputs, documents_card
 
 MERGED = 'all_cleaned'
 RAW_FOLDER, CLEANED_FOLDER = './raw_data', './cleaned_data'  # where the published program's documentation has them
@@ -148,6 +148,8 @@ def text_mix_settings(context: Context) -> TextCleanSettings:
                       output_names(folders, plans, '.jsonl.gz', bool(flags.shard_size), 'dropped_data') if flags.keep_dropped else {})
     if flags.merge:
         outputs = replace(outputs, paths=dict.fromkeys(outputs.paths, f'{MERGED}{extension}'))
-    return TextCleanSettings(plans, text, outputs, (), flags.keep_dropped, (settings_fingerprint(text),), notes)
+    card = documents_card(outputs, 'Cleaned documents: `datasets.load_dataset(FOLDER, NAME)` reads one of the folders. report.html and records/\n'
+                          'account for every document.')
+    return TextCleanSettings(plans, text, outputs, (card,), flags.keep_dropped, (settings_fingerprint(text),), notes)
 
 

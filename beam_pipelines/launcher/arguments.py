@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import platform
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,12 +12,13 @@ from typing import NoReturn
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from beam_pipelines.launcher.console import print_line
 from beam_pipelines.launcher.spec import PipelineSpec, UsageError
 from options.cluster import ClusterOptions
-from options.run import positive
+from options.run import one_place, positive
+from transforms.run.versions import package_version
 
 ALIASES = {'input_dir': 'input', 'output_dir': 'output', 'workers': 'num_workers', 'drawing_ram': 'worker_ram'}
-SHORT_ALIASES = {'-i': '--input', '-o': '--output', '-v': '--verbose'}
 # Flags that only the Java side of Flink knows; the Python parser has never heard of them.
 FLINK_FLAGS = frozenset({
     'max_parallelism', 'object_reuse', 'max_bundle_size', 'max_bundle_time_mills',
@@ -43,8 +45,19 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(message)
 
 
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Names an option's value once, behind its last name: `-i, --input PATH`."""
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        if not action.option_strings or action.nargs == 0:
+            return super()._format_action_invocation(action)
+        value = action.metavar if isinstance(action.metavar, str) else \
+            self._format_args(action, self._get_default_metavar_for_optional(action))
+        return f"{', '.join(action.option_strings)} {value}"
+
+
 def _formatter(prog: str) -> argparse.HelpFormatter:
-    return argparse.RawDescriptionHelpFormatter(prog, max_help_position=34, width=_HELP_WIDTH)
+    return _HelpFormatter(prog, max_help_position=34, width=_HELP_WIDTH)
 
 
 def tool_parser(name: str, about: str, options: Sequence[type]) -> argparse.ArgumentParser:
@@ -63,11 +76,13 @@ def parse_tool(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse
         UsageError: an unknown flag (with a suggestion) or a value that does not fit.
         SystemExit: after --help.
     """
-    flags, rest = parser.parse_known_args(_normalized(argv))
+    tokens = _normalized(argv)
+    print_version(tokens)
+    flags, rest = parser.parse_known_args(tokens)
     own = {name[2:] for action in parser._actions for name in action.option_strings if name[:2] == '--'}
     for token in rest:
         raise UsageError(_unknown(token[2:].partition('=')[0], own, '') if token.startswith('--') else
-                         f'unexpected argument {token!r}: every value belongs to a flag, as in --input={token}')
+                         _stray(token))
     return flags
 
 
@@ -122,14 +137,24 @@ def _normalized(argv: Sequence[str]) -> list[str]:
     """Flags with underscores, aliases resolved; values stay as they are."""
     out = []
     for token in argv:
-        if token in SHORT_ALIASES:
-            token = SHORT_ALIASES[token]
         if token.startswith('--') and len(token) > 2:
             name, equals, value = token[2:].partition('=')
             name = name.replace('-', '_')
             token = f'--{ALIASES.get(name, name)}{equals}{value}'
         out.append(token)
     return out
+
+
+def print_version(tokens: Sequence[str]) -> None:
+    """Prints the versions that matter, and ends, where --version is among the flags.
+
+    Raises:
+        SystemExit: it is.
+    """
+    if '--version' in tokens:
+        print_line(f"beam-training-data {package_version('beam-training-data')}, apache-beam {package_version('apache-beam')}, "
+                   f'Python {platform.python_version()}')
+        raise SystemExit(0)
 
 
 def value_of(flag: str, tokens: Sequence[str], default: str) -> str:
@@ -160,6 +185,7 @@ def parse(spec: PipelineSpec, argv: Sequence[str]) -> Arguments:
         SystemExit: after --help.
     """
     tokens = _normalized(argv)
+    print_version(tokens)
     runner = runner_of(tokens)
     if runner not in RUNNERS:
         raise UsageError(f'--runner={runner} is none of {", ".join(RUNNERS)}')
@@ -169,6 +195,11 @@ def parse(spec: PipelineSpec, argv: Sequence[str]) -> Arguments:
     flags, rest = parser.parse_known_args(tokens)
     own = {name[2:] for action in parser._actions for name in action.option_strings if name[:2] == '--'}
     left = _check_for_beam(rest, own, runner)
+    if not spec.several_inputs:
+        try:
+            one_place('--input', flags.input)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
     if flags.num_workers and runner == 'DataflowRunner':
         left.append(f'--num_workers={flags.num_workers}')
     if flags.parallelism and runner not in ('FlinkRunner', 'PortableRunner'):
@@ -193,9 +224,14 @@ def _check_for_beam(rest: Sequence[str], own: set[str], runner: str) -> list[str
         elif expects_value:
             expects_value = False
         else:
-            raise UsageError(f'unexpected argument {token!r}: every value belongs to a flag, as in --input={token}')
+            raise UsageError(_stray(token))
         out.append(token)
     return out
+
+
+def _stray(token: str) -> str:
+    return (f'unexpected argument {token!r}: every value belongs to a flag, as in --input={token}; a glob must be in quotes, as in '
+            "--input='folder/*'")
 
 
 def _unknown(name: str, names: set[str], runner: str) -> str:

@@ -9,10 +9,14 @@ import beam_pipelines
 from beam_pipelines.launcher.spec import PipelineSpec, Tool
 
 
+def names() -> list[str]:
+    """The names of the modules, sorted."""
+    return sorted(m.name for m in pkgutil.iter_modules(beam_pipelines.__path__) if not m.ispkg and m.name != '__main__')
+
+
 def find_specs() -> list[PipelineSpec | Tool]:
     """The SPEC (or TOOL) of every module, pipelines first, by name."""
-    names = sorted(m.name for m in pkgutil.iter_modules(beam_pipelines.__path__) if not m.ispkg and m.name != '__main__')
-    modules = [import_module(f'beam_pipelines.{name}') for name in names]
+    modules = [import_module(f'beam_pipelines.{name}') for name in names()]
     return sorted((getattr(m, 'SPEC', None) or m.TOOL for m in modules), key=lambda spec: isinstance(spec, Tool))
 
 

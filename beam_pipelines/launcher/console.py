@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 
@@ -11,9 +12,12 @@ ABORTED = re.compile(r'RunAborted: (.*?)(?: \[while running|\\n|\n|$)')
 
 
 def print_line(text: str) -> None:
-    """Writes a line to stdout and flushes it."""
-    sys.stdout.write(text + '\n')
-    sys.stdout.flush()
+    """Writes a line to stdout and flushes it; nothing where nobody reads any more, as behind `| head`."""
+    try:
+        sys.stdout.write(text + '\n')
+        sys.stdout.flush()
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, 'w')
 
 
 def warn(text: str) -> None:

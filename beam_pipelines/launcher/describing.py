@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from beam_pipelines.launcher.human import human_bytes
 from transforms.hub import meter
+from transforms.read_hf.data_files import mixed_formats
 from transforms.read_hf.describe import SplitFacts
 from transforms.read_hf.plan import ReadPlan
 
@@ -15,6 +16,8 @@ _BYTES_SHOWN = 16
 def render(source: str, plan: ReadPlan, facts: list[SplitFacts]) -> tuple[str, dict]:
     """(text with tables of at most 100 columns, the same as JSON values); sizes in powers of 1,000."""
     lines = [source + (f' at {plan.revision}' if plan.revision else ''), '']
+    if mixed := mixed_formats(plan.dataset):
+        lines += [f'warning: {mixed}', '']
     table = [('subset', 'split', 'rows', 'bytes', 'files', 'format')]
     for fact in facts:
         mark = {'card': ' (by the card)', 'readable footers': ' and more'}.get(fact.row_source, '')
@@ -32,8 +35,8 @@ def render(source: str, plan: ReadPlan, facts: list[SplitFacts]) -> tuple[str, d
             width = max((len(name) for name in row), default=0)
             lines += [f'  {name.ljust(width)}  {_short(value)}' for name, value in row.items()]
         lines += [f'warning: {fault}' for fault in fact.faults]
-    if plan.dataset.left_out:
-        lines += ['', 'in no split: ' + ', '.join(f'{count} {kind}' for kind, count in plan.dataset.left_out)]
+    if plan.dataset.left_out and plan.dataset.card.get('configs'):
+        lines += ['', 'in no split: ' + ', '.join(f'{count:,} {kind}' for kind, count in plan.dataset.left_out)]
     if fetched := meter.total():
         lines += ['', f'fetched {human_bytes(fetched)} of {human_bytes(plan.bytes)}']
     return '\n'.join(lines), {

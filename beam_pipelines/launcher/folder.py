@@ -28,7 +28,7 @@ class EarlierRun:
     run: dict
 
 
-def inspect(output: str, pipeline: str, identity: dict, publishes: bool = False) -> EarlierRun:
+def inspect(output: str, pipeline: str, identity: dict, publishes: bool = False, may_differ: frozenset[str] = frozenset()) -> EarlierRun:
     """Compares what is in the folder with what is asked for.
 
     Args:
@@ -36,6 +36,7 @@ def inspect(output: str, pipeline: str, identity: dict, publishes: bool = False)
         pipeline: name of the pipeline.
         identity: all that decides the output's bytes: `options`, `inputs`, `versions`.
         publishes: whether the output is published at the end: then a state that was left says that it was not.
+        may_differ: names of options that need not be the same.
 
     Raises:
         UsageError: the folder is somebody else's, or holds a run with other options or another input.
@@ -52,7 +53,7 @@ def inspect(output: str, pipeline: str, identity: dict, publishes: bool = False)
     before = run if done else state or run
     if before.get('pipeline') != pipeline:
         raise UsageError(f"--output {output} holds a run of {before.get('pipeline')}: choose another folder")
-    differing = differences(before, identity, with_versions=not done)
+    differing = differences(before, identity, with_versions=not done, may_differ=may_differ)
     if differing:
         kind = 'a finished run' if done else 'an unfinished run'
         raise UsageError(f'--output {output} holds {kind} with other options ({"; ".join(differing)}). '
@@ -60,12 +61,12 @@ def inspect(output: str, pipeline: str, identity: dict, publishes: bool = False)
     return EarlierRun('done' if done else 'unfinished', run)
 
 
-def differences(before: dict, now: dict, with_versions: bool) -> list[str]:
+def differences(before: dict, now: dict, with_versions: bool, may_differ: frozenset[str] = frozenset()) -> list[str]:
     """What differs between two runs' identities, a short text for each difference."""
     lines = []
     for name in sorted({*before.get('options', {}), *now['options']}):
         old, new = before.get('options', {}).get(name), now['options'].get(name)
-        if old != new:
+        if old != new and name not in may_differ:
             lines.append(f'--{name} was {old!r}, now {new!r}')
     old_files = {f[0]: tuple(f[1:]) for f in before.get('inputs', ())}
     new_files = {f[0]: tuple(f[1:]) for f in now['inputs']}

@@ -12,6 +12,12 @@ def human_bytes(count: float) -> str:
     return f'{count:.3g} TB'
 
 
+def counted(count: int, noun: str) -> str:
+    """'1 file', '2 files': a count with its noun."""
+    plural = noun if count == 1 else f"{noun}{'es' if noun.endswith('s') else 's'}"
+    return f'{count:,} {plural}'
+
+
 def human_time(seconds: float) -> str:
     """A duration in seconds as '12 s', '5 min' or '2.5 h'."""
     if seconds < 90:

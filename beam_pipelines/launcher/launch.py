@@ -20,6 +20,7 @@ from beam_pipelines.launcher.arguments import Arguments, deciding_options, parse
 from beam_pipelines.launcher.console import failure_line, print_error, print_line, warn
 from beam_pipelines.launcher.engine import Engine, JobFailed, own_temp_folder
 from beam_pipelines.launcher.flink.remote_job import refuse_if_running
+from beam_pipelines.launcher.human import counted
 from beam_pipelines.launcher.interrupt import interruptible
 from beam_pipelines.launcher.progress import ByteCounter, JournalCounter, ProgressBar
 from beam_pipelines.launcher.quiet import quiet_workers
@@ -45,6 +46,8 @@ from transforms.run.versions import versions_of
 from transforms.sandbox.cores import usable_cores
 
 SAMPLE = 'embedded sample'
+_AGAIN = ('The same command would end the same way: change what the line above names; --retry_failed does the failed records again, '
+          '--overwrite starts again with other options.')
 _LOG = logging.getLogger(__name__)
 
 
@@ -104,6 +107,19 @@ def _staging(address: str) -> str:
     return f'output/hub/{name}'
 
 
+def _address(given: str | tuple[str, ...]) -> str:
+    """What --input is called in accounts and tables."""
+    return given if isinstance(given, str) else f'{given[0]} and {len(given) - 1} more'
+
+
+def _sources(spec: PipelineSpec, given: str | tuple[str, ...], is_here: bool) -> str | tuple[str, ...]:
+    """--input, else the embedded sample, as workers must be given it."""
+    if not isinstance(given, str):
+        return tuple(_sources(spec, one, is_here) for one in given)
+    source = (given or str(sample_folder(spec.name) or '')).rstrip('/') or given
+    return source and worker_path(source, is_here)
+
+
 def _set_log_level(verbose: bool) -> None:
     logging.getLogger().setLevel(logging.INFO if verbose else logging.ERROR)
     # Without --verbose a failed step is reported in one line at the end, not in Beam's pages.
@@ -138,9 +154,8 @@ class _Launch:
         is_here = bool(workers)
         try:
             output = worker_path(output, is_here)
-            source = (flags.input or str(sample_folder(spec.name) or '')).rstrip('/') or flags.input
-            context = Context(flags, flags.input or SAMPLE, source and worker_path(source, is_here), output, storage.join(output, folder.WORK),
-                              workers, usable_cores())
+            context = Context(flags, _address(flags.input) or SAMPLE, _sources(spec, flags.input, is_here), output,
+                              storage.join(output, folder.WORK), workers, usable_cores())
             settings = spec.settings(context)
             plan = spec.plan(settings, context)
             # Names of strangers' files may hold what no JSON can.
@@ -169,7 +184,8 @@ class _Launch:
                 warn(taken_over)
             if flags.overwrite:
                 self._overwrite()
-            earlier = folder.inspect(output, self.spec.name, self.identity, bool(self.publish))
+            earlier = folder.inspect(output, self.spec.name, self.identity, bool(self.publish),
+                                     self.spec.retry_options if flags.retry_failed else frozenset())
             if earlier.state == 'done' and not flags.retry_failed:
                 print_line(summary_table(earlier.run))
                 print_line(f'{output} is complete already, nothing to do. --overwrite starts again.')
@@ -178,7 +194,7 @@ class _Launch:
             folder.check_space(output, self.plan.output_bytes, flags.force)
             self.engine.preflight()
             self._complete_settings()
-            run = self._new_run()
+            run = self._new_run(earlier)
             run.claim()  # before anything is deleted: workers of an earlier try stop then
             self._make_room(earlier)
             return self._execute(run)
@@ -198,10 +214,10 @@ class _Launch:
         source, output = self.arguments.flags.input, self.context.output
         if self.arguments.flags.retry_failed:
             raise UsageError('--overwrite deletes what --retry_failed would keep: give one of them')
-        if source and storage.is_local(source) and storage.is_local(output):
+        for one in filter(None, [source] if isinstance(source, str) else source):
             real = os.path.realpath(output)
-            if os.path.commonpath([real, os.path.realpath(source)]) == real:
-                raise UsageError(f'--overwrite would delete the input: --input {source} lies in --output {output}')
+            if storage.is_local(one) and storage.is_local(output) and os.path.commonpath([real, os.path.realpath(one)]) == real:
+                raise UsageError(f'--overwrite would delete the input: --input {one} lies in --output {output}')
         try:
             folder.inspect(self.context.output, self.spec.name, self.identity)
         except UsageError as error:
@@ -214,7 +230,7 @@ class _Launch:
         for name, value in self.plan.rows:
             print_line(f'{name.ljust(width)}  {value}')
         if self.spec.workers_from and self.context.local_workers:
-            print_line(f"{'with'.ljust(width)}  {self.context.local_workers} worker processes")
+            print_line(f"{'with'.ljust(width)}  {counted(self.context.local_workers, 'worker process')}")
         if self.publish:
             print_line(f"{'publish'.ljust(width)}  {self.publish}, as one commit at the end")
         if not self.arguments.flags.input and self.spec.sample_note:
@@ -261,8 +277,10 @@ class _Launch:
         finally:
             journal.close()
 
-    def _new_run(self) -> Run:
-        flags, identity = self.arguments.flags, self.identity
+    def _new_run(self, earlier: folder.EarlierRun) -> Run:
+        flags, identity, retried, before = self.arguments.flags, self.identity, -1, 0.0
+        if flags.retry_failed and earlier.run:
+            retried, before = sum(earlier.run['totals']['failed'].values()), float(earlier.run.get('seconds') or 0)
         now = datetime.datetime.now(datetime.timezone.utc)
         return Run(
             pipeline=self.spec.name, run_id=uuid.uuid4().hex, output=self.context.output, work=self.context.work,
@@ -272,7 +290,8 @@ class _Launch:
             inline_blocks=not storage.is_local(self.context.work),  # runners that go with object stores spill their shuffle
             max_failures=flags.max_failures, max_failure_rate=flags.max_failure_rate,
             max_failed_units=flags.max_failed_units,
-            hub=hub_settings(flags, self.context.local_workers), publish=self.publish)
+            hub=hub_settings(flags, self.context.local_workers), publish=self.publish,
+            retried=retried, earlier_seconds=before)
 
     def _execute(self, run: Run) -> RunResult:
         flags, work = self.arguments.flags, self.context.work
@@ -323,7 +342,7 @@ class _Launch:
             for problem in run['problems']:
                 print_error(f'error: {problem}')
             print_error(f'what was made stays in {self.context.output}; see report.html and errors.jsonl there. '
-                        'The same command resumes.')
+                        f'{_AGAIN if run.get("would_repeat") else "The same command resumes."}')
         else:
             print_line(f"done in {run['seconds']:.1f} s. Look at {storage.join(self.context.output, 'report.html')}")
             if self.publish:

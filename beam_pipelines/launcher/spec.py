@@ -64,6 +64,8 @@ class PipelineSpec:
         workers_from: bytes of input from which on it gets a worker for each core of a machine, where its work is done in Python itself;
             0 where it is done in child processes.
         not_bytes: names of flags among its options that decide no bytes here, as those that belong to another of its stages.
+        retry_options: names of flags that may be others with --retry_failed, because they decide only what fails.
+        several_inputs: whether --input may name several places.
         sample_note: where the real data comes from, for people who run the embedded sample.
     """
 
@@ -82,6 +84,8 @@ class PipelineSpec:
     settle: Callable[[argparse.Namespace], None] | None = None
     stages: tuple[str, ...] = ()
     not_bytes: frozenset[str] = frozenset()
+    several_inputs: bool = False
+    retry_options: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from beam_pipelines.launcher.human import human_bytes, human_time
+from beam_pipelines.launcher.human import counted, human_bytes, human_time
 from transforms.report.page import source_name
 from transforms.report.summary import balance
 
@@ -33,6 +33,8 @@ def summary_table(run: dict) -> str:
         lines.append(f"failed units: {_counts(run['failed_units'])}")
     if run['warnings']:
         lines.append(f"warnings: {_counts(run['warnings'])}")
+    if retried := run.get('retried'):
+        lines.append(f"retried: {counted(retried['records'], 'failed record')}, {retried['mended']:,} mended")
     if fetched := run.get('hub'):
         share = 100 * fetched['fetched_bytes'] / max(1, fetched['input_bytes'])
         lines.append(f"fetched from the Hub: {human_bytes(fetched['fetched_bytes'])} of "

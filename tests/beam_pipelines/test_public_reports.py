@@ -33,7 +33,7 @@ def image(tmp_path, record: dict) -> np.ndarray:
 
 @pytest.mark.parametrize(('case', 'written'), [
     ('cc3m_backslash_zip', 2), ('cc3m_infozip_utf8', 2), ('cc3m_macosx_zip', 2), ('cc3m_nested_zip', 1), ('cc3m_nfd_zip', 2),
-    ('cc3m_motion_photo', 2), ('cc3m_partial_unzip', 3), ('cc3m_pandas_nan', 50), ('cc_nan', 4), ('cc_u64_last', 4),
+    ('cc3m_motion_photo', 2), ('cc3m_partial_unzip', 3), ('cc3m_pandas_nan', 50), ('cc3m_integer_ids', 2), ('cc_nan', 4), ('cc_u64_last', 4),
     ('olm_absolute', 2), ('olm_plain_tar', 1), ('olm_xz_named_gz', 1), ('olm_hardlink', 3), ('olm_sparse', 2),
     ('olm_lone_number', 5), ('olm_gz_trailing', 1), ('olm_cjk_noembed', 3)])
 def test_all_of_it_is_written(tmp_path, case, written):
@@ -43,13 +43,14 @@ def test_all_of_it_is_written(tmp_path, case, written):
 
 @pytest.mark.parametrize(('case', 'dropped'), [
     ('cc3m_tiny', {'image_too_small': 3}), ('cc3m_lone_surrogate', {'lone_surrogate': 1}),
-    ('cc_surrogate', {'lone_surrogate': 1}), ('cc3m_human_special', {'special_token': 2})])
+    ('cc_surrogate', {'lone_surrogate': 1}), ('cc3m_human_special', {'special_token': 2}),
+    ('cc3m_mix665k', {'bad_record': 1, 'image_token_count': 1})])
 def test_dropped_with_a_reason(tmp_path, case, dropped):
     code, account, _ = run(tmp_path, case)
     assert (code, account['totals']['dropped']) == (0, dropped)
 
 
-@pytest.mark.parametrize('case', ['cc3m_pandas_nan', 'cc_nan', 'cc_u64_last'])
+@pytest.mark.parametrize('case', ['cc3m_pandas_nan', 'cc3m_integer_ids', 'cc_nan', 'cc_u64_last'])
 def test_values_that_json_does_not_know_stay_as_they_are(tmp_path, case):
     """chat.json promises the same values: NaN and integers of any size too."""
     run(tmp_path, case)

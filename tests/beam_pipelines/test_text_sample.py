@@ -446,7 +446,7 @@ def test_files_in_no_split_are_told(tmp_path, capsys):
     write_lines(tmp_path / 's' / 'b.jsonl', [{'text': f'text {i}'} for i in range(9)])
     write_parquet(tmp_path / 's' / 'c.parquet', [{'text': 'x'}], 1)
     assert sample_of(tmp_path, '{name: ./s, weight: 1}', n=4)['warnings'] == {'files_in_no_split': 1}
-    assert 's: 1 parquet files of its dataset are in no split' in capsys.readouterr().out
+    assert 's: 1 parquet file of its dataset in no split' in capsys.readouterr().out
 
 
 def test_fill_knows_what_planning_has_read(tmp_path):

@@ -93,8 +93,8 @@ def small_disk(tmp_path):
     subprocess.run(['umount', '-l', str(folder)], check=True)
 
 
-def test_a_disk_that_is_too_small_is_seen_before_the_start(small_disk, dataset):
-    done = run_process('olmocr', f'--input={dataset}', f'--output={small_disk}/out')
+def test_a_disk_that_is_too_small_is_seen_before_the_start(small_disk):
+    done = run_process('olmocr', f'--output={small_disk}/out', '--max_size=4000')
     assert (done.returncode, len(errors_of(done))) == (2, 1)
     assert '--force' in done.stderr
     assert not (small_disk / 'out').exists()
@@ -133,7 +133,7 @@ def test_the_embedded_sample_runs_without_flags(tmp_path):
     done = run_process('olmocr', '--runner=DirectRunner', cwd=tmp_path, env={'PYTHONPATH': str(ROOT)})
     assert done.returncode == 0, done.stderr
     assert done.stderr == ''
-    assert 'download allenai/olmOCR-mix-1025' in done.stdout
+    assert '--input hf://datasets/allenai/olmOCR-mix-1025 --limit 100' in done.stdout
     assert load(tmp_path / 'output' / 'olmocr' / 'run.json')['totals']['written'] == 17
 
 

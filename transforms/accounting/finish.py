@@ -103,7 +103,7 @@ class FinishRun(beam.PTransform):
                               'waits': fetched.waits, 'waited_seconds': round(fetched.seconds, 1)}
             self._save(run, parts)
         except Exception as error:  # see the module's docstring
-            run.update(state='failed', exit_code=1, problems=[*run['problems'], describe(error)])
+            run.update(state='failed', exit_code=1, would_repeat=False, problems=[*run['problems'], describe(error)])
             return self._failed(run)
         return run
 
@@ -127,7 +127,7 @@ class FinishRun(beam.PTransform):
         if not any(part.problems for part in parts):
             outputs += self._join(self.products, parts)
             if twice := [name for product in self.products if (name := self._twice(product, parts))]:
-                run.update(state='failed', exit_code=1, problems=[*run['problems'], *twice])
+                run.update(state='failed', exit_code=1, would_repeat=True, problems=[*run['problems'], *twice])
         storage.write_bytes(self._path('report.html'), self._report(run, parts).encode())
         if run['state'] == 'done':
             flush(self.run.output)  # before the manifest vouches for it

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from transforms.accounting.finish_part import PartSummary
 from transforms.report.summary import FRAME_ROWS, UnitError, add_accounts
 from transforms.run.run import Run
 
 _SHOWN_UNITS = 5
+_SHOWN_VALUES = 12
 _SHOWN_PROBLEMS = 20
 
 
-def failure_reasons(run: Run, total: dict, units: int = 0, unit_errors: Sequence[UnitError] = ()) -> list[str]:
+def failure_reasons(run: Run, total: dict, units: int = 0, unit_errors: Sequence[UnitError] = (),
+                    values: Mapping[str, Counter] | None = None) -> list[str]:
     """Why these accounts fail the run; empty when they do not.
 
     The rules: no more failures than `max_failures` and `max_failure_rate` allow; no more units that could not be read to
@@ -26,6 +28,7 @@ def failure_reasons(run: Run, total: dict, units: int = 0, unit_errors: Sequence
         total: the account of the whole run.
         units: failed units.
         unit_errors: the first few of them.
+        values: by reason to drop, the values that there are where a filter on a column has that name.
     """
     problems = []
     failed = sum(total['failed'].values())
@@ -35,7 +38,7 @@ def failure_reasons(run: Run, total: dict, units: int = 0, unit_errors: Sequence
         problems.append(f'{failed} of {total["read"]} records failed, '
                         f'--max_failure_rate allows a share of {run.max_failure_rate:g}')
     elif total['read'] and not total['written']:
-        problems.append(f'nothing was written: of {total["read"]} records {_most_frequent(total)}')
+        problems.append(f'nothing was written: of {total["read"]} records {_most_frequent(total, values or {})}')
     if 0 <= run.max_failed_units < units:
         problems.append(f'not read to the end: {_shown(unit_errors, units)}. Failed units: {units}, --max_failed_units '
                         f'allows {run.max_failed_units}; the same command with --max_failed_units={units} '
@@ -43,11 +46,18 @@ def failure_reasons(run: Run, total: dict, units: int = 0, unit_errors: Sequence
     return problems
 
 
-def _most_frequent(total: dict) -> str:
-    """What became of the records, most frequent first."""
+def _most_frequent(total: dict, values: Mapping[str, Counter]) -> str:
+    """What became of the records, most frequent first; behind a filter the values that it might have let pass."""
     counts = sorted(((count, outcome, name) for outcome in ('dropped', 'failed') for name, count in total[outcome].items()),
                     reverse=True)
-    return ', '.join(f'{count} {outcome} as {name}' for count, outcome, name in counts[:3])
+    return ', '.join(f'{count} {outcome} as {name}{_there_are(values.get(name))}' for count, outcome, name in counts[:3])
+
+
+def _there_are(values: Counter | None) -> str:
+    if not values:
+        return ''
+    shown = [f'{name} {count:,}' for name, count in values.most_common(_SHOWN_VALUES)]
+    return f" (there are {', '.join(shown)}{' ...' if len(values) > _SHOWN_VALUES else ''})"
 
 
 def _shown(errors: Sequence[UnitError], units: int) -> str:
@@ -64,6 +74,16 @@ def _frame(run: Run, number: int, parts: Sequence[PartSummary], read: int) -> di
     return {'frame_rows': rows, 'not_drawn': rows - read} if rows else {}
 
 
+def _values(parts: Sequence[PartSummary]) -> dict[str, Counter]:
+    """How often each value was read, of the columns whose distribution over all that was read is shown."""
+    found: dict[str, Counter] = {}
+    for part in parts:
+        for name, counts in part.views.histograms.items():
+            if name.endswith(' read'):
+                found.setdefault(name.removesuffix(' read'), Counter()).update(counts)
+    return found
+
+
 def run_json(run: Run, parts: Iterable[PartSummary]) -> dict:
     """The content of run.json, with the verdict: `state`, `exit_code` and `problems`."""
     parts = list(parts)
@@ -73,10 +93,13 @@ def run_json(run: Run, parts: Iterable[PartSummary]) -> dict:
     total = add_accounts(accounts.values())
     said = [problem for part in parts for problem in part.problems]
     problems = said[:_SHOWN_PROBLEMS] + ([f'and {len(said) - _SHOWN_PROBLEMS} more problems'] if said[_SHOWN_PROBLEMS:] else [])
-    problems += failure_reasons(run, total, sum(units.values()), [error for part in parts for error in part.unit_errors])
+    decided = failure_reasons(run, total, sum(units.values()), [error for part in parts for error in part.unit_errors], _values(parts))
     missing = len(run.parts) - len(parts)
     if missing:
         problems.append(f'{missing} of {len(run.parts)} parts have no account')
+    # What accounts and options decide comes out the same again; what finishing met with, as a full disk, may pass.
+    would_repeat = bool(decided) and not problems
+    problems += decided
     sources = []
     for source in run.sources:
         account = accounts[source.number]
@@ -86,8 +109,11 @@ def run_json(run: Run, parts: Iterable[PartSummary]) -> dict:
     warnings = total.pop('warnings')
     now = datetime.datetime.now(datetime.timezone.utc)
     seconds = (now - datetime.datetime.fromisoformat(run.started)).total_seconds() if run.started else 0.0
+    failed = sum(total['failed'].values())
+    retried = {'retried': {'records': run.retried, 'mended': max(0, run.retried - failed)}} if run.retried >= 0 else {}
     return {'pipeline': run.pipeline, 'run_id': run.run_id, 'options': run.options, 'seed': run.seed,
             'versions': run.versions, 'inputs': run.inputs, 'sources': sources, 'totals': total,
             'failed_units': dict(sorted(units.items())), 'warnings': warnings, 'problems': problems,
             'state': 'failed' if problems else 'done', 'exit_code': 1 if problems else 0,
-            'started': run.started, 'seconds': round(seconds, 3)}
+            'would_repeat': would_repeat, **retried,
+            'started': run.started, 'seconds': round(run.earlier_seconds + seconds, 3)}

@@ -54,5 +54,7 @@ overflow-wrap:anywhere;font:12px/1.5 ui-monospace,"Noto Sans Mono",monospace}
 .compared del{text-decoration:none;background:color-mix(in srgb,var(--red) 22%,transparent)}
 .compared ins{text-decoration:none;background:color-mix(in srgb,var(--green) 24%,transparent)}
 details+details{margin-top:12px}.reasons details+details{margin-top:0}
-@media (max-width:760px){table{display:block;overflow-x:auto}.bars{display:table}th:first-child,td:first-child{min-width:7em}.compared{grid-template-columns:1fr}.sheet{grid-template-columns:1fr}.tiles{grid-template-columns:1fr 1fr}.two{grid-template-columns:1fr}}
+@media (max-width:760px){main{padding:20px 14px 40px}table{display:block;overflow-x:auto}.bars,.wide table{display:table}.wide td:first-child{min-width:9em}
+.reasons,.charts{grid-template-columns:1fr}article{grid-template-columns:1fr;height:auto}article a{height:auto;max-height:300px}article pre{max-height:240px}
+th:first-child,td:first-child{min-width:7em}.compared{grid-template-columns:1fr}.sheet{grid-template-columns:1fr}.tiles{grid-template-columns:1fr 1fr}.two{grid-template-columns:1fr}}
 '''.replace('\n', '')

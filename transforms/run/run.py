@@ -42,6 +42,8 @@ class Run:
         workers_elsewhere: whether workers may run on other machines, so that each flushes what it wrote to its disk.
         inline_blocks: whether blocks of keys travel through the shuffle themselves instead of as files of the work folder.
         publish: hf:// address that the finished output is published to, '' for none.
+        retried: failed records of the finished run that this one does again; -1 where it is no retry.
+        earlier_seconds: that the runs before took.
     """
 
     pipeline: str
@@ -64,10 +66,30 @@ class Run:
     workers_elsewhere: bool = False
     inline_blocks: bool = False
     publish: str = ''
+    retried: int = -1
+    earlier_seconds: float = 0.0
+
+    @classmethod
+    def into(cls, output: str, name: str = 'run') -> Run:
+        """A run of a pipeline of your own that writes into a folder, without the launcher: its work folder is `.work` in it.
+
+        WriteImages keeps a journal there, a line for each image. Only a pipeline that hands the run to ListPdfPages too goes on from
+        it after a kill; delete `.work` before other settings.
+
+        Args:
+            output: folder.
+            name: of the pipeline.
+
+        Raises:
+            ValueError: the folder has no name.
+        """
+        if not output:
+            raise ValueError("output is empty: name the folder that everything goes to, as in Run.into('out')")
+        return cls(name, '', output, join(output, '.work'))
 
     @property
     def journal(self) -> str:
-        """Folder of the journals."""
+        """Folder of the journals: a line for each image that was written, or could not be, which a resumed run reads instead of rendering."""
         return join(self.work, 'journal')
 
     @property

@@ -11,7 +11,7 @@ from transforms.read_hf.plan import ReadPlan, number_plans, plan_read, resolve, 
 from transforms.text.config.model import Entry
 
 _RAW = re.compile(r'(?:^|/)raw_data\.jsonl(?:\.gz)?$')
-_RESERVED = ('records', 'run.json', 'manifest.json', 'errors.jsonl', 'report.html', '_SUCCESS')  # names that the output has itself
+_RESERVED = ('records', 'run.json', 'manifest.json', 'errors.jsonl', 'report.html', 'README.md', '_SUCCESS')  # names that the output has itself
 _OWN = frozenset({'errors.jsonl'})  # what stage 1 writes beside the documents
 
 

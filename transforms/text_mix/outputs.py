@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,11 +15,15 @@ import pyarrow.parquet as pq
 from transforms.accounting.outcome import ChunkFile, OutputFile
 from transforms.files import storage
 from transforms.run.run import Run
+from transforms.shards.card import CardConfig, OutputCard
 from transforms.shards.column_types import ColumnTypes
 from transforms.shards.json_lines import JsonLinesWriter
 from transforms.shards.parquet_shard import ParquetShardWriter
 
 _COPY_BYTES = 1 << 20
+_UNSAFE = re.compile(r'[^\w.-]')  # `datasets` takes no other names of configs
+_GLOB = re.compile(r'[*?\[]')
+_NUMBER = re.compile(r'-\d{5}-of-\d{5}')
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,23 @@ class Outputs:
             if not chunk or sink.records or sink.has_columns:
                 sink.writer.close()
         sink.written = ChunkFile(part, path, chunk, sink.records) if chunk else OutputFile(path, target.size, target.sha256, part)
+
+
+def documents_card(outputs: Outputs, text: str) -> OutputCard:
+    """The card of documents in folders: a config for each folder."""
+    files: dict[str, list[str]] = {}
+    for path in dict.fromkeys(outputs.paths.values()):
+        files.setdefault(path.rpartition('/')[0], []).append(path)
+    configs, taken = [], set()
+    for folder, paths in files.items():
+        name = base = _UNSAFE.sub('_', folder) or 'default'
+        while name in taken:
+            name = f'{base}_{len(taken)}'
+        taken.add(name)
+        # Shards by one pattern, whose number would else fill the card.
+        pattern = _GLOB.sub(r'[\g<0>]', paths[0]) if len(paths) == 1 else _NUMBER.sub('-?????-of-?????', _GLOB.sub(r'[\g<0>]', paths[0]))
+        configs.append(CardConfig(name, {'train': (pattern,)}))
+    return OutputCard(text, tuple(configs))
 
 
 class DocumentSink:
