@@ -91,7 +91,10 @@ def exists(path: str) -> bool:
     """True when a file or folder is at `path`."""
     if is_local(path):
         return os.path.exists(path)
-    return (_versioned(path) or _beam()).exists(path)
+    if system := _versioned(path):
+        return system.exists(path)
+    # An object store has no folders: there is one where an object's name begins so.
+    return _beam().exists(path) or bool(_beam().match([f"{path.rstrip('/')}/**"], [1])[0].metadata_list)
 
 
 def size_of(path: str) -> int:
@@ -107,7 +110,7 @@ def is_file(path: str) -> bool:
     if is_local(path):
         return os.path.isfile(path)
     system = _versioned(path)
-    return system.is_file(path) if system else exists(path)
+    return system.is_file(path) if system else _beam().exists(path)
 
 
 def is_file_within(path: str, root: str) -> bool:
