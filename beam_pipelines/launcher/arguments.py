@@ -191,6 +191,9 @@ def parse(spec: PipelineSpec, argv: Sequence[str]) -> Arguments:
         raise UsageError(f'--runner={runner} is none of {", ".join(RUNNERS)}')
     if runner != 'DataflowRunner':
         tokens = ['--plan' if token == '--dry_run' else token for token in tokens]
+    else:  # Beam's own flag there, which wants a value
+        tokens = ['--dry_run=True' if token == '--dry_run' and (after is None or after.startswith('--')) else token
+                  for token, after in zip(tokens, [*tokens[1:], None], strict=True)]
     parser = own_parser(spec)
     flags, rest = parser.parse_known_args(tokens)
     own = {name[2:] for action in parser._actions for name in action.option_strings if name[:2] == '--'}

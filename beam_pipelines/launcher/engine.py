@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -28,7 +28,13 @@ class JobFailed(RuntimeError):
 
 
 class Progress(Protocol):
-    """What the engine may ask of a run under way."""
+    """What the engine may ask of a run under way.
+
+    Attributes:
+        run_id: unique name of the run.
+    """
+
+    run_id: str
 
     def done(self) -> int:
         """How much is done so far, in outcomes or bytes."""
@@ -40,14 +46,48 @@ class Progress(Protocol):
 class Engine(ABC):
     """Runs a pipeline on some runner and waits; the engines of clusters know more."""
 
-    packed = ''  # path of a jar that was made instead of a run, to be submitted by other means
+    packed = ''  # path of a job that was made instead of a run, to be started by other means
 
-    def preflight(self) -> None:  # noqa: B027 - a hook: most engines have nothing to check
-        """Checks what can be checked before the start.
+    def check(self) -> None:  # noqa: B027 - a hook: most engines have nothing to check
+        """Checks the command line, before the input is looked at.
 
         Raises:
             UsageError: the run could not work.
         """
+
+    def preflight(self, roots: Sequence[str]) -> None:  # noqa: B027 - as above
+        """Checks what can be checked before the start.
+
+        Args:
+            roots: folders and files that workers read.
+
+        Raises:
+            UsageError: the run could not work.
+        """
+
+    def graph(self, build: Callable[[beam.Pipeline], None], name: str) -> str:
+        """What would be submitted, for people, where only that is asked for; else ''."""
+        return ''
+
+    def finds(self, left: dict) -> bool:
+        """Whether a note was left by a job of this kind of engine, which `job_of` may ask for."""
+        return False
+
+    def job_of(self, left: dict, output: str) -> str:
+        """Looks for the job of a note that this engine `finds`: the run_id of one that goes on and can be followed, else ''.
+
+        Raises:
+            UsageError: whether it goes on cannot be learnt.
+        """
+        return ''
+
+    def follow(self, work: str, progress: Progress) -> None:
+        """Waits for the job that `job_of` has found, as `run` does.
+
+        Raises:
+            JobFailed: as `run`.
+        """
+        raise NotImplementedError
 
     @abstractmethod
     def run(self, build: Callable[[beam.Pipeline], None], name: str, work: str, progress: Progress) -> None:
@@ -69,4 +109,8 @@ class Engine(ABC):
 
     def detach(self) -> str:
         """Leaves what runs elsewhere alone, on SIGTERM; returns what to tell people, '' for nothing."""
+        return ''
+
+    def packed_line(self, output: str) -> str:
+        """What to tell people when a job was `packed` instead of run."""
         return ''

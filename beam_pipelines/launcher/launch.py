@@ -9,22 +9,23 @@ import os
 import sys
 import traceback
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import apache_beam as beam
 import orjson
 
 import transforms.hub.filesystem  # noqa: F401 - registers hf:// with Beam
-from beam_pipelines.launcher import folder
+from beam_pipelines.launcher import folder, note
 from beam_pipelines.launcher.arguments import Arguments, deciding_options, parse
 from beam_pipelines.launcher.console import failure_line, print_error, print_line, warn
 from beam_pipelines.launcher.engine import Engine, JobFailed, own_temp_folder
-from beam_pipelines.launcher.flink.remote_job import refuse_if_running
 from beam_pipelines.launcher.human import counted
 from beam_pipelines.launcher.interrupt import interruptible
 from beam_pipelines.launcher.progress import ByteCounter, JournalCounter, ProgressBar
 from beam_pipelines.launcher.quiet import quiet_workers
-from beam_pipelines.launcher.runners import make_engine, with_workers, worker_count
+from beam_pipelines.launcher.remote import refuse_if_running
+from beam_pipelines.launcher.runners import check_stores, make_engine, with_workers, worker_count
 from beam_pipelines.launcher.spec import PipelineSpec, Plan, RunResult, UsageError
 from beam_pipelines.launcher.summary import summary_table
 from beam_pipelines.launcher.versions import versions
@@ -152,7 +153,10 @@ class _Launch:
         if is_hub(output):
             publish, output = output, _staging(output)
         is_here = bool(workers)
+        engine = make_engine(arguments, print_line, warn)
+        engine.check()
         try:
+            check_stores(arguments)
             output = worker_path(output, is_here)
             context = Context(flags, _address(flags.input) or SAMPLE, _sources(spec, flags.input, is_here), output,
                               storage.join(output, folder.WORK), workers, usable_cores())
@@ -165,7 +169,9 @@ class _Launch:
                 context = replace(context, local_workers=worker_count(arguments))
         except (ValueError, OSError, storage.RunAborted) as error:
             raise error if isinstance(error, UsageError) else UsageError(str(error)) from None
-        return cls(spec, arguments, settings, plan, context, make_engine(arguments, print_line, warn), own_process, publish)
+        if spec.workers_from:
+            engine = make_engine(arguments, print_line, warn)
+        return cls(spec, arguments, settings, plan, context, engine, own_process, publish)
 
     @property
     def identity(self) -> dict:
@@ -180,8 +186,7 @@ class _Launch:
             return RunResult('planned', 0)
         lock = folder.OutputLock(output)
         try:
-            if taken_over := refuse_if_running(self.context.work, output):
-                warn(taken_over)
+            following = self._job_left()
             if flags.overwrite:
                 self._overwrite()
             earlier = folder.inspect(output, self.spec.name, self.identity, bool(self.publish),
@@ -191,13 +196,21 @@ class _Launch:
                 print_line(f'{output} is complete already, nothing to do. --overwrite starts again.')
                 folder.clear_work(self.context.work)
                 return RunResult('done', 0, earlier.run)
+            if following:
+                return self._execute(following, self.engine.follow)
             folder.check_space(output, self.plan.output_bytes, flags.force)
-            self.engine.preflight()
+            self.engine.preflight([source.root for source in self.plan.sources])
             self._complete_settings()
             run = self._new_run(earlier)
+            if graph := self.engine.graph(self._build(run), self._job_name(run)):
+                self._print_plan()
+                print_line(f'\n{graph}')
+                return RunResult('planned', 0)
             run.claim()  # before anything is deleted: workers of an earlier try stop then
             self._make_room(earlier)
-            return self._execute(run)
+            meter.save(self.context.work)  # what planning took
+            build, name = self._build(run), self._job_name(run)
+            return self._execute(run.run_id, lambda work, bar: self.engine.run(build, name, work, bar))
         except storage.RunAborted as error:
             return self._failed(str(error))
         finally:
@@ -293,15 +306,34 @@ class _Launch:
             hub=hub_settings(flags, self.context.local_workers), publish=self.publish,
             retried=retried, earlier_seconds=before)
 
-    def _execute(self, run: Run) -> RunResult:
-        flags, work = self.arguments.flags, self.context.work
-        meter.save(work)  # what planning took
+    def _build(self, run: Run) -> Callable[[beam.Pipeline], None]:
+        """What adds the run's steps to a pipeline."""
         settings = replace(self.settings, run=run)
-        name = f"{self.spec.name.replace('_', '-')}-{run.run_id[:8]}"
+        return lambda pipeline: self.spec.build(pipeline, settings)
+
+    def _job_name(self, run: Run) -> str:
+        return f"{self.spec.name.replace('_', '-')}-{run.run_id[:8]}"
+
+    def _job_left(self) -> str:
+        """The run_id of an earlier launcher's job that goes on and is to be followed, '' for none.
+
+        Raises:
+            UsageError: one runs on another engine.
+        """
+        left, output = note.read(self.context.work), self.context.output
+        if self.engine.finds(left):
+            return self.engine.job_of(left, output)
+        if taken_over := refuse_if_running(left, output):
+            warn(taken_over)
+        return ''
+
+    def _execute(self, run_id: str, wait: Callable[[str, ProgressBar], None]) -> RunResult:
+        """Waits for the run with a progress bar, and shows how it ended."""
+        flags, work = self.arguments.flags, self.context.work
         try:
-            with own_temp_folder(), quiet_workers(work, flags.verbose), self._progress(run.run_id) as bar, \
+            with own_temp_folder(), quiet_workers(work, flags.verbose), self._progress(run_id) as bar, \
                     interruptible(self.own_process, bar, self.context.output, self.engine):
-                self.engine.run(lambda pipeline: self.spec.build(pipeline, settings), name, work, bar)
+                wait(work, bar)
         except JobFailed as error:
             return self._failed(str(error))
         except Exception as error:  # whatever a runner makes of a failed step; the line says what failed
@@ -310,16 +342,15 @@ class _Launch:
                 print_error(traceback.format_exc())
             return self._failed(failure_line(error))
         if self.engine.packed:
-            print_line(f'made {self.engine.packed}: submit it with `flink run` or as an application; it finishes '
-                       f'{self.context.output} by itself')
+            print_line(self.engine.packed_line(self.context.output))
             return RunResult('packed', 0)
-        return self._verdict(run.run_id)
+        return self._verdict(run_id)
 
     def _progress(self, run_id: str) -> ProgressBar:
         work = self.context.work
         counter = ByteCounter(work) if self.plan.counted == 'B' else JournalCounter(storage.join(work, 'journal'))
         return ProgressBar(counter, self.plan.total, self.plan.counted,
-                           self.arguments.flags.progress, lambda: self._is_over(run_id))
+                           self.arguments.flags.progress, run_id, lambda: self._is_over(run_id))
 
     def _is_over(self, run_id: str) -> bool:
         """Whether this run has saved its verdict: run.json, and behind a good one `_SUCCESS`."""

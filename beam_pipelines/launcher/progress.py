@@ -62,12 +62,13 @@ class ProgressBar:
         total: how much there is, 0 when unknown.
         unit: what is counted, 'B' for bytes.
         mode: 'auto', 'on' or 'off'.
+        run_id: unique name of the run.
         is_over: says whether the run has saved its verdict.
     """
 
-    def __init__(self, counter: JournalCounter | ByteCounter, total: int, unit: str, mode: str,
+    def __init__(self, counter: JournalCounter | ByteCounter, total: int, unit: str, mode: str, run_id: str = '',
                  is_over: Callable[[], bool] = lambda: False) -> None:
-        self.is_over = is_over
+        self.run_id, self.is_over = run_id, is_over
         self._counter, self._unit = counter, unit
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None

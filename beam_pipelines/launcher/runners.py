@@ -10,6 +10,7 @@ from pathlib import Path
 import apache_beam as beam
 from apache_beam.options.pipeline_options import (
     DirectOptions,
+    GoogleCloudOptions,
     PipelineOptions,
     PortableOptions,
 )
@@ -17,6 +18,7 @@ from apache_beam.options.pipeline_options import (
 from beam_pipelines.launcher.arguments import Arguments, BeamOptions
 from beam_pipelines.launcher.engine import Engine, Progress
 from beam_pipelines.launcher.spec import Plan, UsageError
+from transforms.files.object_store import check_reachable
 
 LOCAL_RUNNERS = ('DirectRunner', 'FnApiRunner')
 _HOME = str(Path(__file__).resolve().parents[2])
@@ -82,7 +84,24 @@ def make_engine(arguments: Arguments, print_line: Callable[[str], None], warn: C
 
         return FlinkEngine(options, arguments.beam, flags.parallelism or flags.num_workers or 0,
                            FlinkRules(flags.stall_seconds, flags.resubmits), print_line, warn)
+    if arguments.runner == 'DataflowRunner':
+        from beam_pipelines.launcher.dataflow.engine import DataflowEngine
+
+        return DataflowEngine(options, arguments.beam, flags, print_line, warn)
     return _BlockingEngine(arguments)
+
+
+def check_stores(arguments: Arguments) -> None:
+    """Asks the object stores that the command line names whether they can be reached, before Beam would try for minutes.
+
+    Raises:
+        RunAborted: one cannot; the message says what to do.
+    """
+    anonymous = beam_options(arguments).view_as(GoogleCloudOptions).no_auth
+    for value in vars(arguments.flags).values():
+        for place in (value,) if isinstance(value, str) else value if isinstance(value, tuple) else ():
+            if isinstance(place, str) and '://' in place:
+                check_reachable(place, anonymous)
 
 
 class _BlockingEngine(Engine):

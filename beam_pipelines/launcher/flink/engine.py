@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import apache_beam as beam
@@ -83,7 +83,7 @@ class FlinkEngine(Engine):
         self._may_run = False  # the note of a job that cannot be reached stays: the next launcher checks that job
         self.packed = options.view_as(PortableOptions).output_executable_path or ''
 
-    def preflight(self) -> None:
+    def preflight(self, roots: Sequence[str]) -> None:
         self._target = preflight(self._options, self._flags, self._parallelism, self._print_line, self._warn)
         if hint := artifacts_hint(self._options, self._target):
             self._warn(hint)
@@ -241,3 +241,6 @@ class FlinkEngine(Engine):
         if not self._remote or not self._remote.asked_once():
             return ''
         return f'the Flink job {self._remote.name} goes on and finishes by itself'
+
+    def packed_line(self, output: str) -> str:
+        return f'made {self.packed}: submit it with `flink run` or as an application; it finishes {output} by itself'

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import time
 
-import orjson
-
+from beam_pipelines.launcher import note
 from beam_pipelines.launcher.flink.rest import FlinkCluster, Job, Unreachable
-from beam_pipelines.launcher.spec import UsageError
-from transforms.files import storage
 
-_NOTE = 'remote_job.json'
 _LOST_POLLS = 5
 _ON_ITS_WAY_SECONDS = 3.0
 
@@ -33,12 +29,11 @@ class RemoteJob:
 
     def remember(self) -> None:
         """Leaves a note, so that the next launcher finds the job."""
-        storage.write_bytes(storage.join(self._work, _NOTE),
-                            orjson.dumps({'master': self._cluster.master, 'job': self.name}))
+        note.save(self._work, {'master': self._cluster.master, 'job': self.name})
 
     def forget(self) -> None:
         """Removes what was remembered of the job, so that the folder counts as free."""
-        storage.delete_file(storage.join(self._work, _NOTE))
+        note.delete(self._work)
 
     def poll(self) -> Job | None:
         """The job as it is now, None as long as the cluster does not know it.
@@ -114,30 +109,3 @@ class RemoteJob:
     def was_seen(self) -> bool:
         """Whether the cluster ever knew it."""
         return bool(self._id)
-
-
-def refuse_if_running(work: str, output: str) -> str:
-    """Checks whether the job of an earlier launcher still runs.
-
-    Returns:
-        A line for people when a job was there and is taken over, '' otherwise.
-
-    Raises:
-        UsageError: it runs.
-    """
-    path = storage.join(work, _NOTE)
-    try:
-        note = orjson.loads(storage.read_bytes(path)) if storage.exists(path) else {}
-    except (OSError, ValueError):
-        note = {}
-    if not note:
-        return ''
-    try:
-        job = FlinkCluster(note['master']).find_job(note['job'])
-    except Unreachable as error:
-        # Its workers notice at their next stage that the folder is another run's, and what they write is the same.
-        return f"{note['master']}, where the job {note['job']} of this output ran, does not answer ({error}): taken over"
-    if job and not job.is_over:
-        raise UsageError(f"--output {output} is in use by the Flink job {job.name} ({job.state.lower()}) at "
-                         f"{note['master']}: it finishes by itself; wait for it, or cancel it there (job {job.id})")
-    return ''

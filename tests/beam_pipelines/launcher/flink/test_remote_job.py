@@ -1,7 +1,9 @@
 import pytest
 
-from beam_pipelines.launcher.flink.remote_job import RemoteJob, refuse_if_running
+from beam_pipelines.launcher import note
+from beam_pipelines.launcher.flink.remote_job import RemoteJob
 from beam_pipelines.launcher.flink.rest import FlinkCluster, Unreachable
+from beam_pipelines.launcher.remote import refuse_if_running
 from beam_pipelines.launcher.spec import UsageError
 from tests.flink_rest import FakeCluster, serving
 
@@ -63,22 +65,22 @@ def test_cancelling_a_job_that_was_never_seen(fake, tmp_path):
 def test_a_running_job_keeps_others_out(fake, tmp_path):
     work = str(tmp_path)
     remote = RemoteJob(FlinkCluster(fake.url), 'a', work)
-    assert refuse_if_running(work, '/out') == ''
+    assert refuse_if_running(note.read(work), '/out') == ''
     remote.remember()
     fake.jobs = {'1': {'name': 'a', 'state': 'RUNNING'}}
     with pytest.raises(UsageError, match=r'--output /out is in use by the Flink job a \(running\).*cancel it'):
-        refuse_if_running(work, '/out')
+        refuse_if_running(note.read(work), '/out')
     fake.jobs['1']['state'] = 'FAILED'
-    assert refuse_if_running(work, '/out') == ''
+    assert refuse_if_running(note.read(work), '/out') == ''
     fake.jobs = {}
-    assert refuse_if_running(work, '/out') == ''
+    assert refuse_if_running(note.read(work), '/out') == ''
     remote.forget()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_cluster_that_is_gone_frees_the_output(tmp_path):
     RemoteJob(FlinkCluster('http://127.0.0.1:9'), 'a', str(tmp_path)).remember()
-    assert 'taken over' in refuse_if_running(str(tmp_path), '/out')
+    assert 'taken over' in refuse_if_running(note.read(str(tmp_path)), '/out')
 
 
 def test_what_is_no_flink_is_unreachable(fake):
