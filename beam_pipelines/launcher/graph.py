@@ -112,13 +112,29 @@ def _holds_payload(kind: object) -> bool:
 
 def _stage(payload: beam_runner_api_pb2.ExecutableStagePayload) -> Stage:
     transforms = payload.components.transforms
-    parts = [transforms[name] for name in payload.transforms]
+    parts = _in_order([transforms[name] for name in payload.transforms])
     sides = [(transforms[side.transform_id], side.local_name) for side in payload.side_inputs]
     return Stage({part.unique_name: dict(part.outputs) for part in parts},
                  frozenset([payload.input, *payload.outputs, *(step.inputs[name] for step, name in sides)]),
                  tuple(step.unique_name for step, _ in sides),
                  len(payload.user_states) + len(payload.timers),
                  dict(payload.environment.resource_hints), _environment(payload.environment))
+
+
+def _in_order(steps: list[beam_runner_api_pb2.PTransform]) -> list[beam_runner_api_pb2.PTransform]:
+    """The steps of a stage, each behind those whose outputs it takes."""
+    made_by = {output: i for i, step in enumerate(steps) for output in step.outputs.values()}
+    order: dict[int, None] = {}
+
+    def visit(number: int) -> None:
+        if number not in order:
+            for taken in sorted(made_by[name] for name in steps[number].inputs.values() if name in made_by):
+                visit(taken)
+            order[number] = None
+
+    for number in sorted(range(len(steps)), key=lambda number: steps[number].unique_name):
+        visit(number)
+    return [steps[number] for number in order]
 
 
 def _environment(environment: beam_runner_api_pb2.Environment) -> str:

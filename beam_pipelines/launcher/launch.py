@@ -202,7 +202,9 @@ class _Launch:
             self.engine.preflight([source.root for source in self.plan.sources])
             self._complete_settings()
             run = self._new_run(earlier)
-            if graph := self.engine.graph(self._build(run), self._job_name(run)):
+            with own_temp_folder(), quiet_workers(self.context.work, flags.verbose):
+                graph = self.engine.graph(self._build(run), self._job_name(run))
+            if graph:
                 self._print_plan()
                 print_line(f'\n{graph}')
                 return RunResult('planned', 0)

@@ -12,11 +12,11 @@ from transforms.files import storage
 
 @contextmanager
 def quiet_workers(work: str, verbose: bool) -> Iterator[None]:
-    """Within the block, what worker processes write to their stderr goes to `worker.log` in the work folder.
+    """Within the block, what worker processes write to their stderr goes to `worker.log` in a local work folder, else nowhere.
 
     Beam's worker processes log their start and end before any level can be set. Our own stderr stays what it was.
     """
-    if verbose or not storage.is_local(work) or sys.stderr is None or not hasattr(sys.stderr, 'fileno'):
+    if verbose or sys.stderr is None or not hasattr(sys.stderr, 'fileno'):
         yield
         return
     try:
@@ -25,7 +25,7 @@ def quiet_workers(work: str, verbose: bool) -> Iterator[None]:
         yield
         return
     before = sys.stderr
-    with open(os.path.join(work, 'worker.log'), 'ab') as log, os.fdopen(ours, 'w', buffering=1) as terminal:
+    with open(os.path.join(work, 'worker.log') if storage.is_local(work) else os.devnull, 'ab') as log, os.fdopen(ours, 'w', buffering=1) as terminal:
         saved = os.dup(2)
         os.dup2(log.fileno(), 2)
         sys.stderr = terminal

@@ -12,6 +12,7 @@ from apache_beam.options.pipeline_options import (
     GoogleCloudOptions,
     PipelineOptions,
     SetupOptions,
+    TestOptions,
     WorkerOptions,
 )
 
@@ -62,6 +63,7 @@ def check_command(options: PipelineOptions, flags: argparse.Namespace) -> None:
             raise UsageError(f'--{name}={place}: Dataflow stages its files in Cloud Storage, give {_STORE}')
     _check_setup(setup)
     _check_places(flags)
+    _check_by_beam(options)
 
 
 def _missing(module: str) -> bool:
@@ -69,6 +71,17 @@ def _missing(module: str) -> bool:
         return importlib.util.find_spec(module) is None
     except ModuleNotFoundError:
         return True
+
+
+def _check_by_beam(options: PipelineOptions) -> None:
+    """Checks what Beam would refuse once the pipeline is built."""
+    from apache_beam.options.pipeline_options_validator import PipelineOptionsValidator
+    from apache_beam.runners.dataflow.dataflow_runner import DataflowRunner
+
+    tried = PipelineOptions.from_dictionary(options.get_all_options(drop_default=True))
+    tried.view_as(TestOptions).dry_run = True  # else it asks the bucket for its policy, which may take minutes
+    if errors := PipelineOptionsValidator(tried, DataflowRunner()).validate():
+        raise UsageError(f"{errors[0].rstrip('.')} (Beam's own check of the flags)")
 
 
 def _check_setup(setup: SetupOptions) -> None:
