@@ -22,7 +22,7 @@ from beam_pipelines.launcher.console import failure_line, print_error, print_lin
 from beam_pipelines.launcher.engine import Engine, JobFailed, own_temp_folder
 from beam_pipelines.launcher.human import counted
 from beam_pipelines.launcher.interrupt import interruptible
-from beam_pipelines.launcher.progress import ByteCounter, JournalCounter, ProgressBar
+from beam_pipelines.launcher.progress import ProgressBar, make_counter
 from beam_pipelines.launcher.quiet import quiet_workers
 from beam_pipelines.launcher.remote import refuse_if_running
 from beam_pipelines.launcher.runners import check_stores, make_engine, with_workers, worker_count
@@ -349,9 +349,7 @@ class _Launch:
         return self._verdict(run_id)
 
     def _progress(self, run_id: str) -> ProgressBar:
-        work = self.context.work
-        counter = ByteCounter(work) if self.plan.counted == 'B' else JournalCounter(storage.join(work, 'journal'))
-        return ProgressBar(counter, self.plan.total, self.plan.counted,
+        return ProgressBar(make_counter(self.context.work, self.plan.counted), self.plan.total, self.plan.counted,
                            self.arguments.flags.progress, run_id, lambda: self._is_over(run_id))
 
     def _is_over(self, run_id: str) -> bool:

@@ -6,17 +6,17 @@ import orjson
 
 from transforms.files import storage
 
-_NAME = 'remote_job.json'
+NAME = 'remote_job.json'
 
 
 def save(work: str, note: dict) -> None:
     """Leaves a note, so that the next launcher finds the job."""
-    storage.write_bytes(storage.join(work, _NAME), orjson.dumps(note))
+    storage.write_bytes(storage.join(work, NAME), orjson.dumps(note))
 
 
 def read(work: str) -> dict:
     """The note, {} for none that can be read."""
-    path = storage.join(work, _NAME)
+    path = storage.join(work, NAME)
     try:
         note = orjson.loads(storage.read_bytes(path)) if storage.exists(path) else {}
     except (OSError, ValueError):
@@ -26,4 +26,4 @@ def read(work: str) -> dict:
 
 def delete(work: str) -> None:
     """Removes the note, so that the folder counts as free."""
-    storage.delete_file(storage.join(work, _NAME))
+    storage.delete_file(storage.join(work, NAME))

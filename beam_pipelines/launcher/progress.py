@@ -6,15 +6,27 @@ import os
 import shutil
 import sys
 import threading
+import time
 from collections.abc import Callable
+from typing import Protocol
 
 from beam_pipelines.launcher.human import human_bytes
 from transforms.files import storage
+from transforms.run.journal import count_segments
 from transforms.run.progress import done_bytes
+
+_STORE_SECONDS = 10.0
+
+
+class Counter(Protocol):
+    """Says how much of a run is done."""
+
+    def count(self) -> int:
+        """The sum over all workers, wherever they are."""
 
 
 class ByteCounter:
-    """Counts the bytes of input that are worked off, in a local work folder."""
+    """Counts the bytes of input that are worked off."""
 
     def __init__(self, work: str) -> None:
         self._work = work
@@ -22,6 +34,34 @@ class ByteCounter:
     def count(self) -> int:
         """The sum over all workers."""
         return done_bytes(self._work)
+
+
+class StoreCounter:
+    """Asks another counter every ten seconds at most, for folders in an object store, where each look costs requests."""
+
+    def __init__(self, count: Callable[[], int]) -> None:
+        self._count = count
+        self._last, self._next = 0, 0.0
+        self._lock = threading.RLock()
+
+    def count(self) -> int:
+        """The count of some seconds ago; that before where the store does not answer."""
+        with self._lock:
+            if time.monotonic() >= self._next:
+                try:
+                    self._last = max(self._last, self._count())  # finishing clears the folder
+                except (OSError, RuntimeError, ValueError):
+                    pass
+                self._next = time.monotonic() + _STORE_SECONDS
+            return self._last
+
+
+def make_counter(work: str, unit: str) -> Counter:
+    """What counts bytes (unit 'B') or outcomes in a work folder."""
+    journal = storage.join(work, 'journal')
+    if storage.is_local(work):
+        return ByteCounter(work) if unit == 'B' else JournalCounter(journal)
+    return StoreCounter((lambda: done_bytes(work)) if unit == 'B' else lambda: count_segments(journal))
 
 
 class JournalCounter:
@@ -35,7 +75,7 @@ class JournalCounter:
 
     def count(self) -> int:
         """The number of complete lines in all journals."""
-        if not storage.is_local(self._journal) or not os.path.isdir(self._journal):
+        if not os.path.isdir(self._journal):
             return self._lines
         with self._lock:
             for unit in os.scandir(self._journal):
@@ -66,7 +106,7 @@ class ProgressBar:
         is_over: says whether the run has saved its verdict.
     """
 
-    def __init__(self, counter: JournalCounter | ByteCounter, total: int, unit: str, mode: str, run_id: str = '',
+    def __init__(self, counter: Counter, total: int, unit: str, mode: str, run_id: str = '',
                  is_over: Callable[[], bool] = lambda: False) -> None:
         self.run_id, self.is_over = run_id, is_over
         self._counter, self._unit = counter, unit

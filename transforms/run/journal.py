@@ -3,7 +3,7 @@
 One folder for each unit of work (an archive, a group of files), one file for each writer, one JSON line for
 each outcome: `[file, row, outcome]`, or `["", 0, notes]` for what was seen of the unit as a whole. A torn last
 line is ignored. Locally a line is appended and flushed (it survives a kill of the process); on other file
-systems, which cannot append, a segment is written for every few outcomes.
+systems, which cannot append, a segment is written for every few outcomes, with their number in its name.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Journal:
 
     def _flush_segment(self) -> None:
         if self._lines and self._unit is not None:
-            path = storage.join(unit_folder(self._folder, self._unit), f'{uuid.uuid4().hex}.jsonl')
+            path = storage.join(unit_folder(self._folder, self._unit), f'{uuid.uuid4().hex}.{len(self._lines)}.jsonl')
             storage.write_bytes(path, b''.join(self._lines))
             self._lines = []
 
@@ -76,6 +76,12 @@ def read_journal(folder: str, unit: str) -> dict[tuple[str, int], dict]:
                 continue  # torn by a kill: its image never got its name either
             journaled[(file, row)] = outcome
     return journaled
+
+
+def count_segments(folder: str) -> int:
+    """Lines of all journals on a file system that cannot append, by listing them alone."""
+    counts = (info.path.rsplit('.', 2)[-2] for info in storage.list_files(folder, '**/*.jsonl'))
+    return sum(int(count) for count in counts if count.isdigit())
 
 
 def drop_failures(folder: str) -> None:

@@ -57,8 +57,8 @@ def add_done(work: str, size: int) -> None:
 
 
 def done_bytes(work: str) -> int:
-    """The sum over all processes; 0 where the work folder is on no local disk, or gone."""
+    """The sum over all processes; 0 where the work folder is gone."""
     folder = storage.join(work, FOLDER)
-    if not storage.is_local(work) or not storage.exists(folder):
+    if storage.is_local(work) and not storage.exists(folder):
         return 0
     return sum(int(storage.read_bytes(info.path) or 0) for info in storage.list_files(folder, '*') if '.tmp' not in info.path)

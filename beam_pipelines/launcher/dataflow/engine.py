@@ -22,10 +22,12 @@ from beam_pipelines.launcher.dataflow.job_left import api_of, job_left
 from beam_pipelines.launcher.dataflow.preflight import check_command, check_roots, check_services
 from beam_pipelines.launcher.dataflow.render_graph import render_graph
 from beam_pipelines.launcher.engine import Engine, JobFailed, Progress
+from transforms.files import storage
 
 _LOG = logging.getLogger(__name__)
 _POLL_SECONDS = 5.0
 _AWAY_SECONDS = 600.0  # a job goes on while the API is away, so that patience costs nothing
+_CLEARING_SECONDS = 60.0
 _LAST_WORDS_SECONDS = 60.0  # the reason of a failure comes about half a minute after it
 _INTERRUPT_SECONDS = 20.0
 
@@ -132,8 +134,12 @@ class DataflowEngine(Engine):
         return '' if self.packed else result.job_id()
 
     def follow(self, work: str, progress: Progress) -> None:
-        api, away_since, state, failed_since = self._api, 0.0, '', 0.0
-        while not progress.is_over():
+        api, away_since, state, over_since = self._api, 0.0, '', 0.0
+        while True:
+            if progress.is_over():  # its last step now clears the work folder, and Dataflow its machines, for which nobody need wait
+                over_since = over_since or time.monotonic()
+                if self._is_cleared(work) or time.monotonic() - over_since > _CLEARING_SECONDS:
+                    break
             try:
                 job = api.job(self._job.id)
                 self._tell(api.messages(self._job.id))
@@ -152,16 +158,19 @@ class DataflowEngine(Engine):
                 state = job.state
                 self._print_line(f'the job is {job.words}')
             self._job = job
-            if job.is_done:
-                note.delete(work)
-                return
+            if job.is_done or (job.is_over and progress.is_over()):
+                break
             if job.is_over:
-                failed_since = failed_since or time.monotonic()
+                over_since = over_since or time.monotonic()
                 errors = [message.text for message in api_errors(api, job)]
-                if job.is_cancelled or errors or time.monotonic() - failed_since > _LAST_WORDS_SECONDS:
+                if job.is_cancelled or errors or time.monotonic() - over_since > _LAST_WORDS_SECONDS:
                     raise JobFailed(failure(job, errors))
             time.sleep(_POLL_SECONDS)
         note.delete(work)
+
+    @staticmethod
+    def _is_cleared(work: str) -> bool:
+        return all(info.path.endswith(note.NAME) for info in storage.list_files(work))
 
     def _tell(self, messages: list[Message]) -> None:
         """Shows warnings and errors of the job that were not shown yet."""
