@@ -146,15 +146,14 @@ class _Launch:
         flags = arguments.flags
         output = (flags.output or f'output/{spec.name}').rstrip('/') or '/'
         publish = ''
-        workers = worker_count(arguments)
+        workers, engine = worker_count(arguments), make_engine(arguments, print_line, warn)
+        engine.check()
         configure(hub_settings(flags, workers))
         meter.restart()
         progress.restart()
         if is_hub(output):
             publish, output = output, _staging(output)
         is_here = bool(workers)
-        engine = make_engine(arguments, print_line, warn)
-        engine.check()
         try:
             check_stores(arguments)
             output = worker_path(output, is_here)

@@ -116,11 +116,11 @@ def submit(port: int, name: str, proto: beam_runner_api_pb2.Pipeline, options: d
     state = 0
     for answer in stub.GetMessageStream(beam_job_api_pb2.JobMessagesRequest(job_id=job_id)):
         if answer.HasField('message_response') and answer.message_response.importance >= 4:
-            print(answer.message_response.message_text, flush=True)
+            sys.stdout.write(answer.message_response.message_text + '\n')
         state = answer.state_response.state or state
         if state in (beam_job_api_pb2.JobState.DONE, beam_job_api_pb2.JobState.FAILED, beam_job_api_pb2.JobState.CANCELLED):
             break
-    print(beam_job_api_pb2.JobState.Enum.Name(state), flush=True)
+    sys.stdout.write(beam_job_api_pb2.JobState.Enum.Name(state) + '\n')
     return 0 if state == beam_job_api_pb2.JobState.DONE else 1
 
 
