@@ -15,6 +15,9 @@ def main() -> int:
     name = sys.argv[1].replace('-', '_') if sys.argv[1:] and not sys.argv[1].startswith('-') else ''
     if not name:
         print_version(sys.argv[1:2])
+        if sys.argv[1:] and sys.argv[1] not in ('-h', '--help'):
+            sys.stderr.write(f'error: {sys.argv[1]} comes behind the name of a pipeline, as in `beam-training-data {names()[0]} {sys.argv[1]}`\n')
+            return 2
         return _list()
     if name not in names():
         close = difflib.get_close_matches(name, names(), 1, 0.5)

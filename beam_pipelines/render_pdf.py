@@ -27,7 +27,7 @@ from transforms.pdf.estimate import FIXED_BYTES
 from transforms.pdf.outcomes import PAGE_REPORT, journal_entries
 from transforms.pdf.render_files import RenderFiles
 from transforms.pdf.settings import BYTE_PACKAGES
-from transforms.render_pdf.conversations import to_labelled_page
+from transforms.render_pdf.conversations import AddPageText
 from transforms.run.source import parts_of
 from transforms.shards.card import image_folder
 
@@ -55,10 +55,10 @@ def build(pipeline: beam.Pipeline, settings: RenderPdfSettings) -> None:
     images = pipeline | 'RenderFiles' >> render
     steps, products = (images,), image_folder(_CARD)
     if settings.prompts:
-        chat = (images.main | 'AddText' >> beam.FlatMap(to_labelled_page, settings.special_tokens, settings.blank_answer)
-                | 'ToLlavaConversation' >> ToLlavaConversation(settings.prompts, settings.seed)
+        texts = images.main | 'AddText' >> AddPageText(settings.special_tokens, settings.blank_answer, settings.run)
+        chat = (texts.main | 'ToLlavaConversation' >> ToLlavaConversation(settings.prompts, settings.seed)
                 | 'WriteLlava' >> WriteLlava(settings.run, ('train',), metadata=False))
-        steps, products = (images, chat), (*chat_files(('train',), settings.special_tokens == 'keep'), *products)
+        steps, products = (images, texts, chat), (*chat_files(('train',), settings.special_tokens == 'keep'), *products)
     steps | 'FinishRun' >> FinishRun(settings.run, render.table, products, PAGE_REPORT)
 
 

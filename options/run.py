@@ -85,6 +85,10 @@ class Place(argparse.Action):
             places = tuple(map(canonical, given))
         except ValueError as error:
             parser.error(f'{option} {error}')
+        before = getattr(flags, self.dest, None) or ()  # a flag that comes again adds to what it named, and never takes its place
+        if before and isinstance(values, str):
+            parser.error(f'{option} is given twice ({before}, {values}): it takes one place')
+        places = (*((before,) if isinstance(before, str) else before), *places)
         # One place is a text, as nearly every pipeline wants it; `one_place` refuses several in the others.
         setattr(flags, self.dest, places if len(places) > 1 else places[0])
 

@@ -240,7 +240,7 @@ def _stray(token: str) -> str:
 def _unknown(name: str, names: set[str], runner: str) -> str:
     if name in FLINK_FLAGS:
         return f'--{name} is for --runner=FlinkRunner, this is {runner}'
-    starts = sorted(n for n in names if n.startswith(name))
+    starts = sorted((n for n in names if n.startswith(name)), key=lambda n: (len(n), n))
     close = starts[:1] or difflib.get_close_matches(name, sorted(names), 1, 0.6)
     hint = f'; did you mean --{close[0]}?' if close else '; --help lists the flags'
     return f'unknown flag --{name}{hint}'

@@ -64,7 +64,9 @@ def launch(spec: PipelineSpec, argv: Sequence[str] | None = None) -> RunResult:
         How it ended; nothing but a bug or KeyboardInterrupt is raised.
     """
     try:
-        arguments = parse(spec, sys.argv[1:] if argv is None else argv)
+        if isinstance(argv, str):
+            raise UsageError("flags are a list, as in run(['--input=papers'])")
+        arguments = parse(spec, sys.argv[1:] if argv is None else [str(token) for token in argv])
         _set_log_level(arguments.flags.verbose)
         if spec.settle:
             _settle(spec, arguments.flags)
@@ -192,7 +194,9 @@ class _Launch:
                                      self.spec.retry_options if flags.retry_failed else frozenset())
             if earlier.state == 'done' and not flags.retry_failed:
                 print_line(summary_table(earlier.run))
-                print_line(f'{output} is complete already, nothing to do. --overwrite starts again.')
+                failed = sum(earlier.run['totals']['failed'].values())
+                retry = f"--retry_failed does {counted(failed, 'failed record')} again, " if failed else ''
+                print_line(f'{output} is complete already, nothing to do. {retry}--overwrite starts again.')
                 folder.clear_work(self.context.work)
                 return RunResult('done', 0, earlier.run)
             if following:
@@ -254,7 +258,9 @@ class _Launch:
         output = self.context.output
         self._print_plan()
         if earlier.state == 'unfinished':
-            print_line('resuming: what is finished is kept')
+            has_failed = earlier.run.get('state') == 'failed' and sum(earlier.run['totals']['failed'].values())
+            print_line('resuming: what is finished is kept' + (', and failed records stay failed: --retry_failed does them again'
+                                                               if has_failed and not self.arguments.flags.retry_failed else ''))
         if earlier.state != 'unfinished':
             for name in ('journal', 'kept', 'inflated'):
                 storage.delete_tree(storage.join(self.context.work, name))

@@ -86,7 +86,7 @@ def folder(tmp_path):
 
 def test_chat_json_of_pages_with_text(folder, tmp_path):
     result = run(folder, tmp_path / 'out', '--text=layer', '--conversations', '--prompt=Read it.', '--password=wrong', '--password=sesame')
-    assert result.exit_code == 0 and result.accounts['warnings'] == {'no_text_layer': 1}
+    assert result.exit_code == 0 and result.accounts['warnings'] == {'no_text_layer': 1, 'special_token': 1}
     chat = load(tmp_path / 'out' / 'chat.json')
     assert [(one['id'], one['conversations'][1]['value']) for one in chat] == [('a.pdf#1', 'first page'), ('locked.pdf#1', 'a secret page')]
     assert all((tmp_path / 'out' / one['image']).is_file() and one['conversations'][0]['value'] == '<image>\nRead it.' for one in chat)
@@ -223,3 +223,69 @@ def test_passwords_of_all_kinds(tmp_path, method, word):
     (tmp_path / 'words').write_bytes(f'\r\nwrong\r\n{word}\r\n'.encode())
     result = run(tmp_path / 'in', tmp_path / 'out', '--text=layer', f'--password_file={tmp_path}/words')
     assert result.exit_code == 0 and records(tmp_path / 'out')['a.pdf', 0]['text'] == 'inside'
+
+
+@pytest.mark.parametrize('turn', [90, 180, 270])
+@pytest.mark.parametrize('engine', ['pdfium', 'mupdf'])
+def test_text_that_is_turned_keeps_the_order_of_its_lines(tmp_path, engine, turn):
+    document = pymupdf.open()
+    document.new_page().insert_textbox((50, 50, 550, 550), 'one first line\nanother second line\na third line', rotate=turn)
+    (tmp_path / 'a.pdf').write_bytes(document.tobytes())
+    assert run(tmp_path / 'a.pdf', tmp_path / 'out', '--text=layer', f'--pdf_engine={engine}').exit_code == 0
+    assert records(tmp_path / 'out')['a.pdf', 0]['text'].split('\n') == ['one first line', 'another second line', 'a third line']
+
+
+def test_a_white_page_has_no_text_whatever_its_layer_says(tmp_path):
+    document = pymupdf.open()
+    document.new_page().insert_text((72, 100), 'nobody sees this', render_mode=3)
+    document.new_page().insert_text((72, 100), 'this is seen')
+    (tmp_path / 'a.pdf').write_bytes(document.tobytes())
+    result = run(tmp_path / 'a.pdf', tmp_path / 'out', '--text=layer', '--conversations')
+    assert result.accounts['warnings'] == {'no_text_layer': 1}
+    assert [sample['id'] for sample in load(tmp_path / 'out' / 'chat.json')] == ['a.pdf#2']
+
+
+def test_pages_that_a_conversation_leaves_out_are_told_of(tmp_path):
+    (tmp_path / 'a.pdf').write_bytes(pages('plain', 'stop</s>', 'also</s>'))
+    result = run(tmp_path / 'a.pdf', tmp_path / 'out', '--text=layer', '--conversations')
+    assert result.accounts['warnings'] == {'special_token': 2}
+    assert len(load(tmp_path / 'out' / 'chat.json')) == 1
+
+
+def test_pages_that_no_file_has(tmp_path, capsys):
+    (tmp_path / 'a.pdf').write_bytes(pages('one'))
+    assert run(tmp_path / 'a.pdf', tmp_path / 'out', '--pages=9').exit_code == 1
+    assert 'nothing was read: 1 no_page_selected' in capsys.readouterr().err
+    with pytest.raises((FileNotFoundError, StopIteration)):  # and not the accounts, taken for data
+        datasets.load_dataset(str(tmp_path / 'out'), cache_dir=str(tmp_path / 'cache'))
+
+
+def test_an_input_that_comes_twice_adds_up(tmp_path, capsys):
+    for name in 'ab':
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f'{name}.pdf').write_bytes(pages('one'))
+    result = render_pdf.run([f'--input={tmp_path}/a', '--input', f'{tmp_path}/b', f'--output={tmp_path}/out', '--progress=off'])
+    assert result.accounts['totals']['written'] == 2
+    assert render_pdf.run([f'--input={tmp_path}/a', '--output=x', '--output=y']).exit_code == 2
+    assert '--output is given twice (x, y)' in capsys.readouterr().err
+
+
+def test_a_password_that_comes_later_is_tried_when_asked_for(tmp_path, capsys):
+    (tmp_path / 'a.pdf').write_bytes(pages('one', password='secret'))
+    assert run(tmp_path / 'a.pdf', tmp_path / 'out').exit_code == 1
+    assert 'it needs a password' in (tmp_path / 'out' / 'errors.jsonl').read_text()
+    assert run(tmp_path / 'a.pdf', tmp_path / 'out', '--password=secret').exit_code == 1
+    assert 'failed records stay failed: --retry_failed does them again' in capsys.readouterr().out
+    assert run(tmp_path / 'a.pdf', tmp_path / 'out', '--password=secret', '--retry_failed').exit_code == 0
+
+
+@pytest.mark.parametrize(('given', 'line'), [
+    ('imgs', "holds no PDF; images need a glob, as in --input '"), ('empty', 'holds no PDF'), ('nowhere', 'does not exist'), ('a/b.pdf', 'a/b.pdf does not exist'),
+    ('*.pdf', 'matches no file')])
+def test_why_nothing_is_found(tmp_path, capsys, given, line):
+    for name in ('imgs', 'empty'):
+        (tmp_path / name).mkdir()
+    Image.new('L', (8, 8)).save(tmp_path / 'imgs' / 'a.png')
+    assert run(tmp_path / given, tmp_path / 'out').exit_code == 2
+    said = capsys.readouterr().err
+    assert line in said and 'hf://' not in said

@@ -39,6 +39,8 @@ def failure_reasons(run: Run, total: dict, units: int = 0, unit_errors: Sequence
                         f'--max_failure_rate allows a share of {run.max_failure_rate:g}')
     elif total['read'] and not total['written']:
         problems.append(f'nothing was written: of {total["read"]} records {_most_frequent(total, values or {})}')
+    elif not total['read'] and total['warnings']:
+        problems.append(f"nothing was read: {', '.join(f'{count} {name}' for name, count in sorted(total['warnings'].items()))}")
     if 0 <= run.max_failed_units < units:
         problems.append(f'not read to the end: {_shown(unit_errors, units)}. Failed units: {units}, --max_failed_units '
                         f'allows {run.max_failed_units}; the same command with --max_failed_units={units} '

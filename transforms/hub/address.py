@@ -13,7 +13,7 @@ from transforms.hub.path import HubPath
 from transforms.hub.settings import DEFAULT_ENDPOINT
 
 _NAME = re.compile(r'[A-Za-z0-9][\w.-]{0,95}\Z', re.ASCII)
-_WITH_PATH = frozenset({'tree', 'blob', 'resolve', 'raw', 'blame', 'commits'})
+_WITH_PATH = frozenset({'tree', 'blob', 'resolve', 'raw', 'blame', 'commits', 'commit'})
 _OF_A_PAGE = _WITH_PATH | {'viewer', 'discussions', 'commit', 'settings', 'embed', 'sql-console'}
 _REVISION = re.compile(r'(refs/(?:convert/\w+|pr/\d+))(?:/(.*))?\Z', re.DOTALL)
 
@@ -32,7 +32,8 @@ def canonical(address: str | os.PathLike[str]) -> str:
     if match := re.match(r'(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co|hf-mirror\.com)/', path) or _at_endpoint(path):
         return _of_page(path, path[match.end():])
     if re.match(r'https?://', path, re.IGNORECASE):
-        raise ValueError(f'{path} is a web page, which is not read: download the file, or give the page of a dataset on the Hub, '
+        shown = re.sub('//[^/@]*@', '//', path)  # without a password
+        raise ValueError(f'{shown} is a web page, which is not read: download the file, or give the page of a dataset on the Hub, '
                          f'{DEFAULT_ENDPOINT}/datasets/NAMESPACE/NAME')
     return os.path.expanduser(path) if path.startswith('~') else path
 
@@ -61,7 +62,7 @@ def _of_page(url: str, rest: str) -> str:
     if kind in _WITH_PATH and below:
         match = _REVISION.match('/'.join(below))
         revision, path = (match[1], match[2] or '') if match else (below[0], '/'.join(below[1:]))
-        return str(HubPath('/'.join(names), revision if revision != 'main' else '', path if kind != 'commits' else ''))
+        return str(HubPath('/'.join(names), revision if revision != 'main' else '', path if kind not in ('commits', 'commit') else ''))
     return str(HubPath('/'.join(names)))
 
 
@@ -69,7 +70,7 @@ def missing(path: str) -> str:
     """'PATH does not exist', and where it looks like the name of a dataset on the Hub, how that is written."""
     name = path.removeprefix('./').removeprefix('datasets/').rstrip('/')
     namespace, _, rest = name.partition('@')[0].partition('/')
-    if is_local(path) and _NAME.match(namespace) and _NAME.match(rest) and not os.path.exists(namespace):
+    if is_local(path) and not name.lower().endswith(('.pdf', '.png', '.jpg', '.jpeg', '.json', '.jsonl', '.parquet', '.csv')) and _NAME.match(namespace) and _NAME.match(rest) and not os.path.exists(namespace):
         return f'{path} does not exist here; the dataset of that name on the Hub is hf://datasets/{name}'
     return f'{path} does not exist'
 

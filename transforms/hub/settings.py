@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 from dataclasses import dataclass
@@ -57,8 +58,7 @@ def endpoint() -> str:
 def environment_fault() -> str:
     """What is wrong with a variable of the environment that reading the Hub depends on, '' for nothing; it names the variable."""
     home = endpoint()
-    parts = urlsplit(home)
-    if parts.scheme not in ('http', 'https') or not parts.hostname:
+    if not _is_address(home, ('http', 'https')):
         return f'HF_ENDPOINT={home} is no address of the Hub: it must look like {DEFAULT_ENDPOINT}, or be unset'
     for name in ('HF_HUB_DOWNLOAD_TIMEOUT', 'HF_HUB_ETAG_TIMEOUT'):
         value = os.environ.get(name, '')
@@ -72,7 +72,13 @@ def environment_fault() -> str:
             return f'{name}={path} is no file of certificates: correct it, or unset it'
     for name in ('HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy', 'ALL_PROXY', 'all_proxy'):
         if (value := os.environ.get(name)) and not _is_proxy(value):
-            return f'{name} is no address of a proxy: it must look like http://HOST:PORT, or be unset'
+            socks = '; SOCKS needs `pip install socksio`' if value.startswith('socks5') else ''
+            return f'{name} is no address of a proxy: it must look like http://HOST:PORT, or be unset{socks}'
+    for name in ('HF_HOME', 'HF_HUB_CACHE'):
+        if (path := os.environ.get(name)) and os.path.exists(path) and not os.path.isdir(path):
+            return f'{name}={path} is no folder: correct it, or unset it'
+    if (path := os.environ.get('HF_TOKEN_PATH')) and os.path.exists(path) and not os.path.isfile(path):
+        return f'HF_TOKEN_PATH={path} is no file that holds a token: correct it, or unset it'
     for name in ('HF_TOKEN', 'HUGGING_FACE_HUB_TOKEN'):
         if not is_header(os.environ.get(name, '').strip()):  # huggingface_hub takes blanks around it off
             return f'{name} holds a character that no token has (a typographic dash, a blank, an accent): copy it again'
@@ -84,12 +90,17 @@ def is_header(token: str) -> bool:
     return all('!' <= character <= '~' for character in token)
 
 
-def _is_proxy(value: str) -> bool:
+def _is_address(value: str, schemes: tuple[str, ...]) -> bool:
     try:
-        parts = urlsplit(value if '://' in value else f'http://{value}')
-        return bool(parts.hostname) and parts.scheme in ('http', 'https', 'socks5', 'socks5h', 'socks4') and (parts.port or 1) > 0
-    except ValueError:
+        parts = urlsplit(value)
+        return value == value.strip() and bool(parts.hostname) and parts.scheme in schemes and (parts.port is None or parts.port > 0)
+    except ValueError:  # no such port, or no such address
         return False
+
+
+def _is_proxy(value: str) -> bool:
+    schemes = ('http', 'https', *(('socks5', 'socks5h') if importlib.util.find_spec('socksio') else ()))
+    return _is_address(value if '://' in value else f'http://{value}', schemes)
 
 
 def is_offline() -> bool:

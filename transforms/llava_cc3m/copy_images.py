@@ -145,7 +145,7 @@ class _CopyFn(beam.DoFn):
                 return _dropped('image_undecodable', str(error))
         root = storage.join(self._found.root, self._found.folder) if self._found.folder else self._found.root
         path = storage.join(root, task.image)
-        if not storage.is_file_within(path, self._found.root):
+        if not storage.is_file(path):
             return _dropped('image_missing', f'no file {task.image[:100]} in {self._found.folder or "the input"}')
         if storage.is_local(path) and storage.size_of(path) > limit:
             return _dropped('image_too_big', f'it has {storage.size_of(path)} bytes, over the limit of {limit}')

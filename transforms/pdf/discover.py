@@ -70,7 +70,7 @@ def discover(inputs: str | tuple[str, ...], besides: str) -> PdfInput:
                 name = own + info.path[prefix:]
                 infos[name] = storage.FileInfo(name, info.size, info.modified, info.etag)
     if not infos:
-        raise InputError(f'--input {root} has no file but those in --output {besides}: choose another output folder')
+        raise InputError(f'all files of --input {root} lie in --output {besides}: choose another output folder')
     return PdfInput(root, tuple(infos.values() if len(found) == 1 else (infos[name] for name in sorted(infos))))
 
 
@@ -116,6 +116,16 @@ def _any_case(glob: str) -> str:
     return re.sub(r'\.(pdf|png|jpg|jpeg)\Z', lambda ending: ''.join(f'[{c.lower()}{c.upper()}]' if c.isalpha() else c for c in ending[0]), glob, flags=re.I)
 
 
+def _nothing(pattern: str, is_folder: bool) -> str:
+    """Why no file was found."""
+    if is_folder:
+        hint = f"; images need a glob, as in --input '{pattern.rstrip('/')}/*'" if any(storage.list_files(pattern)) else ''
+        return f'--input {pattern} holds no PDF{hint}'
+    if not any(c in pattern for c in '*?['):
+        return f'--input {missing(pattern)}'
+    return f"--input {pattern} matches no file. Give a folder, or a glob in quotes such as 'folder/**/*.pdf'"
+
+
 def _find_files(pattern: str) -> tuple[str, list[storage.FileInfo]]:
     """(root, files) of --input, in the order of their relative paths.
 
@@ -137,5 +147,5 @@ def _find_files(pattern: str) -> tuple[str, list[storage.FileInfo]]:
             raise InputError(f'--input {missing(pattern)}: there is no folder {root}')
         files = storage.list_files(root, _any_case(glob))
     if not files:
-        raise InputError(f"--input {pattern} matches no file. Give a folder, or a glob in quotes such as 'folder/**/*.pdf'")
+        raise InputError(_nothing(pattern, is_folder))
     return root, files

@@ -68,7 +68,9 @@ def _load_document(source: bytes | str, passwords: tuple[str, ...]) -> object:
         if code != raw.FPDF_ERR_PASSWORD:
             break
     if not handle:
-        kind = 'EncryptedPdf' if code in (raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY) else 'DamagedPdf'
+        if code == raw.FPDF_ERR_PASSWORD:
+            raise PageError('EncryptedPdf', f"pdfium: {'no given password opens it' if passwords else 'it needs a password'}")
+        kind = 'EncryptedPdf' if code == raw.FPDF_ERR_SECURITY else 'DamagedPdf'
         raise PageError(kind, f'pdfium: Failed to load document (PDFium: {internal.ErrorToStr.get(code)}).')
     return handle
 
@@ -214,7 +216,7 @@ class MupdfDocument:
         if not self._doc.is_pdf:
             raise PageError('NotAPdf', 'MuPDF opened it as something else than a PDF')
         if self._doc.needs_pass and not any(map(self._doc.authenticate, passwords)):
-            raise PageError('EncryptedPdf', 'mupdf: a password is needed')
+            raise PageError('EncryptedPdf', f"mupdf: {'no given password opens it' if passwords else 'it needs a password'}")
         self._check_repair()
 
     @property

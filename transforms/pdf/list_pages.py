@@ -120,6 +120,8 @@ class _ListFn(beam.DoFn):
                 read += 1
                 yield self._page(group, file, 0).failed(answer['error'], answer['message'])
                 continue
+            if next(self._selection.pick(answer['pages']), None) is None:
+                yield TaggedOutput(ACCOUNTS, Count(group.part, 'warning', 'no_page_selected', 1))
             for order, page in enumerate(self._selection.pick(answer['pages'])):
                 if self._limit and read >= self._limit:
                     break

@@ -53,7 +53,9 @@ class RenderPage(Operation):
         else:
             pixels, measured = self._render(source, task, settings)
         if settings.text_layer and measured['engine'] != 'pillow':
-            measured['text'] = self._documents.open(measured['engine'], source).text(task['page'])
+            # Of a page without a mark no text is shown, whatever its layer says.
+            measured['text'] = '' if is_blank(pixels, measured['ink_share']) else \
+                self._documents.open(measured['engine'], source).text(task['page'])
         pixels = to_mode(pixels, settings.color)
         body = encode(pixels, settings)
         measured.update(width=pixels.shape[1], height=pixels.shape[0], bytes=len(body),

@@ -105,7 +105,7 @@ def pdfium_lines(page: object) -> list[Line]:
             if character in '\r\n':
                 gatherer.end_line()
             elif raw.FPDFText_GetLooseCharBox(text_page, index, rect):
-                turns = round(raw.FPDFText_GetCharAngle(text_page, index) / (math.pi / 2)) % 4
+                turns = round(-raw.FPDFText_GetCharAngle(text_page, index) / (math.pi / 2)) % 4  # it counts clockwise
                 gatherer.add(character, turns, (rect.left, rect.bottom, rect.right, rect.top))
         return _lines(gatherer.finish())
     finally:

@@ -56,7 +56,31 @@ def read_card(root: str, infos: dict[str, FileInfo]) -> dict:
     if configs is not None and not (isinstance(configs, list) and all(isinstance(c, dict) for c in configs)):
         raise DatasetError(f'the README.md of {root} has configs that are no list of configs, each with config_name and data_files')
     card['configs'] = configs or []
+    _check_names(root, card['configs'])
     return card
+
+
+def config_name(config: dict) -> str:
+    """The name of a config of a card, or of an entry of its dataset_info; 'default' where it has none."""
+    name = config.get('config_name')
+    return 'default' if name is None or name == '' else str(name)
+
+
+def _check_names(root: str, configs: list[dict]) -> None:
+    """Refuses names that YAML takes for something else, and two defaults.
+
+    Raises:
+        DatasetError: there is one.
+    """
+    for config in configs:
+        files = config.get('data_files')
+        splits = files if isinstance(files, dict) else [item.get('split') for item in files if isinstance(item, dict)] \
+            if isinstance(files, list) else ()
+        for what, name in (('config_name', config.get('config_name')), *(('split', split) for split in splits)):
+            if isinstance(name, (bool, float)):
+                raise DatasetError(f'the README.md of {root} has a {what} that YAML reads as {str(name).lower()}: put it in quotes')
+    if sum(bool(config.get('default')) for config in configs) > 1:
+        raise DatasetError(f'the README.md of {root} calls several configs the default one: leave one')
 
 
 def _read_yaml(root: str, name: str) -> dict:
@@ -65,6 +89,8 @@ def _read_yaml(root: str, name: str) -> dict:
     data, first = storage.read_bytes(storage.join(root, name)), 1
     if is_lfs_pointer(data):
         raise DatasetError(f'the {name} of {root}: {IS_POINTER}')
+    if data.startswith((b'\xff\xfe', b'\xfe\xff')):
+        raise DatasetError(f'the {name} of {root} is UTF-16: save it as UTF-8')
     if name == README:
         match = _FRONT_MATTER.match(data)
         data, first = (match.group(1) if match else b''), 2

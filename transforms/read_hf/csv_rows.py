@@ -14,7 +14,7 @@ from transforms.files.json_values import JsonError
 from transforms.read_hf.batches import BATCH_ROWS, Fitter, batch_rows, check_names, first_line
 from transforms.read_hf.csv_pieces import CsvPieces, csv_params, safe_head
 from transforms.read_hf.features import LABELS
-from transforms.read_hf.kinds import COMPLETE, FROM_CARD, family, merged
+from transforms.read_hf.kinds import COMPLETE, FROM_CARD, Change, family, merged
 from transforms.read_hf.rows import BadRow, LostPart, ReadLimits, Rows, UnitFault
 from transforms.read_hf.streams import Stream, WholeReads, open_text
 from transforms.read_hf.units import ReadUnit
@@ -22,6 +22,7 @@ from transforms.read_hf.units import ReadUnit
 _EXACT, _LARGEST, _MAX_DIGITS = 2.0 ** 53, 2.0 ** 64, 300
 _VOUCHED = frozenset({COMPLETE, FROM_CARD})  # every value was looked at, or the card says that they are floats
 _HEAD_BYTES = 256 << 10
+_INTEGER = re.compile(r'\s*[+-]?\d{1,18}\s*')
 _MANGLED = re.compile(r'(.+)\.\d+\Z', re.DOTALL)
 
 
@@ -29,6 +30,7 @@ def read_csv(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
     """Rows of a CSV or TSV. A column that holds text anywhere in the split keeps the text of each cell ('007')."""
     row, of_split = 0, pa.ipc.read_schema(pa.BufferReader(unit.schema)) if unit.schema else pa.schema([])
     as_text = {f.name: str for f in of_split if family(f.type) == 'str' or LABELS in (f.metadata or {})}
+    labels = {f.name for f in of_split if LABELS in (f.metadata or {})}
     params = dict(unit.params)
     try:
         _check_header(open_text(source, unit.params), unit.layout.format, params)
@@ -40,6 +42,8 @@ def read_csv(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
                 continue
             table = pa.Table.from_pandas(frame, preserve_index=False)
             fitter = Fitter(table.schema, unit.schema, unit.columns, casts=True)
+            for name in labels & fitter.changes.keys():  # a column of integers holds labels' numbers, whatever their names look like
+                fitter.changes[name] = (None, partial(_by_number, fitter.changes[name][1]))
             if not _VOUCHED & (of_split.metadata or {}).keys():
                 fitter.changes.update({name: (type(None), partial(_refuse_inexact, name)) for name in _perhaps_inexact(frame)
                                        if name in fitter.present and name not in fitter.changes})
@@ -56,6 +60,10 @@ def read_csv(unit: ReadUnit, source: BinaryIO, limits: ReadLimits) -> Rows:
         if 'Usecols do not match' in str(error):
             raise UnitFault('ColumnMissing', first_line(error)) from None
         yield LostPart(f'from row {row}', 'DamagedFile', f'{type(error).__name__}: {first_line(error)}')
+
+
+def _by_number(change: Change, value: object) -> object:
+    return change(int(value) if isinstance(value, str) and _INTEGER.fullmatch(value) else value)
 
 
 def _check_header(stream: Stream, kind: str, params: dict[str, object]) -> None:

@@ -17,7 +17,7 @@ from transforms.files import storage
 from transforms.files.json_values import JsonError, loads
 from transforms.files.storage import FileInfo
 from transforms.hub.address import missing
-from transforms.read_hf.card import CARD_FILES, DatasetError, params_of, patterns_of, read_card
+from transforms.read_hf.card import CARD_FILES, DatasetError, config_name, params_of, patterns_of, read_card
 from transforms.read_hf.layouts import is_metadata, layout_of
 
 _SHARDED = 'data/*-[0-9][0-9][0-9][0-9][0-9]-of-[0-9][0-9][0-9][0-9][0-9]*.*'
@@ -85,7 +85,7 @@ class Dataset:
         """
         names = sorted({s.subset for s in self.splits})
         if not subset:
-            default = next((str(c.get('config_name') or DEFAULT) for c in self.card.get('configs', ()) if c.get('default')),
+            default = next((config_name(c) for c in self.card.get('configs', ()) if c.get('default')),
                            DEFAULT)
             if len(names) > 1 and default not in names:
                 raise DatasetError(f'{self.root} has several subsets: choose one of {_some(names)} with --subset, or all')
@@ -95,7 +95,8 @@ class Dataset:
             raise DatasetError(f'{self.root} has no subset {subset}; {_hint(subset, names)}')
         splits = tuple(s for s in chosen if split in ('all', s.name))
         if empty := [s.label for s in splits if not s.files]:
-            raise DatasetError(f'{self.root} has no data file for {empty[0]}: its README.md names files that are not there')
+            why = ': its README.md names files that are not there' if self.card.get('configs') else ''
+            raise DatasetError(f'{self.root} has no data file for {empty[0]}{why}')
         if lacking := [(s.label, s.unmatched[0]) for s in splits if s.unmatched]:
             raise DatasetError(f'the README.md of {self.root} names {lacking[0][1]} for {lacking[0][0]}, and no data file of '
                                'a known format has that path: download all of it, or choose files by a pattern')
@@ -174,18 +175,26 @@ def _without_caches(root: str, infos: dict[str, FileInfo]) -> dict[str, FileInfo
     kept = dict(infos)
     for state in [p for p in infos if p.rpartition('/')[2] == 'state.json' and infos[p].size <= _MAX_STATE]:
         folder = state[:-len('state.json')]
+        arrows = [path for path in infos if path.endswith('.arrow') and path.rpartition('/')[0] + '/' == (folder or '/')]
         try:
             content = loads(storage.read_bytes(storage.join(root, state)))
             names = {folder + file['filename'] for file in content['_data_files']}
-        except (JsonError, KeyError, TypeError, OSError):
+        except (JsonError, OSError) as error:
+            if arrows:
+                raise DatasetError(f'{storage.join(root, state)} cannot be read, so which Arrow files are data is not known: '
+                                   f'{error}') from None
+            continue
+        except (KeyError, TypeError):
             continue  # of some other program
+        if not names:
+            raise DatasetError(f'{storage.join(root, state)} names no data file: save the dataset again')
         if content.get('_indices_data_files'):
             raise DatasetError(f'{storage.join(root, state)} says that rows are chosen by an indices file, as old versions of datasets saved '
                                'them: load and save it again with a newer one')
         if lacking := sorted(names - infos.keys()):
             raise DatasetError(f'{storage.join(root, state)} names {lacking[0]}, which is not there')
-        for path in infos:
-            if path.endswith('.arrow') and path.rpartition('/')[0] + '/' == (folder or '/') and path not in names:
+        for path in arrows:
+            if path not in names:
                 del kept[path]
     return kept
 
@@ -194,12 +203,17 @@ def _saved_splits(root: str, infos: dict[str, FileInfo]) -> list[Split]:
     """The splits of a DatasetDict that `save_to_disk` wrote, a folder each; [] where the root is none."""
     if _SAVED not in infos or infos[_SAVED].size > _MAX_STATE:
         return []
+    place = storage.join(root, _SAVED)
     try:
-        names = loads(storage.read_bytes(storage.join(root, _SAVED)))['splits']
-    except (JsonError, KeyError, TypeError, OSError):
+        names = loads(storage.read_bytes(place))['splits']
+    except (JsonError, OSError) as error:
+        raise DatasetError(f'{place} cannot be read, so which splits there are is not known: {error}') from None
+    except (KeyError, TypeError):
         return []
-    if not (isinstance(names, list) and names and all(isinstance(name, str) and f'{name}/state.json' in infos for name in names)):
+    if not (isinstance(names, list) and names and all(isinstance(name, str) for name in names)):
         return []
+    if lacking := [name for name in names if f'{name}/state.json' not in infos]:
+        raise DatasetError(f'{place} names the split {lacking[0]}, whose state.json is not there: download all of it')
     return [Split(DEFAULT, name, tuple(file for path, file in infos.items() if path.endswith('.arrow') and path.rpartition('/')[0] == name))
             for name in names]
 
@@ -210,7 +224,7 @@ def _relative(info: FileInfo, root: str) -> FileInfo:
 
 def _from_card(root: str, configs: list[dict], infos: dict[str, FileInfo]) -> Iterable[Split]:
     for config in configs:
-        name, folder = str(config.get('config_name') or DEFAULT), str(config.get('data_dir') or '').strip('/')
+        name, folder = config_name(config), str(config.get('data_dir') or '').strip('/')
         patterns = patterns_of(root, name, config['data_files']) if config.get('data_files') is not None else \
             _by_names(_below(infos, folder), root)
         prefixed = {split: [f'{folder}/{p}' if folder and not p.startswith('/') else p for p in of]

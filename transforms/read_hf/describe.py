@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from transforms.files import storage
 from transforms.hub.settings import current
+from transforms.read_hf.card import config_name
 from transforms.read_hf.data_files import Split
 from transforms.read_hf.folders import is_media
 from transforms.read_hf.layouts import layout_of
@@ -105,7 +106,7 @@ def _by_card(card: dict, split: Split) -> int:
     """The number of rows that the README claims, -1 for none."""
     infos = card.get('dataset_info')
     for info in infos if isinstance(infos, list) else [infos]:
-        if not isinstance(info, dict) or str(info.get('config_name') or 'default') != split.subset:
+        if not isinstance(info, dict) or config_name(info) != split.subset:
             continue
         splits = info.get('splits')
         for one in splits if isinstance(splits, list) else ():

@@ -10,13 +10,18 @@ import re
 
 import pyarrow as pa
 
+from transforms.read_hf.card import DatasetError, config_name
+
 LABELS = b'labels'
 _LISTS = ('list', 'sequence', 'large_list')
 _PLAIN = {'bool': pa.bool_(), 'string': pa.string(), 'large_string': pa.string(), 'binary': pa.binary(),
-          'large_binary': pa.binary(), 'float16': pa.float32(), 'float32': pa.float64(), 'float64': pa.float64(),
+          'large_binary': pa.binary(), 'float': pa.float64(), 'double': pa.float64(), 'float16': pa.float32(), 'float32': pa.float64(), 'float64': pa.float64(),
           'date32': pa.date32(), 'date64': pa.date64(),
           **{f'{sign}int{bits}': pa.int64() if sign == '' or bits < 64 else pa.uint64()
              for sign in ('', 'u') for bits in (8, 16, 32, 64)}}
+# What values are left as they are for: a schema of the file itself, or what `datasets` decodes.
+_LEFT = re.compile(r'(null|time(32|64)\[|duration\[|decimal(32|64|128|256)\(|string_view|binary_view|float8|halffloat|dictionary'
+                   r'|image|audio|video|pdf|nifti|mesh|array[2-5]d|translation)')
 _TIMESTAMP = re.compile(r'timestamp\[(s|ms|us|ns)(?:,\s*tz=(.+))?\]\Z')
 
 
@@ -27,20 +32,28 @@ def card_features(card: dict, subset: str) -> pa.Schema | None:
     a class label has type int64, and its names as JSON under `LABELS` in the field's metadata.
     """
     for config in card.get('configs', ()):
-        if str(config.get('config_name') or 'default') == subset and _is_features(config.get('features')):
-            return pa.schema([_field(feature) for feature in config['features']])
+        if config_name(config) == subset and (features := _features(config.get('features'))):
+            return pa.schema(map(_field, features))
     infos = card.get('dataset_info')
     infos = infos if isinstance(infos, list) else [infos]
     for info in infos:
-        if isinstance(info, dict) and str(info.get('config_name') or 'default') == subset:
-            if _is_features(info.get('features')):
-                return pa.schema([_field(feature) for feature in info['features']])
+        if isinstance(info, dict) and config_name(info) == subset and (features := _features(info.get('features'))):
+            return pa.schema(map(_field, features))
     return None
 
 
-def _is_features(features: object) -> bool:
-    return isinstance(features, list) and bool(features) and all(
-        isinstance(f, dict) and isinstance(f.get('name'), str) for f in features)
+def _features(features: object) -> list[dict]:
+    """The features that a card lists, [] for none.
+
+    Raises:
+        DatasetError: they are no list of features with names.
+    """
+    if not features or not isinstance(features, list):
+        return []
+    if wrong := [f for f in features if not (isinstance(f, dict) and isinstance(f.get('name'), str))]:
+        name = wrong[0].get('name') if isinstance(wrong[0], dict) else wrong[0]
+        raise DatasetError(f'the README.md has a feature whose name is no text: {str(name)[:60]}; put it in quotes')
+    return features
 
 
 def _field(feature: dict) -> pa.Field:
@@ -74,4 +87,6 @@ def _type(feature: dict) -> pa.DataType:
         return pa.null()
     if match := _TIMESTAMP.match(kind):
         return pa.timestamp(match[1], tz=match[2])
+    if kind not in _PLAIN and not _LEFT.match(kind):
+        raise DatasetError(f"the README.md gives {feature['name']} the dtype {kind[:60]}, which `datasets` does not have")
     return _PLAIN.get(kind, pa.null())

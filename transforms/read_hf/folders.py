@@ -45,6 +45,9 @@ def plan_media(split: Split, siblings: tuple[Split, ...], root: str, source: str
     units = []
     if metadata and not dict(split.params).get('drop_metadata'):
         _check_one_a_folder(root, metadata)
+        if media and not any(file.size for file in metadata):
+            raise DatasetError(f'{root} has {metadata[0].path}, which is empty, beside files that it would name: drop_metadata: true in the '
+                               'README.md reads them without it')
         schema = schema_of(replace(split, files=tuple(metadata)))
         archives = tuple(f for f in media if layout_of(f.path).format == 'zip')
         for file in metadata:

@@ -163,6 +163,8 @@ class ReadHF(beam.PTransform):
     run: Run | None = None
 
     def __post_init__(self) -> None:
+        if self.limit < 0:
+            raise ValueError(f'limit={self.limit} must be at least 0, which means all')
         columns = (self.columns,) if isinstance(self.columns, str) else tuple(self.columns)
         self.plan = self.source if isinstance(self.source, ReadPlan) else plan_read(
             os.fspath(self.source), self.subset, self.split, columns, self.pattern, self.limit, self.hub_parquet, self.limits)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
@@ -70,7 +71,7 @@ class Run:
     earlier_seconds: float = 0.0
 
     @classmethod
-    def into(cls, output: str, name: str = 'run') -> Run:
+    def into(cls, output: str | os.PathLike[str], name: str = 'run') -> Run:
         """A run of a pipeline of your own that writes into a folder, without the launcher: its work folder is `.work` in it.
 
         WriteImages keeps a journal there, a line for each image. Only a pipeline that hands the run to ListPdfPages too goes on from
@@ -83,6 +84,7 @@ class Run:
         Raises:
             ValueError: the folder has no name.
         """
+        output = os.fspath(output)
         if not output:
             raise ValueError("output is empty: name the folder that everything goes to, as in Run.into('out')")
         return cls(name, '', output, join(output, '.work'))

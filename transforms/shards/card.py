@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -9,6 +10,7 @@ from transforms.accounting.outcome import OutputFile
 from transforms.accounting.product import Chunk, JoinedFile
 from transforms.files import storage
 from transforms.image.image_folder import IMAGES, METADATA, metadata_file
+from transforms.read_hf.card import config_name
 from transforms.read_hf.plan import ReadPlan
 from transforms.shards.names import shard_folders
 from transforms.shards.report import first_records
@@ -65,16 +67,24 @@ class OutputCard:
 
         configs = []
         for config in self.configs:
-            splits = [{'split': split, 'path': list(paths) if paths[1:] else paths[0]} for split, paths in config.files.items()
+            splits = [{'split': _split_name(split), 'path': list(paths) if paths[1:] else paths[0]} for split, paths in config.files.items()
                       if _have_records(output, paths[0])]
             if config.metadata and len(splits) == 1 and _has_one_line(storage.join(output, splits[0]['path'][0])):
                 # `datasets` takes what most files are, and of one image beside one file of lines the lines: so the image is named twice.
                 splits[0]['path'].append(f"{splits[0]['path'][-1]}/*")
             configs += [config.to_yaml(splits)] if splits else []
+        if not configs:  # without any, readers would take the accounts for the data; so they are told of files that hold none
+            configs = [config.to_yaml([{'split': _split_name(split), 'path': paths[0]} for split, paths in config.files.items()])
+                       for config in self.configs]
         head = yaml.safe_dump({**self.head, 'configs': configs}, sort_keys=False, allow_unicode=True)
         with storage.atomic_writer(storage.join(output, self.path)) as target:
             target.write(f'---\n{head}---\n\n{self.text}\n'.encode())
         return OutputFile(self.path, target.size, target.sha256)
+
+
+def _split_name(name: str) -> str:
+    """A name that `datasets` takes: letters, digits, underscores and dots."""
+    return re.sub(r'[^\w.]', '_', name)
 
 
 def _have_records(output: str, pattern: str) -> bool:
@@ -123,7 +133,7 @@ def dataset_card(plan: ReadPlan, extension: str, with_features: bool) -> OutputC
     files: dict[str, dict[str, tuple[str, ...]]] = {}
     for split, folder in zip(plan.splits, shard_folders(plan), strict=True):
         files.setdefault(split.subset or 'default', {})[split.name] = (f'{folder}-?????-of-?????{extension}',)
-    default = next((str(config.get('config_name')) for config in card.get('configs', ()) if config.get('default')), '')
+    default = next((config_name(config) for config in card.get('configs', ()) if config.get('default')), '')
     head['configs'] = []
     if with_features and (infos := _features(card, list(files))):
         head['dataset_info'] = infos
@@ -136,6 +146,6 @@ def _features(card: dict, subsets: list[str]) -> list[dict]:
     """What the source's card says of the columns of these subsets."""
     infos = card.get('dataset_info')
     infos = infos if isinstance(infos, list) else [infos]
-    given = {str(info.get('config_name') or 'default'): info['features'] for info in infos
+    given = {config_name(info): info['features'] for info in infos
              if isinstance(info, dict) and isinstance(info.get('features'), list)}
     return [{'config_name': name, 'features': given[name]} for name in subsets if name in given]

@@ -169,3 +169,68 @@ def test_a_card_that_is_a_pointer(tmp_path, name):
 def test_a_path_object_is_a_source(tmp_path):
     make(tmp_path, '', {'train.csv': 'n\n1\n'})
     assert ReadHF(tmp_path).plan.files == ReadHF(f'file://{tmp_path}').plan.files == 1
+
+
+LABELLED = 'dataset_info:\n  features:\n  - name: z\n    dtype:\n      class_label:\n        names:\n'
+
+
+@pytest.mark.parametrize(('names', 'cells'), [(('1', '2', '3', '4', '5'), (0, 1, 4)), (('1', '0'), (0, 1)), (('no', 'yes'), ('yes', 'no'))])
+def test_numbers_in_a_csv_are_numbers_of_labels(tmp_path, names, cells):
+    card = LABELLED + '\n'.join(f'          "{i}": "{name}"' for i, name in enumerate(names))
+    make(tmp_path, card, {'train.csv': 'z\n' + '\n'.join(map(str, cells)) + '\n'})
+    found = [row['z'] for row in read_all(tmp_path)['default/train']]
+    assert found == [row['z'] for row in by_datasets(tmp_path)['train']]
+
+
+@pytest.mark.parametrize(('card', 'line'), [
+    ('configs:\n- config_name: no\n  data_files: a.jsonl', 'a config_name that YAML reads as false: put it in quotes'),
+    ('configs:\n- config_name: x\n  data_files:\n  - split: on\n    path: a.jsonl', 'a split that YAML reads as true'),
+    ('configs:\n- config_name: x\n  default: true\n  data_files: a.jsonl\n- config_name: y\n  default: true\n  data_files: a.jsonl', 'several configs the default one'),
+    ('dataset_info:\n  features:\n  - name: id\n    dtype: str', 'gives id the dtype str, which `datasets` does not have'),
+    ('dataset_info:\n  features:\n  - name: 7\n    dtype: string', 'a feature whose name is no text: 7'),
+])
+def test_what_a_card_must_not_say(tmp_path, card, line):
+    make(tmp_path, card, {'a.jsonl': '{"id": "007"}\n'})
+    with pytest.raises(DatasetError, match=line.replace('`', '.')):
+        ReadHF(tmp_path)
+
+
+def test_a_config_whose_name_is_zero(tmp_path):
+    make(tmp_path, 'configs:\n- config_name: 0\n  data_files: a.jsonl\n- config_name: 1\n  data_files: b.jsonl', {'a.jsonl': '{"i": 1}\n', 'b.jsonl': '{"i": 2}\n'})
+    assert sorted(split.subset for split in plan_read(str(tmp_path), subset='all').splits) == ['0', '1']
+
+
+def test_a_card_in_utf_16(tmp_path):
+    make(tmp_path, '', {'a.jsonl': '{"i": 1}\n', 'README.md': '---\nlicense: mit\n---\n'.encode('utf-16')})
+    with pytest.raises(DatasetError, match='is UTF-16: save it as UTF-8'):
+        ReadHF(tmp_path)
+
+
+def saved(folder: Path) -> Path:
+    datasets.DatasetDict({name: datasets.Dataset.from_dict({'i': [1, 2, 3]}) for name in ('train', 'fr')}).save_to_disk(str(folder))
+    return folder
+
+
+@pytest.mark.parametrize(('damage', 'line'), [
+    (lambda f: [(f / 'fr' / name).unlink() for name in os.listdir(f / 'fr')], 'names the split fr, whose state.json is not there'),
+    (lambda f: (f / 'fr' / 'state.json').unlink(), 'names the split fr, whose state.json is not there'),
+    (lambda f: (f / 'fr' / 'state.json').write_text('{"_data_fi'), 'state.json cannot be read'),
+    (lambda f: (f / 'fr' / 'state.json').write_text('{"_data_files": []}'), 'names no data file'),
+    (lambda f: (f / 'dataset_dict.json').write_bytes(POINTER), 'dataset_dict.json cannot be read'),
+])
+def test_saved_datasets_that_are_not_whole(tmp_path, damage, line):
+    folder = saved(tmp_path / 'd')
+    damage(folder)
+    with pytest.raises(DatasetError, match=line):
+        ReadHF(folder)
+
+
+def test_an_empty_metadata_file_beside_images(tmp_path):
+    make(tmp_path, '', {**PICTURES, 'metadata.jsonl': ''})
+    with pytest.raises(DatasetError, match='is empty, beside files that it would name'):
+        ReadHF(tmp_path)
+
+
+def test_a_limit_below_zero(tmp_path):
+    with pytest.raises(ValueError, match='limit=-1 must be at least 0'):
+        ReadHF(tmp_path, limit=-1)
