@@ -13,11 +13,13 @@ from apache_beam.options.pipeline_options import (
     GoogleCloudOptions,
     PipelineOptions,
     PortableOptions,
+    PrismRunnerOptions,
 )
 
 from beam_pipelines.launcher.arguments import Arguments, BeamOptions
 from beam_pipelines.launcher.engine import Engine, Progress
 from beam_pipelines.launcher.spec import Plan, UsageError
+from transforms.files import storage
 from transforms.files.object_store import check_reachable
 
 LOCAL_RUNNERS = ('DirectRunner', 'FnApiRunner')
@@ -88,6 +90,8 @@ def make_engine(arguments: Arguments, print_line: Callable[[str], None], warn: C
         from beam_pipelines.launcher.dataflow.engine import DataflowEngine
 
         return DataflowEngine(options, arguments.beam, flags, print_line, warn)
+    if arguments.runner == 'PrismRunner':
+        return _PrismEngine(arguments)
     return _BlockingEngine(arguments)
 
 
@@ -127,3 +131,38 @@ class _BlockingEngine(Engine):
         if _HOME not in paths:
             os.environ['PYTHONPATH'] = os.pathsep.join(filter(None, [_HOME, *paths]))
         return beam.Pipeline(runner=FnApiRunner(), options=options)
+
+
+class _PrismEngine(_BlockingEngine):
+    """Prism, where it is asked for: the binary that is named, which ends with the run."""
+
+    def check(self) -> None:
+        options = beam_options(self._arguments)
+        place = options.view_as(PrismRunnerOptions).prism_location
+        if options.view_as(PortableOptions).job_endpoint:
+            return
+        if not place:
+            raise UsageError('--runner=PrismRunner needs --prism_location=PATH of a Prism binary: `make prism` builds one. Without it Beam would '
+                             'download one')
+        if storage.is_local(place) and not os.path.isfile(place):
+            raise UsageError(f'--prism_location={place} does not exist: `make prism` builds one as build/prism/prism')
+
+    def _pipeline(self) -> beam.Pipeline:
+        from apache_beam.runners.portability.prism_runner import PrismRunner
+
+        class Runner(PrismRunner):
+            """Keeps its server, which Beam stops only when the process ends."""
+
+            def default_job_server(self, options: PipelineOptions) -> object:
+                self.server = super().default_job_server(options)
+                return self.server
+
+        self._runner = Runner()
+        return beam.Pipeline(runner=self._runner, options=beam_options(self._arguments))
+
+    def run(self, build: Callable[[beam.Pipeline], None], name: str, work: str, progress: Progress) -> None:
+        try:
+            super().run(build, name, work, progress)
+        finally:
+            if server := getattr(self._runner, 'server', None):
+                server.stop()
