@@ -13,7 +13,7 @@ JOB_SERVER = build/flink/beam-runners-flink-$(FLINK_VERSION)-job-server-$(BEAM_V
 
 OPERATOR_VERSION ?= 1.10.0
 
-.PHONY: demo test acceptance soak soak-fuzz soak-text soak-hostile soak-flink-kills soak-flink-workers lint format benchmark clean flink-job-server flink-job-server-exact flink-schemas
+.PHONY: demo test test-dataflow dataflow-check image-check templates prism acceptance soak soak-fuzz soak-text soak-hostile soak-flink-kills soak-flink-workers lint format benchmark clean flink-job-server flink-job-server-exact flink-schemas
 
 demo: $(VENV)/demo  ## the main job on the embedded sample
 	$(BIN)/python -m beam_pipelines.olmocr --runner=DirectRunner --output=output/olmocr
@@ -21,6 +21,24 @@ demo: $(VENV)/demo  ## the main job on the embedded sample
 
 test: $(VENV)/test  ## all but the long checks, eight minutes on two cores
 	$(BIN)/python -m pytest -n $(JOBS) -m "not acceptance and not soak"
+
+# Google's clients make each import of Beam half a second slower: they have an environment of their own.
+GCP := $(VENV)-gcp
+test-dataflow: $(GCP)/test  ## Dataflow and Cloud Storage over loopback, five minutes on two cores
+	$(GCP)/bin/python -m pytest -n $(JOBS) -m "not soak" tests/dataflow
+
+dataflow-check: $(GCP)/test  ## the graph of every pipeline as Dataflow gets it: stages, hints, environments
+	$(GCP)/bin/python -m pytest -n $(JOBS) tests/dataflow/test_graphs.py
+
+image-check:  ## the Dockerfile's steps in a clean root, and a worker started from it; needs root, debootstrap and Go
+	$(PYTHON) deploy/dataflow/image_check.py
+
+templates: $(VENV)/demo  ## deploy/dataflow/templates/*.json, from the options of the pipelines
+	$(BIN)/python -m beam_pipelines.launcher.dataflow.template deploy/dataflow/templates
+
+prism:  ## build/prism/prism for --runner=PrismRunner, from the Go module proxy; needs Go
+	@mkdir -p build/prism && [ -x build/prism/prism ] || GOBIN=$(CURDIR)/build/prism go install github.com/apache/beam/sdks/v2/go/cmd/prism@v$(BEAM_VERSION)
+	@echo "Prism $(BEAM_VERSION): build/prism/prism"
 
 acceptance: $(VENV)/test  ## kills, hostile files, real data, full disks: 27 minutes on two cores
 	$(BIN)/python -m pytest -m "acceptance and not soak" --durations=15
@@ -74,6 +92,11 @@ benchmark: $(VENV)/test  ## pages per second against other ways; needs poppler-u
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
+
+$(GCP)/test: setup.py
+	$(PYTHON) -m venv $(GCP)
+	$(GCP)/bin/pip install -q -e '.[test,gcp,emulator]'
+	touch $@
 
 $(VENV)/demo: setup.py | $(BIN)/python
 	$(BIN)/pip install -q -e .

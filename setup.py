@@ -66,6 +66,8 @@ setup(
         'language': LANGUAGE,
         'tokens': TOKENS,
         'gcp': ['apache-beam[gcp]>=2.77,<2.78'],
+        'aws': ['apache-beam[aws]>=2.77,<2.78'],
+        'emulator': ['gcp-storage-emulator>=2026.7', 'moto[s3,server]>=5,<6'],
         'test': TEST,
         'dev': [*TEST, 'ruff>=0.6,<1'],
     },
