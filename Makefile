@@ -13,7 +13,7 @@ JOB_SERVER = build/flink/beam-runners-flink-$(FLINK_VERSION)-job-server-$(BEAM_V
 
 OPERATOR_VERSION ?= 1.10.0
 
-.PHONY: demo test test-dataflow dataflow-check image-check templates prism acceptance soak soak-fuzz soak-text soak-hostile soak-flink-kills soak-flink-workers lint format benchmark clean flink-job-server flink-job-server-exact flink-schemas
+.PHONY: demo test test-cloud dataflow-check image-check templates prism acceptance soak soak-fuzz soak-text soak-hostile soak-flink-kills soak-flink-workers lint format benchmark clean flink-job-server flink-job-server-exact flink-schemas
 
 demo: $(VENV)/demo  ## the main job on the embedded sample
 	$(BIN)/python -m beam_pipelines.olmocr --runner=DirectRunner --output=output/olmocr
@@ -24,11 +24,11 @@ test: $(VENV)/test  ## all but the long checks, eight minutes on two cores
 
 # Google's clients make each import of Beam half a second slower: they have an environment of their own.
 GCP := $(VENV)-gcp
-test-dataflow: $(GCP)/test  ## Dataflow and Cloud Storage over loopback, five minutes on two cores
-	$(GCP)/bin/python -m pytest -n $(JOBS) -m "not soak" tests/dataflow
+test-cloud: $(GCP)/test  ## Dataflow, Cloud Storage and S3 over loopback, five minutes on two cores
+	$(GCP)/bin/python -m pytest -n $(JOBS) -m "not soak" tests/cloud
 
 dataflow-check: $(GCP)/test  ## the graph of every pipeline as Dataflow gets it: stages, hints, environments
-	$(GCP)/bin/python -m pytest -n $(JOBS) tests/dataflow/test_graphs.py
+	$(GCP)/bin/python -m pytest -n $(JOBS) tests/cloud/test_graphs.py
 
 image-check:  ## the Dockerfile's steps in a clean root, and a worker started from it; needs root, debootstrap and Go
 	$(PYTHON) deploy/dataflow/image_check.py

@@ -25,7 +25,7 @@ from beam_pipelines.launcher.interrupt import interruptible
 from beam_pipelines.launcher.progress import ProgressBar, make_counter
 from beam_pipelines.launcher.quiet import quiet_workers
 from beam_pipelines.launcher.remote import refuse_if_running
-from beam_pipelines.launcher.runners import check_stores, make_engine, with_workers, worker_count
+from beam_pipelines.launcher.runners import make_engine, open_stores, with_workers, worker_count
 from beam_pipelines.launcher.spec import PipelineSpec, Plan, RunResult, UsageError
 from beam_pipelines.launcher.summary import summary_table
 from beam_pipelines.launcher.versions import versions
@@ -157,7 +157,7 @@ class _Launch:
             publish, output = output, _staging(output)
         is_here = bool(workers)
         try:
-            check_stores(arguments)
+            open_stores(arguments)
             output = worker_path(output, is_here)
             context = Context(flags, _address(flags.input) or SAMPLE, _sources(spec, flags.input, is_here), output,
                               storage.join(output, folder.WORK), workers, usable_cores())

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import apache_beam as beam
+from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import (
     DirectOptions,
     GoogleCloudOptions,
@@ -95,13 +96,17 @@ def make_engine(arguments: Arguments, print_line: Callable[[str], None], warn: C
     return _BlockingEngine(arguments)
 
 
-def check_stores(arguments: Arguments) -> None:
-    """Asks the object stores that the command line names whether they can be reached, before Beam would try for minutes.
+def open_stores(arguments: Arguments) -> None:
+    """Gives Beam's file systems the command line's options, and asks the object stores that it names whether they can be reached.
+
+    Beam itself would try for minutes.
 
     Raises:
         RunAborted: one cannot; the message says what to do.
     """
-    anonymous = beam_options(arguments).view_as(GoogleCloudOptions).no_auth
+    options = beam_options(arguments)
+    FileSystems.set_options(options)
+    anonymous = options.view_as(GoogleCloudOptions).no_auth
     for value in vars(arguments.flags).values():
         for place in (value,) if isinstance(value, str) else value if isinstance(value, tuple) else ():
             if isinstance(place, str) and '://' in place:

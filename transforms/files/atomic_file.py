@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from transforms.files.abort import RunAborted
 from transforms.files.paths import is_local
+from transforms.files.remote_file import remote_writer
 
 _LOG = logging.getLogger(__name__)
 
@@ -83,10 +84,7 @@ def atomic_writer(path: str, staging_dir: str = '') -> Iterator[HashingWriter]:
         RunAborted: the disk is full, or the place cannot be written.
     """
     if not is_local(path):
-        from apache_beam.io.filesystem import CompressionTypes
-        from apache_beam.io.filesystems import FileSystems
-
-        with FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED) as target:
+        with remote_writer(path) as target:
             yield HashingWriter(target, path)
         return
     temp = os.path.join(staging_dir or os.path.dirname(path), f'.{uuid.uuid4().hex}.tmp')

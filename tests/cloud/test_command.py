@@ -3,7 +3,7 @@
 import pytest
 
 from beam_pipelines import olmocr
-from tests.dataflow.conftest import BUCKET, flags_of
+from tests.cloud.conftest import BUCKET, flags_of
 from tests.helpers import ROOT, run_process
 
 IMAGE = ('--sdk_container_image=example/image:1',)

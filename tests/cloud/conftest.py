@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.dataflow.server import Dataflow, serving
+from tests.cloud.server import Dataflow, serving
 from tests.helpers import ROOT
 
 BUCKET = 'my-bucket'
@@ -24,7 +24,7 @@ needs_prism = pytest.mark.skipif(not PRISM.exists(), reason='no Prism: make pris
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Leaves these tests out of an environment without the extra gcp; `make test-dataflow` has one with it."""
+    """Leaves these tests out of an environment without the extra gcp; `make test-cloud` has one with it."""
     try:
         import gcp_storage_emulator  # noqa: F401
         import google.cloud.dataflow  # noqa: F401
@@ -130,7 +130,7 @@ def runs_jobs(dataflow: Dataflow, engine: str, work: Path, store: Store) -> None
         home = work / job['name']
         home.mkdir(parents=True)
         (home / 'job.json').write_text(json.dumps(job))
-        done = subprocess.run([sys.executable, ROOT / 'tests' / 'dataflow' / 'execute.py', home / 'job.json', engine, home], cwd=home,
+        done = subprocess.run([sys.executable, ROOT / 'tests' / 'cloud' / 'execute.py', home / 'job.json', engine, home], cwd=home,
                               env={**os.environ, **store.environment}, capture_output=True, text=True, check=False)
         for line in (done.stdout + done.stderr).splitlines():
             dataflow.say(job['id'], 'JOB_MESSAGE_ERROR' if done.returncode else 'JOB_MESSAGE_BASIC', line)

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.dataflow.conftest import BUCKET, flags_of, runs_jobs
+from tests.cloud.conftest import BUCKET, flags_of, runs_jobs
 from tests.helpers import ROOT, command, run_process
 
 SMALL = ('--max_size=160',)

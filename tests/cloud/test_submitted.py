@@ -8,7 +8,7 @@ import time
 import pytest
 
 from beam_pipelines.samples import sample_folder
-from tests.dataflow.conftest import BUCKET, PRISM, flags_of, needs_prism, runs_jobs
+from tests.cloud.conftest import BUCKET, PRISM, flags_of, needs_prism, runs_jobs
 from tests.helpers import ROOT, command, run_process
 
 PIPELINES = ('olmocr', 'convert', 'text_clean')
