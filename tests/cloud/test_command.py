@@ -22,6 +22,7 @@ PLACES = ('--input=gs://my-bucket/in', '--output=gs://my-bucket/out')
     (('--project=1234567', *CLOUD[1:], *PLACES, *IMAGE), 'not its number'),
     (('--project=my-project', '--region=europe-west4-a', CLOUD[2], *PLACES, *IMAGE), 'a zone goes into --worker_zone'),
     ((*CLOUD[:2], '--temp_location=/tmp/x', *PLACES, *IMAGE), '--temp_location=/tmp/x: Dataflow stages its files in Cloud Storage'),
+    ((*CLOUD[:2], '--temp_location=gs://my-bucket', *PLACES, *IMAGE), '--temp_location=gs://my-bucket: Dataflow stages its files'),
     ((*CLOUD, '--staging_location=s3://b/x', *PLACES, *IMAGE), '--staging_location=s3://b/x: Dataflow stages'),
     ((*CLOUD, '--job_name=My_Job', *PLACES, *IMAGE), '--job_name=My_Job must be lower-case'),
     ((*CLOUD, *PLACES, '--setup_file=/nowhere/setup.py'), '--setup_file=/nowhere/setup.py does not exist'),

@@ -8,6 +8,7 @@ This module knows no scheme: modules that open hf:// import `transforms.hub.file
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -94,7 +95,7 @@ def exists(path: str) -> bool:
     if system := _versioned(path):
         return system.exists(path)
     # An object store has no folders: there is one where an object's name begins so.
-    return _beam().exists(path) or bool(_beam().match([f"{path.rstrip('/')}/**"], [1])[0].metadata_list)
+    return _beam().exists(path) or bool(_beam().match([f"{_literal(path.rstrip('/'))}/**"], [1])[0].metadata_list)
 
 
 def size_of(path: str) -> int:
@@ -156,7 +157,9 @@ def list_files(folder: str, pattern: str = '**') -> list[FileInfo]:
 
 
 def _match(prefix: str) -> Iterator[FileInfo]:
-    for result in _beam().match([f'{prefix}**'])[0].metadata_list:
+    for result in _beam().match([f'{_literal(prefix)}**'])[0].metadata_list:
+        if result.path.endswith('/') and not result.size_in_bytes:
+            continue  # stands for a folder, as consoles of object stores make one
         yield FileInfo(result.path, result.size_in_bytes, result.last_updated_in_seconds or 0.0)
 
 
@@ -166,7 +169,12 @@ def info_of(path: str) -> FileInfo:
         stat = os.stat(path)
         return FileInfo(path, stat.st_size, stat.st_mtime)
     folder, _, name = path.rpartition('/')
-    return list_files(folder, name.replace('[', '[[]').replace('*', '[*]').replace('?', '[?]'))[0]
+    return list_files(folder, _literal(name))[0]
+
+
+def _literal(path: str) -> str:
+    """A glob that matches this path alone."""
+    return re.sub(r'[\[*?]', r'[\g<0>]', path)
 
 
 def pin(path: str) -> str:

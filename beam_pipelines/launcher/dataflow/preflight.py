@@ -59,7 +59,7 @@ def check_command(options: PipelineOptions, flags: argparse.Namespace) -> None:
     if cloud.job_name and not _JOB_NAME.fullmatch(cloud.job_name):
         raise UsageError(f'--job_name={cloud.job_name} must be lower-case letters, digits and dashes, and begin with a letter')
     for name, place in (('temp_location', cloud.temp_location), ('staging_location', cloud.staging_location)):
-        if place and not place.startswith('gs://'):
+        if place and not re.match('gs://[^/]+/.', place):  # with a bucket alone Beam makes another one of its own
             raise UsageError(f'--{name}={place}: Dataflow stages its files in Cloud Storage, give {_STORE}')
     _check_setup(setup)
     _check_places(flags)

@@ -21,7 +21,7 @@ def render_graph(proto: beam_runner_api_pb2.Pipeline, pipeline: beam.Pipeline) -
         pipeline: what it was made from, for the types of its elements.
     """
     graph = fuse(proto)
-    lines = [f'the graph: {counted(len(graph.stages), "fused stage")}, as portable runners fuse them', '']
+    lines = [f'the graph: {counted(len(graph.stages), "fused stage")}, as portable runners fuse them; {human_bytes(proto.ByteSize())}', '']
     for number, stage in enumerate(graph.stages, 1):
         lines += textwrap.wrap(' > '.join(_steps(stage)), _WIDTH, initial_indent=f'{number:>3}  ', subsequent_indent='     ',
                                break_on_hyphens=False)
