@@ -18,6 +18,7 @@ PLACES = ('--input=gs://my-bucket/in', '--output=gs://my-bucket/out')
     ((*CLOUD[:2], *PLACES, *IMAGE), 'needs --temp_location=gs://BUCKET/tmp'),
     ((*CLOUD, PLACES[0], *IMAGE), 'needs --output=gs://BUCKET/FOLDER'),
     ((*CLOUD, *PLACES), 'or --setup_file=./setup.py'),
+    ((*CLOUD, *PLACES, *IMAGE, '--resource_hints=max_active_bundles_per_worker=4'), 'cuts every stage in this Beam version'),
     (('--project=My Project', *CLOUD[1:], *PLACES, *IMAGE), '--project=My Project is no id of a project'),
     (('--project=1234567', *CLOUD[1:], *PLACES, *IMAGE), 'not its number'),
     (('--project=my-project', '--region=europe-west4-a', CLOUD[2], *PLACES, *IMAGE), 'a zone goes into --worker_zone'),

@@ -12,6 +12,7 @@ from apache_beam.options.pipeline_options import (
     GoogleCloudOptions,
     PipelineOptions,
     SetupOptions,
+    StandardOptions,
     TestOptions,
     WorkerOptions,
 )
@@ -61,6 +62,7 @@ def check_command(options: PipelineOptions, flags: argparse.Namespace) -> None:
     for name, place in (('temp_location', cloud.temp_location), ('staging_location', cloud.staging_location)):
         if place and not re.match('gs://[^/]+/.', place):  # with a bucket alone Beam makes another one of its own
             raise UsageError(f'--{name}={place}: Dataflow stages its files in Cloud Storage, give {_STORE}')
+    _check_hints(options.view_as(StandardOptions).resource_hints)
     _check_setup(setup)
     _check_places(flags)
     _check_by_beam(options)
@@ -71,6 +73,13 @@ def _missing(module: str) -> bool:
         return importlib.util.find_spec(module) is None
     except ModuleNotFoundError:
         return True
+
+
+def _check_hints(hints: object) -> None:
+    """Refuses the hint that Beam 2.77 adds up along nested steps (resources.py, `_use_sum`): each step gets another number of its own."""
+    if any('activebundle' in str(hint).replace('_', '').lower() for hint in hints or ()):
+        raise UsageError('--resource_hints=max_active_bundles_per_worker cuts every stage in this Beam version, so that images cross a '
+                         'shuffle: --number_of_worker_harness_threads=N says how many bundles a worker process takes at a time')
 
 
 def _check_by_beam(options: PipelineOptions) -> None:
