@@ -59,9 +59,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Message:
-    """A line of a job's log: an id, what it says, and whether it is a warning or an error."""
+    """A line of a job's log: an id, its time, what it says, and whether it is a warning or an error."""
 
     id: str
+    time: object
     text: str
     is_error: bool
     is_warning: bool
@@ -128,17 +129,21 @@ class DataflowApi:
         found = self._or_none(lambda: list(self._jobs.list_jobs(request, timeout=_SECONDS, retry=None)))
         return next((_job(job) for job in found or () if job.name == name), None)
 
-    def messages(self, job_id: str) -> list[Message]:
+    def messages(self, job_id: str, since: object = None) -> list[Message]:
         """What the job has logged for people, oldest first.
+
+        Args:
+            job_id: of the job.
+            since: time of the first message, None for all.
 
         Raises:
             Unreachable, Refused: as `check`.
         """
         importance = self._types.JobMessageImportance
-        request = self._types.ListJobMessagesRequest(project_id=self.project, location=self.region, job_id=job_id,
+        request = self._types.ListJobMessagesRequest(project_id=self.project, location=self.region, job_id=job_id, start_time=since,
                                                      minimum_importance=importance.JOB_MESSAGE_BASIC)
         found = self._ask(lambda: list(self._messages.list_job_messages(request, timeout=_SECONDS, retry=None)))
-        return [Message(message.id, message.message_text, message.message_importance == importance.JOB_MESSAGE_ERROR,
+        return [Message(message.id, message.time, message.message_text, message.message_importance == importance.JOB_MESSAGE_ERROR,
                         message.message_importance == importance.JOB_MESSAGE_WARNING) for message in found]
 
     def cancel(self, job_id: str) -> None:

@@ -51,6 +51,7 @@ class DataflowEngine(Engine):
         self._name = ''
         self._job: Job | None = None
         self._told: set[str] = set()
+        self._last_told: object = None
         self.is_dry = str(options.view_as(TestOptions).dry_run).lower() not in ('false', '0', 'no', 'none', '')
         self.packed = options.view_as(GoogleCloudOptions).template_location or ''
 
@@ -81,7 +82,8 @@ class DataflowEngine(Engine):
         return runner, pipeline
 
     def _options_of(self, name: str) -> PipelineOptions:
-        options = BeamOptions(flags=[flag for flag in self._beam_flags if not flag.startswith('--dry_run')])
+        options = BeamOptions(flags=self._beam_flags)
+        options.view_as(TestOptions).dry_run = False
         cloud, setup = options.view_as(GoogleCloudOptions), options.view_as(SetupOptions)
         cloud.job_name = cloud.job_name or name
         # Workers import our packages: a snapshot of the launcher's __main__ would only tie them to it.
@@ -136,13 +138,14 @@ class DataflowEngine(Engine):
     def follow(self, work: str, progress: Progress) -> None:
         api, away_since, state, over_since = self._api, 0.0, '', 0.0
         while True:
-            if progress.is_over():  # its last step now clears the work folder, and Dataflow its machines, for which nobody need wait
+            is_finished = self._is_finished(progress)
+            if is_finished:  # its last step now clears the work folder, and Dataflow its machines, for which nobody need wait
                 over_since = over_since or time.monotonic()
                 if self._is_cleared(work) or time.monotonic() - over_since > _CLEARING_SECONDS:
                     break
             try:
                 job = api.job(self._job.id)
-                self._tell(api.messages(self._job.id))
+                self._tell(api.messages(self._job.id, self._last_told))
                 away_since = 0.0
             except (Unreachable, Refused) as error:
                 away_since = away_since or time.monotonic()
@@ -158,7 +161,7 @@ class DataflowEngine(Engine):
                 state = job.state
                 self._print_line(f'the job is {job.words}')
             self._job = job
-            if job.is_done or (job.is_over and progress.is_over()):
+            if job.is_done or (job.is_over and is_finished):
                 break
             if job.is_over:
                 over_since = over_since or time.monotonic()
@@ -169,6 +172,14 @@ class DataflowEngine(Engine):
         note.delete(work)
 
     @staticmethod
+    def _is_finished(progress: Progress) -> bool:
+        try:
+            return progress.is_over()
+        except Exception as error:  # whatever the store's client raises: the job does not depend on this look
+            _LOG.info('the output cannot be looked at: %s', error)
+            return False
+
+    @staticmethod
     def _is_cleared(work: str) -> bool:
         return all(info.path.endswith(note.NAME) for info in storage.list_files(work))
 
@@ -177,6 +188,7 @@ class DataflowEngine(Engine):
         for message in messages:
             if message.id not in self._told:
                 self._told.add(message.id)
+                self._last_told = message.time
                 _LOG.info('%s', message.text)
                 if message.is_warning or message.is_error:
                     self._warn(one_line(message.text))
