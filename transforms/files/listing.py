@@ -35,7 +35,7 @@ def walk_files(folder: str, matcher: re.Pattern[str]) -> Iterator[tuple[str, int
     and opening it reports that it is missing. What a run of ours keeps in `.work` is not listed.
     """
     for base, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if name != '.work' and not _is_listed_already(os.path.join(base, name), folder)]
+        folders[:] = [name for name in folders if name != '.work' and not _is_circle(os.path.join(base, name), folder)]
         for name in names:
             path = os.path.join(base, name)
             if not matcher.match(os.path.relpath(path, folder)):
@@ -49,10 +49,12 @@ def walk_files(folder: str, matcher: re.Pattern[str]) -> Iterator[tuple[str, int
                 yield path, stat.st_size, stat.st_mtime
 
 
-def _is_listed_already(path: str, root: str) -> bool:
-    """Whether a linked folder leads into the listed folder, or to one that it lies in, which would be a circle."""
+def _is_circle(path: str, root: str) -> bool:
+    """Whether a linked folder leads to one that it is listed within, or to one that the listed folder lies in."""
     if not os.path.islink(path):
         return False
-    real = os.path.realpath(path).rstrip(os.sep) + os.sep
-    here, top = (os.path.realpath(place).rstrip(os.sep) + os.sep for place in (os.path.dirname(path), root))
-    return here.startswith(real) or real.startswith(top)
+    real = os.path.realpath(path)
+    above = {os.path.realpath(root)}
+    while (path := os.path.dirname(path)) and len(path) > len(root):
+        above.add(os.path.realpath(path))
+    return real in above or any(folder.startswith(real.rstrip(os.sep) + os.sep) for folder in above)

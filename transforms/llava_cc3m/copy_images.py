@@ -18,6 +18,7 @@ from transforms.accounting.product import JoinedFile
 from transforms.accounting.step import ACCOUNTS, CollectAccounts, StepOutput
 from transforms.accounting.table import RecordTable
 from transforms.files import storage
+from transforms.files.paths import spellings
 from transforms.files.zip_index import BadZip, ZipEntry, read_member
 from transforms.image.check_image import CheckImage, ImageLimits
 from transforms.image.sheet import CONTACT_SHEET
@@ -144,8 +145,8 @@ class _CopyFn(beam.DoFn):
             except BadZip as error:
                 return _dropped('image_undecodable', str(error))
         root = storage.join(self._found.root, self._found.folder) if self._found.folder else self._found.root
-        path = storage.join(root, task.image)
-        if not storage.is_file(path):
+        path = next(filter(storage.is_file, spellings(storage.join(root, task.image))), '')
+        if not path:
             return _dropped('image_missing', f'no file {task.image[:100]} in {self._found.folder or "the input"}')
         if storage.is_local(path) and storage.size_of(path) > limit:
             return _dropped('image_too_big', f'it has {storage.size_of(path)} bytes, over the limit of {limit}')

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from transforms.files import storage
 from transforms.files.lfs import IS_POINTER, is_lfs_pointer, is_lfs_pointer_at
+from transforms.files.paths import spellings
 from transforms.files.storage import FileInfo
 from transforms.files.zip_index import BadZip
 from transforms.read_hf.card import DatasetError
@@ -174,16 +175,16 @@ def _reference(unit: ReadUnit, name: str, members: ZipMembers) -> dict[str, obje
             data = members.read(name)
         except BadZip as error:
             raise _NoSuchFile('DamagedMember', f'{name[:100]}: {error}') from None
-        if data is None:
-            raise _NoSuchFile('FileMissing', f'no member {name[:100]!r} in the zips beside {unit.file.path}')
-        if is_lfs_pointer(data):
-            raise _NoSuchFile('LfsPointer', f'{name[:100]}: {IS_POINTER}')
-        return {'path': name, 'bytes': data}
+        if data is not None:
+            if is_lfs_pointer(data):
+                raise _NoSuchFile('LfsPointer', f'{name[:100]}: {IS_POINTER}')
+            return {'path': name, 'bytes': data}
     path = storage.join(unit.root, storage.join(folder, name) if folder else name)
     if '\\' in name and not (storage.is_local(path) and storage.is_file(path)):  # written on Windows
         path = storage.join(unit.root, folder, name.replace('\\', '/')) if folder else storage.join(unit.root, name.replace('\\', '/'))
-    if storage.is_local(path) and not storage.is_file(path):
-        raise _NoSuchFile('FileMissing', f'{name[:100]!r} is not there')
+    if storage.is_local(path) and not (path := next(filter(storage.is_file, spellings(path)), '')):
+        raise _NoSuchFile('FileMissing', f"no member {name[:100]!r} in the zips beside {unit.file.path}, and no such file" if members
+                          else f'{name[:100]!r} is not there')
     if storage.is_local(path) and is_lfs_pointer_at(path):
         raise _NoSuchFile('LfsPointer', f'{name[:100]}: {IS_POINTER}')
     return {'path': path, 'bytes': None}

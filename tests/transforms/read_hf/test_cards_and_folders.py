@@ -132,6 +132,19 @@ def test_links_are_followed_and_circles_are_not(tmp_path):
     assert faults(read_rows(tmp_path / 'nowhere')) == [(None, 'FileMissing')]
 
 
+def test_a_link_to_a_folder_beside_it(tmp_path):
+    (tmp_path / 'd').mkdir()
+    make(tmp_path / 'd', 'configs:\n- config_name: default\n  data_files: data/*.jsonl', {'zreal/a.jsonl': '{"a": 1}\n'})
+    (tmp_path / 'd' / 'data').symlink_to('zreal')
+    (tmp_path / 'd' / 'zreal' / 'up').symlink_to('..')
+    assert read_all(tmp_path / 'd') == {'default/train': [{'a': 1}]} == {f'default/{name}': rows for name, rows in by_datasets(tmp_path / 'd').items()}
+    (tmp_path / 'two').mkdir()
+    for name, other in (('x', 'y'), ('y', 'x')):  # each leads into the other
+        make(tmp_path / 'two', '', {f'{name}/{name}.jsonl': '{"a": 1}\n'})
+        (tmp_path / 'two' / name / 'other').symlink_to(f'../{other}')
+    assert len(read_all(tmp_path / 'two')['default/train']) == 4
+
+
 def packed(kind: str) -> bytes:
     """A data file that is a pointer, in an archive."""
     out = io.BytesIO()
@@ -234,3 +247,17 @@ def test_an_empty_metadata_file_beside_images(tmp_path):
 def test_a_limit_below_zero(tmp_path):
     with pytest.raises(ValueError, match='limit=-1 must be at least 0'):
         ReadHF(tmp_path, limit=-1)
+
+
+def test_a_name_that_is_spelt_in_two_ways(tmp_path):
+    make(tmp_path, '', {'e\u0301.png': None, 'metadata.jsonl': '{"file_name": "\u00e9.png"}\n'})
+    (row,) = read_all(tmp_path)['default/train']
+    assert Path(row['image']['path']).name == 'e\u0301.png'
+
+
+def test_a_file_beside_the_zip_of_the_others(tmp_path):
+    make(tmp_path, '', {'loose.png': None, 'metadata.jsonl': '{"file_name": "loose.png"}\n{"file_name": "in.png"}\n'})
+    with zipfile.ZipFile(tmp_path / 'a.zip', 'w') as images:
+        images.write(tmp_path / 'loose.png', 'in.png')
+    found = read_all(tmp_path)['default/train']
+    assert [(Path(row['image']['path']).name, bool(row['image']['bytes'])) for row in found] == [('loose.png', False), ('in.png', True)]
