@@ -114,6 +114,20 @@ def test_the_same_from_a_folder_of_images(finished, tmp_path):
     assert {k: v for k, v in one.items() if k not in aside} == {k: v for k, v in two.items() if k not in aside}
 
 
+def test_images_that_are_links_as_in_the_cache_of_the_hub(tmp_path):
+    blobs, snapshot = tmp_path / 'blobs', tmp_path / 'snapshots' / 'r'
+    with zipfile.ZipFile(SAMPLE / 'images.zip') as archive:
+        archive.extractall(blobs)
+    (snapshot / 'images').mkdir(parents=True)
+    for path in blobs.rglob('*'):
+        if path.is_file():
+            link = snapshot / 'images' / path.relative_to(blobs)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(path)
+    shutil.copy(SAMPLE / 'chat.json', snapshot)
+    assert run(snapshot, tmp_path / 'out').accounts['totals'] == run(SAMPLE, tmp_path / 'plain').accounts['totals']
+
+
 def test_the_same_from_the_hub(finished, hub, tmp_path):
     hub.add('liu/cc3m', SAMPLE)
     assert run('hf://datasets/liu/cc3m', tmp_path / 'out').exit_code == 0

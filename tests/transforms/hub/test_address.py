@@ -71,7 +71,9 @@ def test_one_file_of_a_dataset_folder(pipeline, name, tmp_path):
 @pytest.mark.parametrize(('name', 'value'), [
     ('HF_ENDPOINT', 'hub.example'), ('HF_ENDPOINT', '127.0.0.1:80'), ('HF_TOKEN', 'hf_caf\u00e9'), ('HF_TOKEN', 'hf_a b'),
     ('HF_HUB_DOWNLOAD_TIMEOUT', 'abc'), ('HF_HUB_DOWNLOAD_TIMEOUT', '2.5'), ('HF_HUB_ETAG_TIMEOUT', '-1'),
-    ('HF_HUB_OFFLINE', 'maybe'), ('SSL_CERT_FILE', '/no/such'), ('HTTPS_PROXY', 'http://'), ('HTTPS_PROXY', 'http://h:port')])
+    ('HF_HUB_OFFLINE', 'maybe'), ('SSL_CERT_FILE', '/no/such'), ('HTTPS_PROXY', 'http://'), ('HTTPS_PROXY', 'http://h:port'),
+    ('ALL_PROXY', 'socks4://h:1'), ('HF_ENDPOINT', 'http://h:abc'), ('HF_ENDPOINT', 'http://h:99999'), ('HF_ENDPOINT', 'http://[::1'), ('HF_ENDPOINT', 'http://h:1 '),
+    ('HF_HOME', '/dev/null'), ('HF_TOKEN_PATH', '/tmp')])
 def test_a_wrong_variable_is_named(name, value, monkeypatch):
     monkeypatch.setenv(name, value)
     with pytest.raises(HubDenied, match=name):
