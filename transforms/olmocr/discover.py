@@ -12,6 +12,7 @@ import transforms.hub.filesystem  # noqa: F401 - registers hf:// with Beam
 from transforms.files import storage
 from transforms.files.abort import InputError
 from transforms.files.json_values import BOM, JsonItem, iter_items
+from transforms.files.paths import spellings
 from transforms.hub.address import check_is_folder, missing
 from transforms.olmocr.rows import ARCHIVE_ENDINGS, COLUMNS_0225, COLUMNS_1025
 from transforms.run.source import PART_ROWS
@@ -20,6 +21,7 @@ _NEW_NAME = re.compile(r'^(?P<config>.+)_(?P<split>train|eval)\.parquet$')
 _OLD_NAME = re.compile(r'^(?P<split>(?:train|eval)-(?P<kind>.+))\.parquet$')
 _OLD_CONFIGS = {'s2pdf': '00_documents', 'iabooks': '01_books'}
 ANNOTATIONS = 'annotations.json'
+_FOLDERS = ('pdf_tarballs/extracted', 'pdf_tarballs', '')
 _LONGEST_RECORD = 64 << 20
 
 
@@ -190,6 +192,14 @@ def discover_annotations(root: str) -> OlmocrInput:
     except ValueError as error:
         raise InputError(f'{path} cannot be read as a JSON list ({error})') from None
     return OlmocrInput(root, (RowFile(path, ANNOTATIONS, '', '', '', rows, info.size, info.fingerprint, 'annotations'),), {})
+
+
+def extracted_path(root: str, member: str) -> str:
+    """Where a member of a tarball lies that was extracted, '' where it does not."""
+    if storage.is_unsafe(member):
+        return ''
+    places = (storage.join(root, folder, name) if folder else storage.join(root, name) for folder in _FOLDERS for name in spellings(member))
+    return next((path for path in places if storage.is_file_within(path, root)), '')
 
 
 def read_annotations(path: str) -> Iterator[JsonItem]:

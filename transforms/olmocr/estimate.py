@@ -8,7 +8,7 @@ from transforms.files import storage
 from transforms.files.decompress import DecompressionBomb
 from transforms.files.json_values import JsonItem
 from transforms.files.tar_stream import ArchiveDamaged, Member, stream_members
-from transforms.olmocr.discover import OlmocrInput
+from transforms.olmocr.discover import OlmocrInput, extracted_path
 from transforms.olmocr.filters import RowRules, apply_text_rules, filter_reason
 from transforms.olmocr.read_rows import read_raw_rows
 from transforms.olmocr.rows import BadRow, parse_annotation, parse_row
@@ -50,8 +50,12 @@ def wanted_rows(found: OlmocrInput, rules: RowRules, limit: int) -> tuple[float,
 def image_bytes(found: OlmocrInput, wanted: set[str], settings: RenderSettings) -> float:
     """Mean size of an image, by some of the documents at the beginning of a few tarballs; 0.0 where there are none to look at.
 
-    Of these the `wanted` ones are looked at, where any of them is there.
+    Of these the `wanted` ones are looked at, where any of them is there. Without tarballs, by files that were extracted.
     """
+    if not found.archives:
+        names = sorted(wanted)
+        paths = [(name, path, b'', 0) for name in names[::-(-len(names) // SAMPLED_PAGES)] if (path := extracted_path(found.root, name))] if names else []
+        return mean_image_bytes(paths, settings) if paths else 0.0
     names = sorted(found.archives)
     chosen = names[::-(-len(names) // _ARCHIVES)] if names else []
     documents = [member for name in chosen for member in _first_documents(found.archives[name])]

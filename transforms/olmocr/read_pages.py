@@ -1,6 +1,5 @@
 """ReadArchivePages: units of rows to pages with their documents' bytes, each tarball streamed once."""
 
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from transforms.files.decompress import DecompressionBomb
 from transforms.files.storage import is_unsafe
 from transforms.files.tar_stream import ArchiveDamaged, Member
 from transforms.olmocr.archive_members import ArchiveMembers
+from transforms.olmocr.discover import extracted_path
 from transforms.olmocr.read_rows import PageUnit
 from transforms.olmocr.row_store import RowStore
 from transforms.olmocr.rows import ARCHIVE_ENDINGS, OlmocrRow
@@ -25,7 +25,6 @@ from transforms.report.summary import Count, UnitError
 from transforms.run.journal import Journal, is_output_there, read_journal
 from transforms.run.run import Run
 
-_FOLDERS = ('pdf_tarballs/extracted', 'pdf_tarballs', '')
 _IRREGULAR_WARNINGS = {'link': 'odd_member', 'special': 'odd_member'}
 
 
@@ -153,7 +152,7 @@ class _UnitReader:
         journal.close()
 
     def _read_folder(self) -> Iterator[object]:
-        paths = {member: self._find(member) for member in self._left}
+        paths = {member: extracted_path(self._root, member) for member in self._left}
         if self._unit.archive and not any(paths.values()):
             yield from self._archive_missing()
             return
@@ -165,14 +164,6 @@ class _UnitReader:
             reason = 'its path leaves the folder' if is_unsafe(member) else f'{member} is not in the input'
             for row in self._store.rows(member):
                 yield page_of(row, self._unit, False).failed('PdfMissing', reason)
-
-    def _find(self, member: str) -> str:
-        if is_unsafe(member):
-            return ''
-        spellings = (member,) if member.isascii() else (member, unicodedata.normalize('NFD', member))
-        paths = (storage.join(self._root, folder, name) if folder else storage.join(self._root, name)
-                 for folder in _FOLDERS for name in spellings)
-        return next((path for path in paths if storage.is_file_within(path, self._root)), '')
 
     def _archive_missing(self) -> Iterator[object]:
         message = f'neither {self._unit.archive} nor its extracted files are in the input'
