@@ -79,6 +79,7 @@ def start(stack: ExitStack, command: list, port: int, log: Path, **more: object)
 
 
 def main(job_file: str, engine: str, place: str) -> int:
+    os.environ.pop('PYTHONPATH', None)  # workers have what is staged, and nothing of this checkout
     job, work = json.loads(Path(job_file).read_text()), Path(place)
     options = job['environment']['sdkPipelineOptions']['options']
     proto = beam_runner_api_pb2.Pipeline.FromString(read(options['pipelineUrl']))
@@ -93,7 +94,6 @@ def main(job_file: str, engine: str, place: str) -> int:
     home = work / 'home'
     home.mkdir(exist_ok=True)
     clean = {**os.environ, 'PATH': f'{python}:{os.environ["PATH"]}', 'HOME': str(home)}
-    clean.pop('PYTHONPATH', None)
     with ExitStack() as stack:
         start(stack, [python / 'python', '-m', 'apache_beam.runners.worker.worker_pool_main', f'--service_port={pool}'], pool,
               work / 'pool.log', env=clean, cwd=home)

@@ -1,6 +1,7 @@
 """What is submitted is run: the staged graph on two engines, with workers made from the staged files, gives the DirectRunner's bytes."""
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -8,7 +9,7 @@ import time
 import pytest
 
 from beam_pipelines.samples import sample_folder
-from tests.cloud.conftest import BUCKET, PRISM, flags_of, needs_prism, runs_jobs
+from tests.cloud.conftest import BUCKET, PRISM, flags_of, needs_prism, package, runs_jobs
 from tests.helpers import ROOT, command, run_process
 
 PIPELINES = ('olmocr', 'convert', 'text_clean')
@@ -37,6 +38,26 @@ def test_the_same_bytes(store, dataflow, direct, tmp_path, name, engine):
     assert store.hashes(output) == direct[name][0]
     assert store.run_json(output)['sources'] == direct[name][1]
     assert 'submitted the Dataflow job' in done.stdout and 'the job is running' in done.stdout
+
+
+def test_the_package_by_its_setup_file(store, dataflow, direct, tmp_path):
+    runs_jobs(dataflow, 'python', tmp_path, store)
+    flags = [flag for flag in flags_of(dataflow) if not flag.startswith('--extra_package')]
+    project = package().parents[1]  # a copy, in which no other test builds
+    shutil.rmtree(project / 'beam_training_data.egg-info')
+    done = run_process('convert', *flags, f'--setup_file={project}/setup.py', f'--input=gs://{BUCKET}/samples/convert', f'--output=gs://{BUCKET}/by-setup',
+                       env=store.environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert store.hashes(f'gs://{BUCKET}/by-setup') == direct['convert'][0]
+
+
+def test_a_package_that_cannot_be_built(store, dataflow, direct, tmp_path):
+    (tmp_path / 'setup.py').write_text('raise SystemExit(3)')
+    flags = [flag for flag in flags_of(dataflow) if not flag.startswith('--extra_package')]
+    done = run_process('convert', *flags, f'--setup_file={tmp_path}/setup.py', f'--input=gs://{BUCKET}/samples/convert', f'--output=gs://{BUCKET}/unbuilt',
+                       env=store.environment)
+    assert done.returncode == 1
+    assert f'the package of --setup_file={tmp_path}/setup.py could not be built' in done.stderr
 
 
 def test_a_killed_launcher_whose_job_finishes_the_output(store, dataflow, direct, tmp_path):

@@ -133,6 +133,11 @@ class DataflowEngine(Engine):
             what = 'raise the quota or take fewer or smaller workers (--max_num_workers, --machine_type)' if is_quota else \
                 'check the line above, then run the same command again'
             raise JobFailed(f'Dataflow has not taken the job: {one_line(error)}: {what}') from error
+        except RuntimeError as error:
+            setup = self._options.view_as(SetupOptions).setup_file
+            if not setup or 'CalledProcessError' not in str(error):
+                raise
+            raise JobFailed(f'the package of --setup_file={setup} could not be built: `python {setup} sdist` says why') from error
         return '' if self.packed else result.job_id()
 
     def follow(self, work: str, progress: Progress) -> None:
