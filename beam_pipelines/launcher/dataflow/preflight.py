@@ -41,7 +41,7 @@ def check_command(options: PipelineOptions, flags: argparse.Namespace) -> None:
     Raises:
         UsageError: the first mistake, with what to write instead.
     """
-    if importlib.util.find_spec('google') is None or _missing('google.cloud.dataflow'):
+    if _missing('google.cloud.dataflow'):
         raise UsageError("--runner=DataflowRunner needs the extra gcp: pip install 'beam-training-data[gcp]'")
     cloud, worker, setup = options.view_as(GoogleCloudOptions), options.view_as(WorkerOptions), options.view_as(SetupOptions)
     missing = [name for name, value in (('--project=PROJECT', cloud.project), ('--region=REGION', cloud.region),
