@@ -1,6 +1,7 @@
 """Decisions on generated keys, for tests and benchmarks: `python -m tests.decide DECISION KIND KEYS OUTPUT [--work=FOLDER] [Beam flags]`.
 
-DECISION is duplicates, ranks, kth or sample; KIND says how keys are spread: random (a tenth of them duplicates), few (101 values) or equal.
+DECISION is duplicates, ranks, kth, threshold, groups (the same in a million groups) or sample; KIND says how keys are spread: random
+(a tenth of them duplicates), few (101 values) or equal.
 OUTPUT gets the answer: for kth a line, else a line for each unit, with the count and a hash of its rows; for sample one for each element drawn.
 """
 
@@ -12,10 +13,12 @@ import apache_beam as beam
 import numpy as np
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from transforms import FindDuplicates, KthValue, ReservoirSample, SmallestRanks
+from transforms import FindDuplicates, KthValue, ReservoirSample, ScoreThreshold, SmallestRanks
 from transforms.files import storage
 from transforms.keys.find_duplicates import Repeats, UnitHashes
 from transforms.keys.kth_value import Kth, Scores, TopFraction
+from transforms.keys.score_rules import Fraction
+from transforms.keys.score_threshold import Labels, UnitScores
 from transforms.keys.smallest_ranks import UnitRanks
 from transforms.run.run import Run
 from transforms.run.start_up_check import StartUpCheck
@@ -53,6 +56,9 @@ def generate(unit: int, decision: str, kind: str, total: int):
             yield UnitRanks(unit, rows, spread(some) if kind == 'random' else some, group=unit % 2)
         elif decision == 'sample':
             yield from ((unit, row) for row in rows.tolist())
+        elif decision in ('threshold', 'groups'):
+            groups = spread((unit * UNIT + rows).astype(np.uint64)) % np.uint64(1_000_000) if decision == 'groups' else 0
+            yield UnitScores(unit, rows, some.astype(np.float64) / 7, groups)
         else:
             yield Scores(some.astype(np.float64) / 7)
 
@@ -63,7 +69,8 @@ def describe(element, run: Run) -> tuple[str, str]:
         return '', f'{number:06d} {answer:06d}'
     if isinstance(answer, Kth):
         return '', f'{number:06d} {answer}'
-    rows = answer.lost(number, run)['row'] if isinstance(answer, Repeats) else answer.rows(run)
+    rows = (answer.lost(number, run)['row'] if isinstance(answer, Repeats) else answer.kept(run) if isinstance(answer, Labels)
+            else answer.rows(run))
     return '', f'{number:06d} {len(rows)} {hashlib.sha256(rows.tobytes()).hexdigest()}'
 
 
@@ -80,15 +87,18 @@ def build(pipeline: beam.Pipeline, decision: str, kind: str, total: int, output:
     keys = (pipeline | beam.Create(units) | 'Check' >> StartUpCheck(run)
             | 'Generate' >> beam.FlatMap(generate, decision, kind, total))
     decide = {'duplicates': FindDuplicates(run, units, total), 'kth': KthValue(run, TopFraction(0.3)),
+              'threshold': ScoreThreshold(Fraction(0.3), run=run, units=units),
+              'groups': ScoreThreshold(Fraction(0.3), run=run, units=units, keys=total),
               'ranks': SmallestRanks(run, units, {0: total // 5, 1: 1000}),
               'sample': ReservoirSample(total // 100, run=run, id_fn=id_of, seed=5)}[decision]
-    (keys | 'Decide' >> decide | 'Describe' >> beam.Map(describe, run).with_output_types(tuple[str, str])
+    decided = keys | 'Decide' >> decide
+    ((decided.main if decision in ('threshold', 'groups') else decided) | 'Describe' >> beam.Map(describe, run).with_output_types(tuple[str, str])
      | 'ToOne' >> beam.GroupByKey() | 'Write' >> beam.Map(write, output))
 
 
 def main(argv=None) -> None:
     parser = argparse.ArgumentParser(allow_abbrev=False)
-    parser.add_argument('decision', choices=('duplicates', 'ranks', 'kth', 'sample'))
+    parser.add_argument('decision', choices=('duplicates', 'ranks', 'kth', 'threshold', 'groups', 'sample'))
     parser.add_argument('kind', choices=('random', 'few', 'equal'))
     parser.add_argument('keys', type=int)
     parser.add_argument('output')

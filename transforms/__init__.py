@@ -35,6 +35,7 @@ _HOME = {
     'RenderFiles': 'transforms.pdf.render_files',
     'RenderPDF': 'transforms.pdf.render_pdf',
     'RenderSettings': 'transforms.pdf.settings',
+    'ScoreThreshold': 'transforms.keys.score_threshold',
     'ToLlavaConversation': 'transforms.llava.conversation',
     'WriteDocuments': 'transforms.text_mix.write_documents',
     'WriteImages': 'transforms.pdf.write_images',

@@ -385,7 +385,7 @@ def test_a_jar_to_submit_later(healthy, large, tmp_path):
     assert_finished(tmp_path / 'out', large[1])
 
 
-@pytest.mark.parametrize('decision', ['duplicates', 'kth', pytest.param('ranks', marks=pytest.mark.soak)])
+@pytest.mark.parametrize('decision', ['duplicates', 'kth', 'threshold', pytest.param('ranks', marks=pytest.mark.soak)])
 def test_a_decision_with_a_killed_task_manager(healthy, tmp_path, decision):
     """Blocks of keys that a lost worker wrote are neither missing nor counted twice."""
     words = [sys.executable, '-m', 'tests.decide', decision, 'random', '12000000']

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from operator import attrgetter
 
 import apache_beam as beam
 import numpy as np
-from apache_beam.transforms.window import GlobalWindows
 
 from transforms.keys.find_duplicates import FindDuplicates, Repeats, UnitHashes, hash_texts
+from transforms.keys.gather import GatherFn
 from transforms.run.run import Run
-
-_AT_ONCE = 10_000
 
 
 @beam.coders.registry.register_row
@@ -35,31 +34,10 @@ class KeyedReference:
     priority: int = 0
 
 
-class _HashFn(beam.DoFn):
-    def __init__(self, secret: bytes) -> None:
-        self._secret = secret
-
-    def start_bundle(self) -> None:
-        self._held: dict[tuple[int, int], list[KeyedReference]] = {}
-        self._count = 0
-
-    def process(self, element: KeyedReference | UnitHashes) -> Iterator[UnitHashes]:
-        if isinstance(element, UnitHashes):
-            yield element
-            return
-        self._held.setdefault((element.unit, element.priority), []).append(element)
-        self._count += 1
-        if self._count >= _AT_ONCE:
-            yield from self._flush()
-
-    def finish_bundle(self) -> Iterator[object]:
-        yield from map(GlobalWindows.windowed_value, self._flush())
-
-    def _flush(self) -> Iterator[UnitHashes]:
-        held, self._held, self._count = self._held, {}, 0
-        for (unit, priority), references in held.items():
-            yield UnitHashes(unit, np.array([one.row for one in references], np.int64), hash_texts([one.key for one in references], self._secret),
-                             priority, np.array([one.file for one in references], np.int64))
+def _hashed(references: list[KeyedReference], secret: bytes) -> UnitHashes:
+    first = references[0]
+    return UnitHashes(first.unit, np.array([one.row for one in references], np.int64), hash_texts([one.key for one in references], secret),
+                      first.priority, np.array([one.file for one in references], np.int64))
 
 
 @dataclass(eq=False)
@@ -87,5 +65,6 @@ class HashDedup(beam.PTransform):
     secret: bytes = b''
 
     def expand(self, references: beam.PCollection) -> beam.PCollection[tuple[int, Repeats]]:
-        return (references | 'Hash' >> beam.ParDo(_HashFn(self.secret)).with_output_types(UnitHashes)
+        gather = GatherFn(KeyedReference, attrgetter('unit', 'priority'), partial(_hashed, secret=self.secret))
+        return (references | 'Hash' >> beam.ParDo(gather).with_output_types(UnitHashes)
                 | 'FindDuplicates' >> FindDuplicates(self.run, self.units, self.keys))

@@ -15,7 +15,7 @@ RUNNERS = [
 
 
 @pytest.mark.parametrize('flags', RUNNERS)
-@pytest.mark.parametrize('decision', ['duplicates', 'ranks', 'kth', 'sample'])
+@pytest.mark.parametrize('decision', ['duplicates', 'ranks', 'kth', 'threshold', 'groups', 'sample'])
 def test_the_same_answer_from_every_runner(tmp_path, decision, flags):
     for name, runner in (('direct', ('--runner=DirectRunner',)), ('out', flags), ('inline', (*flags, '--inline'))):
         subprocess.run([sys.executable, '-m', 'tests.decide', decision, 'random', '600000', str(tmp_path / name), f'--work={tmp_path}/work',
