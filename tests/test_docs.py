@@ -27,7 +27,7 @@ def test_adding_a_dataset(project_copy):
     assert 'long_texts' in printed[0]
     assert 'too_short' in printed[2]
     assert load(project_copy / 'output' / 'long' / 'run.json')['totals']['dropped']['too_short'] > 1
-    rooms = (project_copy / 'pyproject.toml').read_text().replace('"olmocr | llava_cc3m | render_pdf | text_mix"', '"long_texts | olmocr | llava_cc3m | render_pdf | text_mix"')
+    rooms = (project_copy / 'pyproject.toml').read_text().replace('"olmocr | llava_cc3m | render_pdf | text_mix | image_text"', '"long_texts | olmocr | llava_cc3m | render_pdf | text_mix | image_text"')
     (project_copy / 'pyproject.toml').write_text(rooms)
     linted = lint(project_copy)
     assert linted.returncode == 0, linted.stdout

@@ -60,10 +60,10 @@ def _formatter(prog: str) -> argparse.HelpFormatter:
     return _HelpFormatter(prog, max_help_position=34, width=_HELP_WIDTH)
 
 
-def tool_parser(name: str, about: str, options: Sequence[type]) -> argparse.ArgumentParser:
-    """The parser of a module that runs no pipeline."""
+def tool_parser(name: str, about: str, options: Sequence[type], words: str = '') -> argparse.ArgumentParser:
+    """The parser of a module that runs no pipeline; `words` shows what comes before the flags."""
     parser = _Parser(prog=f'python -m beam_pipelines.{name}', description=about, allow_abbrev=False,
-                     usage='%(prog)s [flags]', formatter_class=_formatter)
+                     usage=' '.join(('%(prog)s', *filter(None, [words]), '[flags]')), formatter_class=_formatter)
     for one in options:
         one._add_argparse_args(parser.add_argument_group(one.TITLE))
     return parser

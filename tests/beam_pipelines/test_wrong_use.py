@@ -126,7 +126,7 @@ def test_help_needs_no_input_and_lists_pipelines():
     assert (done.returncode, done.stderr) == (0, '')
     listed = subprocess.run(command('olmocr')[:2] + ['beam_pipelines'], cwd=ROOT, capture_output=True, text=True, check=True)
     assert [line.split()[0] for line in listed.stdout.splitlines()[1:]] == [
-        'convert', 'llava_cc3m', 'olmocr', 'render_pdf', 'text_clean', 'text_mix', 'describe_dataset']
+        'convert', 'llava_cc3m', 'olmocr', 'render_pdf', 'text_clean', 'text_mix', 'describe_dataset', 'uids']
 
 
 def test_the_embedded_sample_runs_without_flags(tmp_path):

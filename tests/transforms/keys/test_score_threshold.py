@@ -20,9 +20,9 @@ from transforms.keys.score_rules import (
     AtLeast,
     Between,
     Buckets,
+    Fraction,
     Percentiles,
     Top,
-    Fraction,
     reason_of,
 )
 from transforms.keys.score_threshold import KeyedScore, ScoreThreshold, UnitScores, group_key

@@ -1,0 +1,1 @@
+"""Image-text pools as DataComp has them: uids and files of them, scores, filters, shards."""
