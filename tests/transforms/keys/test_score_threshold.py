@@ -3,7 +3,11 @@
 import base64
 import json
 import math
+import os
 import pickle
+import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +18,8 @@ import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from tests.conftest import shared
+from tests.helpers import ROOT
+from tests.test_docs import blocks
 from transforms.keys import pack, score_threshold
 from transforms.keys.score_rules import (
     Above,
@@ -239,3 +245,10 @@ def test_a_record_that_comes_twice_is_refused(run):
     twice = UnitScores(0, np.array([3, 3]), np.array([1.0, 2.0]))
     with pytest.raises(Exception, match='a record came twice'):
         decide(Top(2), run, [twice])
+
+
+def test_the_example_of_the_docs(tmp_path):
+    (_, code), = blocks((ROOT / 'docs' / 'image_text.md').read_text(encoding='utf-8'), 'python')
+    done = subprocess.run([sys.executable, '-c', code], cwd=tmp_path, capture_output=True, text=True, check=True, env={**os.environ, 'PYTHONPATH': str(ROOT)})
+    expected = re.findall(r'# (.*)', code)[1:]
+    assert sorted(done.stdout.splitlines()) == sorted(expected)
