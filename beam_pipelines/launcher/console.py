@@ -8,13 +8,14 @@ import sys
 
 from transforms.files import storage
 
+_CONTROL = re.compile(r'[\x00-\x08\x0b-\x1f\x7f-\x9f]')  # of strangers' names and logs: a terminal would obey them
 ABORTED = re.compile(r'RunAborted: (.*?)(?: \[while running|\\n|\n|$)')
 
 
 def print_line(text: str) -> None:
     """Writes a line to stdout and flushes it; nothing where nobody reads any more, as behind `| head`."""
     try:
-        sys.stdout.write(text + '\n')
+        sys.stdout.write(_shown(text) + '\n')
         sys.stdout.flush()
     except BrokenPipeError:
         sys.stdout = open(os.devnull, 'w')
@@ -27,8 +28,18 @@ def warn(text: str) -> None:
 
 def print_error(text: str) -> None:
     """Writes a line to stderr and flushes it."""
-    sys.stderr.write(text + '\n')
+    sys.stderr.write(_shown(text) + '\n')
     sys.stderr.flush()
+
+
+def _shown(text: str) -> str:
+    return _CONTROL.sub(lambda match: f'\\x{ord(match[0]):02x}', text)
+
+
+def last_error(text: str) -> str:
+    """The last line of a text that names an error, as of a traceback, else its last line; '' where it has none."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or ['']
+    return next((line for line in reversed(lines) if re.match(r'[\w.]*(Error|Exception)\b', line)), lines[-1])
 
 
 def failure_line(error: Exception) -> str:
@@ -38,6 +49,4 @@ def failure_line(error: Exception) -> str:
         return text
     if match := ABORTED.search(text):
         return match[1]
-    lines = [line.strip() for line in text.splitlines() if line.strip()] or [type(error).__name__]
-    last = next((line for line in reversed(lines) if re.match(r'[\w.]*(Error|Exception)\b', line)), lines[-1])
-    return f'the pipeline failed: {last[:300]}. --verbose shows more'
+    return f'the pipeline failed: {(last_error(text) or type(error).__name__)[:300]}. --verbose shows more'

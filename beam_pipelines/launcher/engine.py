@@ -46,6 +46,7 @@ class Progress(Protocol):
 class Engine(ABC):
     """Runs a pipeline on some runner and waits; the engines of clusters know more."""
 
+    is_dry = False  # whether the graph is only shown
     packed = ''  # path of a job that was made instead of a run, to be started by other means
 
     def check(self) -> None:  # noqa: B027 - a hook: most engines have nothing to check
@@ -88,6 +89,13 @@ class Engine(ABC):
             JobFailed: as `run`.
         """
         raise NotImplementedError
+
+    def reserve(self, work: str, run_id: str, name: str) -> None:  # noqa: B027 - as above
+        """Says in the work folder that a job of this run comes, before anything there is changed.
+
+        Raises:
+            UsageError: another launcher has just done so.
+        """
 
     @abstractmethod
     def run(self, build: Callable[[beam.Pipeline], None], name: str, work: str, progress: Progress) -> None:

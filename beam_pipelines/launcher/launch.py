@@ -187,11 +187,11 @@ class _Launch:
             return RunResult('planned', 0)
         lock = folder.OutputLock(output)
         try:
-            following = self._job_left()
+            following = '' if self.engine.is_dry else self._job_left()
             if flags.overwrite:
                 self._overwrite()
-            earlier = folder.inspect(output, self.spec.name, self.identity, bool(self.publish),
-                                     self.spec.retry_options if flags.retry_failed else frozenset())
+            earlier = folder.EarlierRun('new', {}) if flags.overwrite else folder.inspect(
+                output, self.spec.name, self.identity, bool(self.publish), self.spec.retry_options if flags.retry_failed else frozenset())
             if earlier.state == 'done' and not flags.retry_failed:
                 print_line(summary_table(earlier.run))
                 failed = sum(earlier.run['totals']['failed'].values())
@@ -211,6 +211,7 @@ class _Launch:
                 self._print_plan()
                 print_line(f'\n{graph}')
                 return RunResult('planned', 0)
+            self.engine.reserve(self.context.work, run.run_id, self._job_name(run))
             run.claim()  # before anything is deleted: workers of an earlier try stop then
             self._make_room(earlier)
             meter.save(self.context.work)  # what planning took
@@ -241,7 +242,8 @@ class _Launch:
         except UsageError as error:
             if 'other options' not in str(error):
                 raise
-        folder.clear(self.context.output)
+        if not self.engine.is_dry:
+            folder.clear(self.context.output)
 
     def _print_plan(self) -> None:
         width = max(len(name) for name, _ in self.plan.rows)
@@ -325,11 +327,14 @@ class _Launch:
         """The run_id of an earlier launcher's job that goes on and is to be followed, '' for none.
 
         Raises:
-            UsageError: one runs on another engine.
+            UsageError: one runs on another engine, or would lose its folder; or whether one runs cannot be learnt.
         """
-        left, output = note.read(self.context.work), self.context.output
+        flags, output, left = self.arguments.flags, self.context.output, note.read(self.context.work)
         if self.engine.finds(left):
-            return self.engine.job_of(left, output)
+            following = self.engine.job_of(left, output)
+            if following and (flags.overwrite or flags.retry_failed):
+                refuse_if_running(left, output)
+            return following
         if taken_over := refuse_if_running(left, output):
             warn(taken_over)
         return ''

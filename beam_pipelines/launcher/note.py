@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import orjson
 
+from beam_pipelines.launcher.spec import UsageError
 from transforms.files import storage
 
 NAME = 'remote_job.json'
+_TEXTS = {'flink': ('master', 'job'), 'dataflow': ('project', 'region', 'job', 'run')}
+
+
+class Damaged(UsageError):
+    """There is a note, and it cannot be read: whether a job still runs is not known."""
 
 
 def save(work: str, note: dict) -> None:
@@ -15,13 +21,24 @@ def save(work: str, note: dict) -> None:
 
 
 def read(work: str) -> dict:
-    """The note, {} for none that can be read."""
+    """The note, {} where there is none; `engine` says whose job it is.
+
+    Raises:
+        Damaged: there is one that says nothing.
+    """
     path = storage.join(work, NAME)
     try:
-        note = orjson.loads(storage.read_bytes(path)) if storage.exists(path) else {}
-    except (OSError, ValueError):
-        return {}
-    return note if isinstance(note, dict) else {}
+        if not storage.exists(path):
+            return {}
+        note = orjson.loads(storage.read_bytes(path))
+        needed = _TEXTS[note.setdefault('engine', 'flink')]
+        if all(isinstance(note[name], str) for name in needed) and isinstance(note.get('id', ''), str):
+            return note
+        what = 'it has another form'
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        what = str(error) if isinstance(error, OSError) else 'it is damaged'
+    raise Damaged(f'{path}, where a launcher wrote down its job, cannot be read ({what}): see whether a job of this output still runs '
+                  '(`gcloud dataflow jobs list --status=active`, or the web page of Flink); if not, delete that file')
 
 
 def delete(work: str) -> None:

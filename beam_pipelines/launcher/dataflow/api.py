@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import TypeVar
 
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
@@ -12,6 +13,8 @@ from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOpt
 from transforms.files.object_store import google_credentials
 
 _SECONDS = 15.0
+_MESSAGE_PAGES = 20  # of one look; what is left comes with the next
+RUN_LABEL = 'training-data-run'  # of a job: names may be fixed by --job_name, and come again
 _NO_JOB = '2015-01-01_00_00_00-0000000000000000000'
 _DONE, _FAILED, _CANCELLED = 'JOB_STATE_DONE', 'JOB_STATE_FAILED', 'JOB_STATE_CANCELLED'
 TERMINAL = frozenset({_DONE, _FAILED, _CANCELLED, 'JOB_STATE_UPDATED', 'JOB_STATE_DRAINED'})
@@ -68,10 +71,15 @@ class Message:
     is_warning: bool
 
 
-def one_line(text: str) -> str:
+def one_line(answer: object) -> str:
     """The first line of an answer of the API, without the parts that only its clients understand."""
-    text = re.sub(r'^\d{3} (?:(?:GET|POST|PUT|PATCH|DELETE) \S+: )?', '', str(text).strip())
-    return (text.splitlines() or [''])[0].strip()[:300]
+    if isinstance(answer, Exception) and answer.args and isinstance(answer.args[0], str) and len(answer.args) > 1:
+        answer = answer.args[0]  # of Google's errors of credentials, whose text is else that of a tuple
+    text = str(answer).strip()
+    bare = re.sub(r'^\d{3} (?:(?:GET|POST|PUT|PATCH|DELETE) \S+: )?', '', text)
+    if re.match(r'<(!doctype|html)', bare, re.IGNORECASE):
+        return f'{text[:3]} with a web page: a proxy, or a log-in page?' if text[:3].isdigit() else 'a web page: a proxy, or a log-in page?'
+    return (bare.splitlines() or [''])[0].strip()[:300]
 
 
 class DataflowApi:
@@ -119,18 +127,25 @@ class DataflowApi:
         found = self._or_none(lambda: self._jobs.get_job(request, timeout=_SECONDS, retry=None))
         return _job(found) if found else None
 
-    def find(self, name: str) -> Job | None:
-        """The newest job of that name.
+    def find(self, name: str, run_id: str) -> Job | None:
+        """The newest job of that name that a run has submitted.
 
         Raises:
             Unreachable, Refused: as `check`.
         """
         request = self._types.ListJobsRequest(project_id=self.project, location=self.region, name=name)
         found = self._or_none(lambda: list(self._jobs.list_jobs(request, timeout=_SECONDS, retry=None)))
-        return next((_job(job) for job in found or () if job.name == name), None)
+        return next((_job(job) for job in found or () if job.name == name and self._run_of(job) == run_id), None)
+
+    def _run_of(self, listed: object) -> str:
+        if RUN_LABEL in listed.labels:
+            return listed.labels[RUN_LABEL]
+        request = self._types.GetJobRequest(project_id=self.project, location=self.region, job_id=listed.id, view=self._types.JobView.JOB_VIEW_ALL)
+        whole = self._or_none(lambda: self._jobs.get_job(request, timeout=_SECONDS, retry=None))
+        return whole.labels.get(RUN_LABEL, '') if whole else ''
 
     def messages(self, job_id: str, since: object = None) -> list[Message]:
-        """What the job has logged for people, oldest first.
+        """What the job has logged for people, oldest first; some thousand at most.
 
         Args:
             job_id: of the job.
@@ -142,7 +157,8 @@ class DataflowApi:
         importance = self._types.JobMessageImportance
         request = self._types.ListJobMessagesRequest(project_id=self.project, location=self.region, job_id=job_id, start_time=since,
                                                      minimum_importance=importance.JOB_MESSAGE_BASIC)
-        found = self._ask(lambda: list(self._messages.list_job_messages(request, timeout=_SECONDS, retry=None)))
+        found = self._ask(lambda: [message for page in islice(self._messages.list_job_messages(request, timeout=_SECONDS, retry=None).pages,
+                                                              _MESSAGE_PAGES) for message in page.job_messages])
         return [Message(message.id, message.time, message.message_text, message.message_importance == importance.JOB_MESSAGE_ERROR,
                         message.message_importance == importance.JOB_MESSAGE_WARNING) for message in found]
 
@@ -185,6 +201,8 @@ class DataflowApi:
             raise Refused(f'the credentials are not accepted: {one_line(error)}') from error
         except (requests.RequestException, RetryError) as error:
             raise Unreachable(_reason(error)) from error
+        except Exception as error:  # whatever Google's client makes of an answer that is none, such as a proxy's page
+            raise Unreachable(f'what it answers is no answer, {type(error).__name__}: {one_line(error)}') from error
 
     def console(self, job_id: str) -> str:
         """Where people see the job."""

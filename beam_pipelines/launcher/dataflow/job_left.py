@@ -12,8 +12,8 @@ def api_of(left: dict) -> DataflowApi:
     """The API that the job was submitted to."""
     options = PipelineOptions([])
     cloud = options.view_as(GoogleCloudOptions)
-    cloud.project, cloud.region, cloud.no_auth = left['project'], left['region'], left['no_auth']
-    cloud.dataflow_endpoint = left['endpoint'] or cloud.dataflow_endpoint
+    cloud.project, cloud.region, cloud.no_auth = left['project'], left['region'], bool(left.get('no_auth'))
+    cloud.dataflow_endpoint = left.get('endpoint') or cloud.dataflow_endpoint
     return DataflowApi(options)
 
 
@@ -25,6 +25,6 @@ def job_left(left: dict) -> Job | None:
     """
     try:
         api = api_of(left)
-        return (api.job(left['id']) if left.get('id') else None) or api.find(left['job'])
+        return (api.job(left['id']) if left.get('id') else None) or api.find(left['job'], left['run'])
     except (Unreachable, Refused) as error:
         raise UsageError(f"whether the Dataflow job {left['job']} of this output still runs cannot be learnt ({error}): try again") from None
