@@ -1,5 +1,10 @@
 """Every wrong use of Dataflow has its line and code 2, before anything is written or sent."""
 
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
 import pytest
 
 from beam_pipelines import olmocr
@@ -110,3 +115,46 @@ def test_a_template_is_made_instead_of_a_job(store, dataflow, dataset):
     assert f'made gs://{BUCKET}/templates/olmocr' in done.stdout
     assert dataflow.jobs == {}
     assert b'"pipelineUrl"' in store.read(f'gs://{BUCKET}/templates/olmocr')
+
+
+@pytest.mark.parametrize('key', ['[1]', '{', '"x"', '{"type": "service_account"}', None])
+def test_a_key_that_is_none(store, dataflow, tmp_path, key):
+    path = tmp_path / 'key.json'
+    path.mkdir() if key is None else path.write_text(key)
+    line = _refused(store, f'--dataflow_endpoint={dataflow.url}', *PLACES, GOOGLE_APPLICATION_CREDENTIALS=str(path), STORAGE_EMULATOR_HOST='')
+    assert f'GOOGLE_APPLICATION_CREDENTIALS={path} gives no credentials: ' in line
+    assert "('" not in line
+
+
+@pytest.mark.parametrize(('status', 'body', 'words'), [
+    (400, b'{"error": "invalid_grant", "error_description": "Invalid JWT Signature."}', 'the Google credentials are not accepted (invalid_grant'),
+    (200, b'<html>log in</html>', 'is a proxy in between?'), (200, b'{}', 'No access token')])
+def test_tokens_that_are_refused_or_none(store, dataflow, tmp_path, status, body, words):
+    class Tokens(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers.get('Content-Length') or 0))
+            self.send_response(status)
+            self.send_header('Content-Length', str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(('localhost', 0), Tokens)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    account = json.loads(Path(store.environment['GOOGLE_APPLICATION_CREDENTIALS']).read_text())
+    (tmp_path / 'key.json').write_text(json.dumps({**account, 'token_uri': f'http://localhost:{server.server_address[1]}/'}))
+    line = _refused(store, f'--dataflow_endpoint={dataflow.url}', *PLACES, GOOGLE_APPLICATION_CREDENTIALS=str(tmp_path / 'key.json'))
+    server.shutdown()
+    assert words in line and "('" not in line
+
+
+def test_a_mixture_in_a_store_names_datasets_relative_to_itself(store, dataflow):
+    for name in ('english', 'other'):
+        store.bucket.blob(f'relative/sets/{name}/train.jsonl').upload_from_string('{"text": "a document of some words"}\n' * 3)
+    store.bucket.blob('relative/config/mix.yaml').upload_from_string(
+        'datasets:\n  - {name: ../sets/english, weight: 1}\n  - {name: ./../sets/./other, weight: 1}\n')
+    done = run_process('text_mix', '--stage=1', '--target-samples=2', f'--config=gs://{BUCKET}/relative/config/mix.yaml', f'--output=gs://{BUCKET}/relative/out',
+                       '--progress=off', env=store.environment)
+    assert done.returncode == 0, done.stderr

@@ -70,7 +70,7 @@ def google_credentials(anonymous: bool = False) -> object | None:
 
     try:
         return google.auth.default(scopes=['https://www.googleapis.com/auth/cloud-platform'])[0]
-    except GoogleAuthError as error:
+    except (GoogleAuthError, OSError, ValueError, TypeError, AttributeError, KeyError) as error:  # a key may be any file
         if anonymous or os.environ.get('STORAGE_EMULATOR_HOST'):
             from apache_beam.internal.gcp import auth
 
@@ -78,7 +78,8 @@ def google_credentials(anonymous: bool = False) -> object | None:
             return None
         given = os.environ.get('GOOGLE_APPLICATION_CREDENTIALS')
         if given:
-            raise NotKnown(f'GOOGLE_APPLICATION_CREDENTIALS={given} gives no credentials: {_first_line(error)}') from None
+            raise NotKnown(f'GOOGLE_APPLICATION_CREDENTIALS={given} gives no credentials: {_first_line(error)}'
+                           + ('' if isinstance(error, GoogleAuthError) else ' (is it the JSON key of a service account?)')) from None
         raise NotKnown('there are no Google credentials: run `gcloud auth application-default login`, or name the key of a '
                        'service account in GOOGLE_APPLICATION_CREDENTIALS') from None
 
@@ -102,8 +103,13 @@ def _ask_google(bucket: str, home: str, anonymous: bool) -> None:
         raise RunAborted(f'the credentials have no right to list {home} ({_first_line(error)}): storage.objects.list is needed') from None
     except GoogleAuthError as error:
         raise NotKnown(f'the Google credentials are not accepted ({_first_line(error)}): log in again, or check the key') from None
-    except (GoogleAPICallError, requests.RequestException, ValueError) as error:
+    except GoogleAPICallError as error:
+        raise NotKnown(f'{home} answers with an error ({error.code}): try again later') from None
+    except requests.RequestException as error:
         raise NotKnown(f'{home} cannot be reached ({_reason(error)}): check the network') from None
+    except Exception as error:  # whatever Google's client makes of an answer that is none
+        raise NotKnown(f'{home}, or what gives out tokens, answers what is no answer ({type(error).__name__}: {_first_line(error)}): is a proxy in '
+                       'between?') from None
 
 
 def _ask_s3(bucket: str, home: str, _: bool) -> None:
@@ -127,6 +133,8 @@ def _ask_s3(bucket: str, home: str, _: bool) -> None:
 
 
 def _first_line(error: object) -> str:
+    if isinstance(error, Exception) and len(error.args) > 1 and isinstance(error.args[0], str):
+        error = error.args[0]  # of Google's errors of credentials, whose text is else that of a tuple
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 

@@ -137,8 +137,9 @@ def check_roots(roots: Iterable[str]) -> None:
     samples = os.path.dirname(beam_pipelines.samples.__file__)
     for root in roots:
         if root.startswith(f'{samples}/'):
-            raise UsageError('no --input is given, and the embedded sample lies on this machine, where no Dataflow worker sees it: '
-                             f'`gcloud storage cp -r {root} gs://BUCKET/samples`, then --input=gs://BUCKET/samples/{os.path.basename(root)}')
+            raise UsageError('nothing to read is given, and the embedded sample lies on this machine, where no Dataflow worker sees it: '
+                             f'`gcloud storage cp -r {root} gs://BUCKET/samples`, and name gs://BUCKET/samples/{os.path.basename(root)} '
+                             'in --input, or in the YAML of --config where a pipeline reads that')
         check_workers_see('what is read from', [root])
 
 

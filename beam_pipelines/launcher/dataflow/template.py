@@ -16,22 +16,24 @@ import orjson
 
 from beam_pipelines.launcher.arguments import own_parser
 from beam_pipelines.launcher.catalog import find_pipelines
-from beam_pipelines.launcher.spec import PipelineSpec
+from beam_pipelines.launcher.spec import PipelineSpec, UsageError
 from transforms.files import storage
 
 _LEFT_OUT = frozenset({'help', 'parallelism'})  # the latter is Flink's, and refused elsewhere
-_NEEDED = frozenset({'output'})
+_OTHER_OUTPUTS = frozenset({'raw_folder'})  # where --output is left out in some stages
 _PIPELINE = 'pipeline'
 
 
 def metadata(spec: PipelineSpec) -> dict:
     """The metadata of a pipeline's template: a parameter for each of its flags."""
+    actions = _actions(spec)
+    has_others = any(_name(action) in _OTHER_OUTPUTS for action in actions)
     return {'name': spec.name, 'description': spec.summary, 'parameters': [
         {'name': _PIPELINE, 'label': 'Pipeline', 'helpText': 'Which pipeline the template starts.', 'isOptional': False,
          'paramType': 'ENUM', 'enumOptions': [{'value': spec.name, 'label': spec.name}], 'defaultValue': spec.name},
         {'name': 'sdk_container_image', 'label': 'Worker image', 'helpText': 'The image of the template itself, which workers run too.',
          'isOptional': False, 'paramType': 'TEXT'},
-        *(_parameter(action) for action in _actions(spec))]}
+        *(_parameter(action, has_others) for action in actions)]}
 
 
 def to_json(spec: PipelineSpec) -> bytes:
@@ -51,10 +53,10 @@ def _is_switch(action: argparse.Action) -> bool:
     return action.nargs == 0
 
 
-def _parameter(action: argparse.Action) -> dict:
+def _parameter(action: argparse.Action, has_others: bool) -> dict:
     name = _name(action)
     given: dict[str, object] = {
-        'name': name, 'label': name.replace('_', ' ').capitalize(), 'helpText': _help(action), 'isOptional': name not in _NEEDED}
+        'name': name, 'label': name.replace('_', ' ').capitalize(), 'helpText': _help(action), 'isOptional': name != 'output' or has_others}
     if _is_switch(action):
         return {**given, 'paramType': 'BOOLEAN', 'defaultValue': 'false'}
     if action.choices:
@@ -76,6 +78,9 @@ def to_flags(spec: PipelineSpec, given: Sequence[str]) -> list[str]:
     Args:
         spec: the pipeline.
         given: parameters as a template's launcher passes them.
+
+    Raises:
+        UsageError: a switch that is neither true nor false, or quotes that do not end.
     """
     actions = {_name(action): action for action in _actions(spec)}
     flags: list[str] = []
@@ -85,16 +90,26 @@ def to_flags(spec: PipelineSpec, given: Sequence[str]) -> list[str]:
         if action is None or not equals:
             flags.append(token)
         elif _is_switch(action):
-            flags += [f'--{name}'] if value.strip().lower() in ('true', '1', 'yes') else []
+            if (word := value.strip().lower()) not in ('true', 'false', ''):
+                raise UsageError(f'the parameter {name} is {value!r}, it must be true or false')
+            flags += [f'--{name}'] if word == 'true' else []
         elif not value.strip():
             continue  # a parameter that was left empty in a form
         elif isinstance(action, argparse._AppendAction):
-            flags += [f'--{name}={one}' for one in shlex.split(value)]
+            flags += [f'--{name}={one}' for one in _split(name, value)]
         elif action.nargs in ('+', '*'):
-            flags += [f'--{name}', *shlex.split(value)]
+            flags += [f'--{name}', *_split(name, value)]
         else:
             flags.append(token)
     return flags
+
+
+def _split(name: str, value: str) -> list[str]:
+    try:
+        return shlex.split(value)
+    except ValueError as error:
+        raise UsageError(f"the parameter {name} is {value!r}: {str(error).lower()}. Several values are separated by blanks; one that has a blank "
+                         "or an apostrophe stands in \"\"") from None
 
 
 def run(argv: Sequence[str]) -> int:
@@ -105,7 +120,11 @@ def run(argv: Sequence[str]) -> int:
     if name not in specs:
         sys.stderr.write(f"error: the parameter pipeline is {name!r}: it must be one of {', '.join(sorted(specs))}\n")
         return 2
-    flags = to_flags(specs[name], [token for token in argv if token not in named])
+    try:
+        flags = to_flags(specs[name], [token for token in argv if token not in named])
+    except UsageError as error:
+        sys.stderr.write(f'error: {error}\n')
+        return 2
     if not any(flag.startswith('--runner') for flag in flags):
         flags.insert(0, '--runner=DataflowRunner')
     return import_module(f'beam_pipelines.{name}').run(flags).exit_code

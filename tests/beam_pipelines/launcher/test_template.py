@@ -30,7 +30,7 @@ def test_every_option_can_be_used(spec):
     plain = vars(parse(spec, ['--output=gs://b/out']).flags)
     for parameter in metadata(spec)['parameters'][2:]:
         name, action = parameter['name'], declared[parameter['name']]
-        assert parameter['helpText'] and parameter['isOptional'] is (name != 'output')
+        assert parameter['helpText'] and parameter['isOptional'] is (name != 'output' or spec.name == 'text_mix')
         tried = [str(value) for value in ('true' if parameter['paramType'] == 'BOOLEAN' else None, VALUES.get(name),
                                           *(choice['value'] for choice in parameter.get('enumOptions', ())), 7, 'x') if value is not None]
         for value in tried:
@@ -55,3 +55,12 @@ def test_a_template_names_its_pipeline(tmp_path, capsys):
     assert run(['--pipeline=nothing']) == 2
     assert "the parameter pipeline is 'nothing': it must be one of convert," in capsys.readouterr().err
     assert run(['--pipeline=olmocr', '--runner=DirectRunner', '--plan=true', f'--output={tmp_path}/out']) == 0
+
+
+@pytest.mark.parametrize(('given', 'message'), [
+    ('--overwrite=maybe', "the parameter overwrite is 'maybe', it must be true or false"), ('--force=yse', 'it must be true or false'),
+    ("--input=gs://b/it's.pdf", 'no closing quotation'), ('--password=it\'s', 'no closing quotation')])
+def test_values_that_a_form_may_not_give(capsys, given, message):
+    assert run(['--pipeline=render_pdf', given, '--output=gs://b/out']) == 2
+    said = capsys.readouterr().err
+    assert message in said and said.count('\n') == 1

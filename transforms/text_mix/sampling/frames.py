@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -104,8 +105,8 @@ class FrameFinder:
         """Where the dataset of an entry is: a path for ./mine, ../mine and /mine, an address as it is, else a dataset of the Hub."""
         name = entry.name
         if name.startswith(('./', '../')) or name in ('.', '..'):
-            path = storage.join(self._base, name)
-            return os.path.normpath(path) if storage.is_local(path) else path
+            scheme, place = re.match('([a-z0-9]+://|)(.*)', storage.join(self._base, name), re.DOTALL).groups()
+            return scheme + os.path.normpath(place)
         return name if name.startswith('/') or '://' in name else f'{_HUB}datasets/{name}'
 
     def find(self, entry: Entry) -> Frame:
