@@ -174,8 +174,7 @@ def test_a_job_of_another_output_with_the_same_name(store, dataflow, source, out
         assert 'There is already an active job with the name nightly: a job of another output has this name' in done.stderr
         assert 'following it' not in done.stdout
     again = run_in_background(store, dataflow, source, f'{output}/a', *named, kill=first)
-    time.sleep(8)
-    assert again.poll() is None and dataflow.only['labels']['training-data-run']
+    assert dataflow.only['labels']['training-data-run']
     again.send_signal(signal.SIGINT)
     said, _ = again.communicate(timeout=60)
     assert 'the Dataflow job nightly' in said and 'following it' in said
@@ -187,6 +186,7 @@ def run_in_background(store, dataflow, source, output, *flags, kill=None):
     if kill:
         kill.kill()
         kill.communicate()
+    dataflow.asked.clear()
     process = subprocess.Popen(command('olmocr', *flags_of(dataflow), f'--input={source}', f'--output={output}', *SMALL, *flags), cwd=ROOT,
                                env={**os.environ, **store.environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     wait_for(lambda: dataflow.jobs and any('messages' in path for path in dataflow.asked), process)
@@ -194,11 +194,13 @@ def run_in_background(store, dataflow, source, output, *flags, kill=None):
 
 
 def test_two_launchers_at_once_submit_one_job(store, dataflow, source, output):
-    dataflow.create_seconds = 5
+    dataflow.create_seconds = 15
     processes = [started(store, dataflow, source, output)]
     wait_for(lambda: dataflow.jobs, processes[0])  # taken, and not answered yet: no id in the note
+    dataflow.asked.clear()
     processes.append(started(store, dataflow, source, output))
-    time.sleep(15)
+    wait_for(lambda: any(path.endswith('/jobs') for path in dataflow.asked), processes[1])  # it looks for the job of the note
+    time.sleep(5)
     assert [process.poll() for process in processes] == [None, None]
     dataflow.only['currentState'] = 'JOB_STATE_CANCELLED'
     said = [process.communicate(timeout=60) for process in processes]
@@ -211,9 +213,10 @@ def test_a_launcher_that_is_killed_while_it_submits(store, dataflow, source, out
     wait_for(lambda: dataflow.jobs, process)
     process.kill()
     process.communicate()
+    dataflow.asked.clear()
     again = started(store, dataflow, source, output)
-    time.sleep(12)
-    assert again.poll() is None and len(dataflow.jobs) == 1
+    wait_for(lambda: any('messages' in path for path in dataflow.asked), again)
+    assert len(dataflow.jobs) == 1
     dataflow.only['currentState'] = 'JOB_STATE_CANCELLED'
     assert 'following it' in again.communicate(timeout=60)[0]
 
