@@ -82,17 +82,22 @@ class BlockStore:
 
 
 def fill(keys: np.ndarray, name: str, values: np.ndarray | int) -> None:
-    """Sets a field of all keys, to one integer or one for each.
+    """Sets a field of all keys, to one integer or one for each; raises as `fitting`."""
+    keys[name] = fitting(name, values, keys.dtype[name], len(keys))
+
+
+def fitting(name: str, values: np.ndarray | int, dtype: np.dtype, count: int) -> np.ndarray:
+    """One integer, or one for each of `count` keys, in their type; shape () or (count,).
 
     Raises:
-        ValueError: they are no integers, of another shape, or do not fit the field, which numpy would take all the same.
+        ValueError: they are no integers, of another shape, or do not fit the type, which numpy would take all the same.
     """
-    values, limits = np.asarray(values), np.iinfo(keys.dtype[name])
-    if values.dtype.kind not in 'iu' or values.shape not in ((), keys.shape):
-        raise ValueError(f'{name} is {values.dtype} of shape {values.shape}, it must be an integer, or {len(keys)} of them')
+    values, limits = np.asarray(values), np.iinfo(dtype)
+    if values.dtype.kind not in 'iu' or values.shape not in ((), (count,)):
+        raise ValueError(f'{name} is {values.dtype} of shape {values.shape}, it must be an integer, or {count} of them')
     if values.size and not limits.min <= int(values.min()) <= int(values.max()) <= limits.max:
         raise ValueError(f'{name} is {int(values.min())} to {int(values.max())}, it must be {limits.min} to {limits.max}')
-    keys[name] = values
+    return values.astype(dtype, copy=False)
 
 
 def by_group(keys: np.ndarray) -> np.ndarray:

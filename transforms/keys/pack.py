@@ -19,13 +19,15 @@ class PackFn(beam.DoFn):
     Args:
         to_keys: an element's keys as an array.
         pack: called with many of them; gives elements, some perhaps tagged.
+        join: makes one array of several, or what stands for an array and has a length and `nbytes`.
     """
 
-    def __init__(self, to_keys: Callable[[Any], np.ndarray], pack: Callable[[np.ndarray], Iterable[Any]]) -> None:
-        self._to_keys, self._pack = to_keys, pack
+    def __init__(self, to_keys: Callable[[Any], Any], pack: Callable[[Any], Iterable[Any]],
+                 join: Callable[[list[Any]], Any] = np.concatenate) -> None:
+        self._to_keys, self._pack, self._join = to_keys, pack, join
 
     def start_bundle(self) -> None:
-        self._arrays: list[np.ndarray] = []
+        self._arrays: list[Any] = []
         self._bytes = 0
 
     def process(self, element: Any) -> Iterable[Any]:
@@ -44,6 +46,6 @@ class PackFn(beam.DoFn):
                 yield GlobalWindows.windowed_value(item)
 
     def _flush(self) -> Iterable[Any]:
-        keys = self._arrays[0] if len(self._arrays) == 1 else np.concatenate(self._arrays)
+        keys = self._arrays[0] if len(self._arrays) == 1 else self._join(self._arrays)
         self._arrays, self._bytes = [], 0
         return self._pack(keys)

