@@ -16,7 +16,7 @@ RUN = np.dtype([('unit', '<u4'), ('row', '<i8'), ('count', '<i8')])
 ORDER = ('down', 'tie', 'unit', 'row')
 _PIECE = 1 << 16  # keys of a block, 2.4 MB at most: what travels inline is no larger than 4 MiB
 _LABELS = 1 << 18  # labels of a block, 2.6 MB at most
-_KEYS_HEAD = struct.Struct('<QQQQBB')
+_KEYS_HEAD = struct.Struct('<QQQQB')
 _LABELS_HEAD = struct.Struct('<QqB')
 _RUNS_WORTH = 16  # records in a run, on average, from which on runs are kept
 
@@ -75,34 +75,39 @@ class ScoreKeys:
     def _some(self, which: slice | np.ndarray) -> ScoreKeys:
         group, tie = (column if len(column) == 1 else column[which] for column in (self.group, self.tie))
         if self.runs is not None and isinstance(which, slice):
-            start, stop, _ = which.indices(len(self))
-            ends = np.cumsum(self.runs['count'])
-            first, last = np.searchsorted(ends, [start, stop], 'right' if stop > start else 'left')
-            runs = self.runs[first:np.searchsorted(ends, stop, 'left') + 1].copy() if stop > start else self.runs[:0]
-            if len(runs):
-                skipped = start - (int(ends[first]) - int(self.runs['count'][first]))
-                runs['row'][0] += skipped
-                runs['count'][0] -= skipped
-                runs['count'][-1] -= int(runs['count'].sum()) - (stop - start)
-            return ScoreKeys(self.down[which], group, tie, runs)
+            return ScoreKeys(self.down[which], group, tie, _runs_between(self.runs, *which.indices(len(self))[:2]))
         return ScoreKeys(self.down[which], group, tie, None, self['unit'][which], self['row'][which])
 
     def to_bytes(self) -> bytes:
         """For `from_bytes`."""
         places = [self.runs] if self.runs is not None else [self.unit, self.row]
-        head = _KEYS_HEAD.pack(len(self), len(self.group), len(self.tie), 0 if self.runs is None else len(self.runs), self.runs is not None, 0)
+        head = _KEYS_HEAD.pack(len(self), len(self.group), len(self.tie), 0 if self.runs is None else len(self.runs), self.runs is not None)
         return head + b''.join(np.ascontiguousarray(column).tobytes() for column in (self.down, self.group, self.tie, *places))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ScoreKeys:
         """What `to_bytes` made bytes of."""
-        count, groups, ties, runs, has_runs, _ = _KEYS_HEAD.unpack_from(data)
+        count, groups, ties, runs, has_runs = _KEYS_HEAD.unpack_from(data)
         at, columns = _KEYS_HEAD.size, []
         places = [(RUN, runs)] if has_runs else [(np.dtype('<u4'), count), (np.dtype('<i8'), count)]
         for dtype, length in ((np.dtype('<u8'), count), (np.dtype('<u8'), groups), (np.dtype('<u8'), ties), *places):
             columns.append(np.frombuffer(data, dtype, length, at))
             at += length * dtype.itemsize
         return cls(*columns[:3], columns[3]) if has_runs else cls(*columns[:3], None, *columns[3:])
+
+
+def _runs_between(runs: np.ndarray, start: int, stop: int) -> np.ndarray:
+    """The runs of the keys from `start` to `stop`, the first and the last perhaps shortened."""
+    if start >= stop:
+        return runs[:0]
+    ends = np.cumsum(runs['count'])
+    first, last = np.searchsorted(ends, start, 'right'), np.searchsorted(ends, stop, 'left')
+    some = runs[first:last + 1].copy()
+    skipped = start - (int(ends[first]) - int(some['count'][0]))
+    some['row'][0] += skipped
+    some['count'][0] -= skipped
+    some['count'][-1] -= int(ends[last]) - stop
+    return some
 
 
 def join_keys(pieces: Sequence[ScoreKeys]) -> ScoreKeys:
